@@ -1,0 +1,15 @@
+# SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
+# Flags for everything of ours. Frame pointers stay on: our own binaries are targets of the tests.
+add_compile_options(
+  -Wall -Wextra -Wconversion -Wshadow
+  -fno-omit-frame-pointer)
+if(CMAKE_SYSTEM_PROCESSOR MATCHES "x86_64")
+  add_compile_options(-mno-omit-leaf-frame-pointer)
+endif()
+if(ASRTRACE_WERROR)
+  add_compile_options(-Werror)
+endif()
+if(ASRTRACE_SANITIZE)
+  add_compile_options(-fsanitize=address,undefined -fno-sanitize-recover=undefined)
+  add_link_options(-fsanitize=address,undefined)
+endif()
