@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
-// Checked access to foreign bytes (ELF, DWARF, heaps, wire records, traces): every read says whether
-// it stayed inside, so that damaged input is an answer and never a crash.
+// Checked access to foreign bytes (ELF, DWARF, heaps, wire records, traces): every read says
+// whether it stayed inside, so that damaged input is an answer and never a crash.
 #pragma once
 
 #include <cstdint>

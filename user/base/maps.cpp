@@ -39,7 +39,8 @@ void take_path(std::string_view text, MapsEntry& entry) {
 
 std::optional<MapsEntry> parse_maps_line(std::string_view line) {
     MapsEntry entry;
-    if (!take_number(line, 16, '-', entry.begin) || !take_number(line, 16, ' ', entry.end)) return {};
+    if (!take_number(line, 16, '-', entry.begin) || !take_number(line, 16, ' ', entry.end))
+        return {};
     if (entry.end <= entry.begin || line.size() < 5 || line[4] != ' ') return {};
     entry.readable = line[0] == 'r';
     entry.writable = line[1] == 'w';

@@ -1,0 +1,191 @@
+// SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
+// The records between the ledger and everything to its right. The ledger emits them epoch by epoch,
+// the trace stores them, and classify and report read them back as one Recording: a live run and a
+// replay of its trace go through the same bytes.
+//
+//   ledger --EpochRecord--> trace::Writer --file--> trace::Reader --Recording--> classify, report
+//
+// All sizes are bytes, all times nanoseconds since the window began (CLOCK_MONOTONIC minus its
+// start) unless the name says otherwise.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "user/base/ids.h"
+#include "user/base/interval.h"
+
+namespace asrtrace::ledger {
+
+/// One line of a stack, symbolized. Strings are as the target gave them: escape before printing.
+struct Frame {
+    std::string function;  ///< demangled, whole; empty if unknown
+    std::string file;      ///< empty if unknown
+    std::uint32_t line = 0;
+    std::string module;  ///< path as in maps, "[vdso]", "[jit]"; empty if unknown
+    std::uint64_t module_offset = 0;
+    bool inlined = false;
+    auto operator<=>(const Frame&) const = default;
+};
+
+/// How much a stack can be trusted (bits; ABI of bpf/event.h's STACK_*).
+enum StackFlag : std::uint32_t {
+    kStackTruncated = 1,    ///< not walked to the root
+    kStackHeuristic = 2,    ///< passed through code without unwind tables
+    kStackFailed = 4,       ///< no stack at all: the row [unknown]
+    kStackBeforeAttach = 8  ///< memory from before the attach: the row [before attach]
+};
+
+struct Stack {
+    StackId id;
+    std::uint32_t flags = 0;
+    std::vector<FrameId> frames;  ///< leaf first, inline frames expanded
+};
+
+enum class SiteKind : std::uint8_t {
+    kHeap = 0,    ///< the allocation functions
+    kMapped = 1,  ///< mmap and brk of the program itself and of its allocator
+    kFault = 2,   ///< memory touched for the first time
+};
+
+/// One site over one epoch: flows are sums over the epoch, levels hold at its end. Estimates when
+/// the tier samples (weights applied), exact otherwise. Written only for epochs in which a site
+/// changed; levels carry over the gaps.
+struct SiteEpoch {
+    SiteKind kind = SiteKind::kHeap;
+    StackId stack;
+    std::uint64_t allocated_bytes = 0;  ///< flow; for kFault bytes touched
+    std::uint64_t allocated_blocks = 0;
+    std::uint64_t freed_bytes = 0;  ///< flow
+    std::uint64_t freed_blocks = 0;
+    std::uint64_t live_bytes = 0;  ///< level
+    std::uint64_t live_blocks = 0;
+    std::uint64_t outlived_bytes = 0;  ///< level: live bytes whose request has ended
+    std::uint64_t outlived_blocks = 0;
+};
+
+struct Epoch {
+    std::uint64_t end_ns = 0;
+    std::uint64_t requests = 0;   ///< completed since the window began, at the epoch's end
+    std::uint32_t in_flight = 0;  ///< requests running at that moment
+};
+
+/// What the ledger hands over when an epoch closes.
+struct EpochRecord {
+    Epoch epoch;
+    std::vector<SiteEpoch> sites;
+};
+
+struct Request {
+    RequestId id;
+    std::uint64_t begin_ns = 0;
+    std::uint64_t end_ns = 0;
+    std::uint32_t tid = 0;
+    std::uint64_t external_id = 0;        ///< the target's own number, 0 if it has none
+    std::array<std::uint64_t, 2> args{};  ///< USDT covariates: input bytes, frames; 0 if none
+    std::int64_t status = 0;
+    std::uint64_t events = 0;  ///< memory events charged to it
+    std::uint64_t allocated_bytes = 0;
+    std::uint64_t outlived_bytes = 0;  ///< of these, live when it ended
+};
+
+/// One procfs sample (kB as procfs prints them).
+struct ProcSample {
+    std::uint64_t t_ns = 0;
+    std::int64_t unix_seconds = 0;
+    std::uint64_t vm_rss_kb = 0, rss_anon_kb = 0, rss_file_kb = 0, rss_shmem_kb = 0, vm_swap_kb = 0;
+    std::uint64_t pss_kb = 0;
+    std::uint64_t mem_available_kb = 0, mem_total_kb = 0;
+    std::optional<std::uint64_t> cgroup_current_bytes;
+    std::uint32_t threads = 0;
+};
+
+/// Exact event counts of the window; estimates carry their interval beside them.
+struct Counts {
+    /// By function: malloc, calloc, realloc, memalign, aligned_alloc, posix_memalign, valloc,
+    /// pvalloc, free, and by system call: mmap, munmap, mremap, brk, madvise.
+    std::map<std::string, std::uint64_t> calls;
+    std::uint64_t allocated_bytes = 0, allocated_blocks = 0;  ///< as asked of the allocator
+    std::uint64_t freed_bytes = 0, freed_blocks = 0;          ///< of blocks whose birth was seen
+    std::uint64_t freed_unknown_blocks = 0;  ///< born before the attach, or their birth was lost
+    std::uint64_t failed_allocations = 0;
+    std::optional<Estimate> allocated_bytes_estimate;    ///< sites tier only
+    std::uint64_t mapped_bytes = 0, unmapped_bytes = 0;  ///< anonymous and file, whole pages
+    std::uint64_t brk_grown_bytes = 0, brk_shrunk_bytes = 0;
+    std::uint64_t faults_user = 0, faults_kernel = 0;
+    std::uint64_t fault_bytes = 0;          ///< anonymous memory that came with them
+    std::uint64_t peak_rss_anon_bytes = 0;  ///< highest seen by a sample
+};
+
+/// Every way in which something may be missing. All zero: nothing was lost.
+struct Losses {
+    std::uint64_t ring_events = 0;      ///< ring buffer full
+    std::uint64_t map_full_events = 0;  ///< a BPF map was full
+    std::uint64_t missed_programs = 0;  ///< programs the kernel skipped (recursion)
+    std::uint64_t stacks_failed = 0;
+    std::uint64_t stacks_truncated = 0;
+    std::uint64_t stacks_heuristic = 0;
+    std::uint64_t inflight_reset = 0;    ///< calls whose return was never seen
+    std::uint64_t undecodable = 0;       ///< records the decoder refused
+    std::uint64_t unknown_requests = 0;  ///< request ends without a beginning, and abandoned ones
+    std::vector<std::string> attach_failed;  ///< probe and reason
+    std::uint64_t census_rejected = 0;
+};
+
+struct Overhead {
+    std::string tier;  ///< watch, sites or full
+    std::uint64_t probe_hits = 0;
+    std::optional<double> program_seconds;
+    std::optional<double> trap_seconds_estimated;
+    std::optional<double> target_cpu_fraction;  ///< (program + trap) / target's CPU seconds
+    double target_cpu_seconds = 0;
+    double tracer_cpu_seconds = 0;
+    std::uint64_t tracer_rss_bytes = 0;
+    double attach_seconds = 0, detach_seconds = 0;
+};
+
+enum class RequestSource : std::uint8_t { kNone = 0, kUsdt = 1, kFunc = 2, kHttp = 3, kEvery = 4 };
+
+struct Target {
+    std::int32_t pid = 0;
+    std::string exe;
+    std::vector<std::string> cmdline;
+    std::string libc_path, libc_version, libc_build_id;  ///< empty if none was found
+    std::string allocator;  ///< "glibc", or the name of what replaces it, "unknown"
+    std::string kernel;     ///< uname -r of the recording machine
+};
+
+struct Window {
+    double seconds = 0;
+    std::int64_t start_unix_seconds = 0;
+    std::string
+        ended_by;  ///< "interrupt", "duration", "requests", "target exited", "recorder died"
+    std::optional<std::int32_t> exit_status;  ///< wait status of a target that ended, if known
+};
+
+/// Everything that is known at the end; what report, diff and check read.
+struct Recording {
+    std::string tool_version;
+    Target target;
+    Window window;
+    RequestSource request_source = RequestSource::kNone;
+    std::string request_spec;  ///< as given or as found by auto
+    std::uint64_t requests_completed = 0;
+    std::uint64_t events_attributed = 0, events_unattributed = 0;
+    std::vector<Frame> frames;
+    std::vector<Stack> stacks;  ///< [0] is the unknown stack
+    std::vector<Request> requests;
+    std::vector<Epoch> epochs;
+    std::vector<std::vector<SiteEpoch>> site_epochs;  ///< one list an epoch, parallel to epochs
+    std::vector<ProcSample> samples;
+    Counts counts;
+    Losses losses;
+    Overhead overhead;
+    std::vector<std::string> notes;  ///< what the user should know: degraded features, reasons
+};
+
+}  // namespace asrtrace::ledger
