@@ -19,6 +19,7 @@ function(asrtrace_bpf_object name)
               -D__TARGET_ARCH_${BPF_TARGET_ARCH} -Wall -Werror
               -Wno-missing-declarations -Wno-compare-distinct-pointer-types
               -I${CMAKE_SOURCE_DIR}/vmlinux/${BPF_TARGET_ARCH} -I${CMAKE_SOURCE_DIR}
+              -idirafter /usr/include/${CMAKE_LIBRARY_ARCHITECTURE}
               -MD -MF ${object}.d -c ${CMAKE_CURRENT_SOURCE_DIR}/${source} -o ${object}
       DEPENDS ${source}
       DEPFILE ${object}.d

@@ -1,0 +1,270 @@
+// SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
+/*
+ * The allocator plane: one user call is one record. A call that another allocation function makes
+ * (realloc(NULL) enters malloc) is told by its deeper stack pointer and left out. The attach cookie
+ * says which function a probe stands on.
+ */
+#include "bpf/emit.bpf.h"
+#include "bpf/sample.bpf.h"
+#include "bpf/stack.bpf.h"
+
+extern bool bpf_session_is_return(void) __ksym __weak;
+
+/* Addresses of sampled blocks that are alive (sites tier). */
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, 262144);
+	__type(key, __u64);
+	__type(value, __u8);
+} sampled SEC(".maps");
+
+/* Calls of realloc(p, 0) under way: only then can a free be one that realloc makes itself. */
+__u32 zero_reallocs = 0;
+
+/* What call_function carries beside the function. */
+enum {
+	CALL_FUNCTION_MASK = 0xff,
+	CALL_NEW_SAMPLED = 0x100,
+	CALL_OLD_SAMPLED = 0x200,
+};
+
+static __always_inline __u64 call_size(struct pt_regs *ctx, __u32 function)
+{
+	switch (function) {
+	case FN_CALLOC:
+		return PT_REGS_PARM1(ctx) * PT_REGS_PARM2(ctx);
+	case FN_REALLOC:
+	case FN_MEMALIGN:
+		return PT_REGS_PARM2(ctx);
+	case FN_POSIX_MEMALIGN:
+		return PT_REGS_PARM3(ctx);
+	default:
+		return PT_REGS_PARM1(ctx);
+	}
+}
+
+/* Takes a block out of the sampled ones; true if it was one. */
+static __always_inline bool forget_sampled(__u64 address)
+{
+	return bpf_map_delete_elem(&sampled, &address) == 0;
+}
+
+static __always_inline void remember_sampled(__u64 address)
+{
+	__u8 one = 1;
+
+	if (bpf_map_update_elem(&sampled, &address, &one, BPF_ANY))
+		count(LOST_SAMPLED_MAP, 1);
+}
+
+static __always_inline void emit_realloc_begin(__u32 tid, __u64 address)
+{
+	struct ev_free *record = reserve(sizeof(*record), EV_REALLOC_BEGIN, tid);
+
+	if (!record)
+		return;
+	record->address = address;
+	submit(record);
+}
+
+/* True if the call is to be followed to its return. */
+static __always_inline bool enter_realloc(struct thread_state *state, __u32 tid, bool new_sampled)
+{
+	__u64 old = state->call_argument;
+	bool old_tracked = old && (cfg.sample_all || forget_sampled(old));
+
+	if (old && state->call_size == 0)
+		__sync_fetch_and_add(&zero_reallocs, 1);
+	if (old_tracked)
+		emit_realloc_begin(tid, old);
+	if (!cfg.sample_all)
+		state->call_function |= old_tracked ? CALL_OLD_SAMPLED : 0;
+	return old_tracked || new_sampled || (old && state->call_size == 0);
+}
+
+/* Returns 1 if the return need not be seen (a session then skips its return probe). */
+static __always_inline int enter_call(struct pt_regs *ctx, __u32 function)
+{
+	__u64 id = target_thread();
+	__u32 tid = id;
+	__u64 sp = PT_REGS_SP(ctx);
+
+	if (!id)
+		return 1;
+	count(COUNT_PROBE_HITS, 1);
+	struct thread_state *state = thread_state_of(tid);
+	if (!state)
+		return 1;
+	if (state->call_sp && sp < state->call_sp) {
+		count(COUNT_NESTED, 1);
+		return 1;
+	}
+	if (state->call_sp)
+		count(LOST_INFLIGHT, 1);
+	state->call_sp = 0;
+	count(COUNT_CALLS + function, 1);
+	start_countdowns(state);
+	__u64 size = call_size(ctx, function);
+	bool is_sampled = cfg.sample_all ||
+			  sample_bytes(&state->alloc_countdown, size, cfg.sample_mean_bytes);
+	state->call_function = function | (is_sampled ? CALL_NEW_SAMPLED : 0);
+	state->call_size = size;
+	state->call_argument = PT_REGS_PARM1(ctx);
+	state->call_stack = 0;
+	if (function == FN_REALLOC) {
+		if (!enter_realloc(state, tid, is_sampled))
+			return 1;
+	} else if (!is_sampled) {
+		return 1;
+	}
+	if (is_sampled)
+		state->call_stack = take_stack(ctx, sp);
+	state->call_sp = sp;
+	return 0;
+}
+
+static __always_inline __u64 call_result(struct pt_regs *ctx, struct thread_state *state)
+{
+	__u64 address = 0;
+
+	if ((state->call_function & CALL_FUNCTION_MASK) != FN_POSIX_MEMALIGN)
+		return PT_REGS_RC(ctx);
+	if ((__u32)PT_REGS_RC(ctx) != 0)
+		return 0;
+	bpf_probe_read_user(&address, sizeof(address), (void *)state->call_argument);
+	return address;
+}
+
+static __always_inline void finish_alloc(struct thread_state *state, __u32 tid, __u64 address)
+{
+	struct ev_alloc *record;
+
+	if (address && !cfg.sample_all)
+		remember_sampled(address);
+	record = reserve(sizeof(*record), EV_ALLOC, tid);
+	if (!record)
+		return;
+	record->h.flags = cfg.sample_all ? 0 : EV_SAMPLED;
+	record->address = address;
+	record->size = state->call_size;
+	record->stack = state->call_stack;
+	record->function = state->call_function & CALL_FUNCTION_MASK;
+	record->pad = 0;
+	submit(record);
+}
+
+static __always_inline void finish_realloc(struct thread_state *state, __u32 tid, __u64 address)
+{
+	__u64 old = state->call_argument;
+	bool zero = old && state->call_size == 0;
+	bool failed = !address && !zero;
+	bool new_sampled = state->call_function & CALL_NEW_SAMPLED;
+	struct ev_realloc_end *record;
+
+	if (zero)
+		__sync_fetch_and_sub(&zero_reallocs, 1);
+	if (!cfg.sample_all) {
+		if (failed && (state->call_function & CALL_OLD_SAMPLED))
+			remember_sampled(old);
+		if (address && new_sampled)
+			remember_sampled(address);
+		if (!new_sampled && !(state->call_function & CALL_OLD_SAMPLED))
+			return;
+	}
+	record = reserve(sizeof(*record), EV_REALLOC_END, tid);
+	if (!record)
+		return;
+	record->h.flags = cfg.sample_all ? 0 : EV_SAMPLED;
+	record->old_address = cfg.sample_all || (state->call_function & CALL_OLD_SAMPLED) ? old : 0;
+	record->address = new_sampled || failed ? address : 0;
+	record->size = state->call_size;
+	record->stack = state->call_stack;
+	submit(record);
+}
+
+static __always_inline void leave_call(struct pt_regs *ctx)
+{
+	__u64 id = target_thread();
+	__u32 tid = id;
+
+	if (!id)
+		return;
+	count(COUNT_PROBE_HITS, 1);
+	struct thread_state *state = bpf_map_lookup_elem(&threads, &tid);
+	/* `ret` has popped the return address: anything else is the return of a nested call. */
+	if (!state || !state->call_sp || PT_REGS_SP(ctx) != state->call_sp + 8)
+		return;
+	__u64 address = call_result(ctx, state);
+	state->call_sp = 0;
+	if (address && (state->call_function & CALL_NEW_SAMPLED)) {
+		count(COUNT_ALLOCATED_BYTES, state->call_size);
+		count(COUNT_ALLOCATED_BLOCKS, 1);
+	}
+	if ((state->call_function & CALL_FUNCTION_MASK) == FN_REALLOC)
+		finish_realloc(state, tid, address);
+	else
+		finish_alloc(state, tid, address);
+}
+
+static __always_inline bool freed_by_realloc(__u32 tid, __u64 address)
+{
+	struct thread_state *state;
+
+	if (!zero_reallocs)
+		return false;
+	state = bpf_map_lookup_elem(&threads, &tid);
+	return state && state->call_sp && state->call_argument == address &&
+	       (state->call_function & CALL_FUNCTION_MASK) == FN_REALLOC;
+}
+
+SEC("uprobe")
+int alloc_session(struct pt_regs *ctx)
+{
+	if (!bpf_session_is_return)
+		return 0;
+	if (bpf_session_is_return()) {
+		leave_call(ctx);
+		return 0;
+	}
+	return enter_call(ctx, bpf_get_attach_cookie(ctx));
+}
+
+SEC("uprobe")
+int alloc_enter(struct pt_regs *ctx)
+{
+	enter_call(ctx, bpf_get_attach_cookie(ctx));
+	return 0;
+}
+
+SEC("uretprobe")
+int alloc_leave(struct pt_regs *ctx)
+{
+	leave_call(ctx);
+	return 0;
+}
+
+SEC("uprobe")
+int free_enter(struct pt_regs *ctx)
+{
+	__u64 id = target_thread();
+	__u64 address = PT_REGS_PARM1(ctx);
+	__u32 tid = id;
+	struct ev_free *record;
+
+	if (!id)
+		return 0;
+	count(COUNT_PROBE_HITS, 1);
+	if (!address || freed_by_realloc(tid, address))
+		return 0;
+	count(COUNT_CALLS + FN_FREE, 1);
+	if (!cfg.sample_all && !forget_sampled(address))
+		return 0;
+	record = reserve(sizeof(*record), EV_FREE, tid);
+	if (!record)
+		return 0;
+	record->address = address;
+	submit(record);
+	return 0;
+}
+
+char LICENSE[] SEC("license") = "Dual BSD/GPL";

@@ -1,0 +1,255 @@
+/* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
+/*
+ * The wire between the BPF programs and user space: records in the ring buffer, stacks, counters
+ * and knobs. Shared by both compilers; sizes are asserted in both. Tags, counters and flags are
+ * append-only. All times are CLOCK_MONOTONIC nanoseconds, all sizes bytes.
+ *
+ * Order: the ring is one queue for all CPUs, and a record is reserved where its effect cannot be
+ * seen by others yet (free: before the call; malloc: after it). So the records of one address are
+ * in the order in which the address changed hands, whichever threads they come from.
+ */
+#ifndef ASRTRACE_EVENT_H
+#define ASRTRACE_EVENT_H
+
+#include <linux/types.h>
+
+#ifdef __cplusplus
+#define EV_ASSERT(condition) static_assert(condition, #condition)
+namespace asrtrace::wire
+{
+#else
+#define EV_ASSERT(condition) _Static_assert(condition, #condition)
+#endif
+
+enum ev_tag {
+	EV_ALLOC = 1,          /* an allocation function returned */
+	EV_FREE = 2,           /* free() was entered with a pointer */
+	EV_REALLOC_BEGIN = 3,  /* realloc() was entered with a pointer: the block may move */
+	EV_REALLOC_END = 4,    /* realloc() returned */
+	EV_MMAP = 5,           /* mmap() succeeded */
+	EV_MUNMAP_BEGIN = 6,   /* munmap() was entered */
+	EV_MUNMAP_END = 7,     /* munmap() returned */
+	EV_MREMAP_BEGIN = 8,   /* mremap() was entered */
+	EV_MREMAP_END = 9,     /* mremap() returned */
+	EV_BRK = 10,           /* brk() returned */
+	EV_MADVISE = 11,       /* madvise() succeeded */
+	EV_FAULT = 12,         /* a sampled fault brought anonymous memory */
+	EV_REQUEST_BEGIN = 13, /* a request began on this thread */
+	EV_REQUEST_DONE = 14,  /* a request ended on this thread */
+	EV_FORK = 15,          /* the target made a child process */
+	EV_EXEC = 16,          /* the target replaced its image */
+	EV_EXIT = 17,          /* a thread of the target ended */
+	EV_OOM = 18,           /* the target was chosen by the OOM killer */
+};
+
+/* Public functions of the allocator, as the probes tell them apart. */
+enum ev_function {
+	FN_NONE = 0,
+	FN_MALLOC = 1,
+	FN_CALLOC = 2,
+	FN_REALLOC = 3,
+	FN_MEMALIGN = 4, /* aligned_alloc too: one address in glibc */
+	FN_POSIX_MEMALIGN = 5,
+	FN_VALLOC = 6,
+	FN_PVALLOC = 7,
+	FN_FREE = 8,
+	FN_COUNT = 9,
+};
+
+enum ev_flag {
+	EV_SAMPLED = 1, /* stands for more than itself: weigh by the sampling mean */
+};
+
+struct ev_header {
+	__u16 tag;
+	__u16 flags;
+	__u32 tid;
+	__u64 time_ns;
+};
+EV_ASSERT(sizeof(struct ev_header) == 16);
+
+struct ev_alloc {
+	struct ev_header h;
+	__u64 address; /* 0: the call failed */
+	__u64 size;    /* as asked; calloc: the product */
+	__u64 stack;   /* key of `stacks`, 0 if there is none */
+	__u32 function;
+	__u32 pad;
+};
+EV_ASSERT(sizeof(struct ev_alloc) == 48);
+
+struct ev_free {
+	struct ev_header h;
+	__u64 address;
+};
+EV_ASSERT(sizeof(struct ev_free) == 24);
+
+struct ev_realloc_end {
+	struct ev_header h;
+	__u64 old_address;
+	__u64 address; /* 0: failed, or size was 0 */
+	__u64 size;
+	__u64 stack;
+};
+EV_ASSERT(sizeof(struct ev_realloc_end) == 48);
+
+struct ev_mmap {
+	struct ev_header h;
+	__u64 address;
+	__u64 length;
+	__u32 prot;
+	__u32 map_flags;
+	__u64 stack;
+	__s32 fd;
+	__u32 pad;
+};
+EV_ASSERT(sizeof(struct ev_mmap) == 56);
+
+struct ev_range {
+	struct ev_header h; /* EV_MUNMAP_BEGIN, EV_MADVISE */
+	__u64 address;
+	__u64 length;
+	__u64 argument; /* madvise: the advice */
+};
+EV_ASSERT(sizeof(struct ev_range) == 40);
+
+struct ev_result {
+	struct ev_header h; /* EV_MUNMAP_END */
+	__s64 result;
+};
+EV_ASSERT(sizeof(struct ev_result) == 24);
+
+struct ev_mremap {
+	struct ev_header h; /* begin and end; result is set at the end */
+	__u64 old_address;
+	__u64 old_length;
+	__u64 new_length;
+	__u64 map_flags;
+	__s64 result;
+	__u64 stack;
+};
+EV_ASSERT(sizeof(struct ev_mremap) == 64);
+
+struct ev_brk {
+	struct ev_header h;
+	__u64 brk; /* the break after the call */
+	__u64 stack;
+};
+EV_ASSERT(sizeof(struct ev_brk) == 32);
+
+struct ev_fault {
+	struct ev_header h;
+	__u64 address;
+	__u64 stack;
+	__u32 pages; /* anonymous pages that came with this fault */
+	__u32 kernel_mode;
+};
+EV_ASSERT(sizeof(struct ev_fault) == 40);
+
+struct ev_request {
+	struct ev_header h; /* begin and done */
+	__u64 id;           /* the target's own number, 0 if it has none */
+	__u64 args[2];      /* USDT arguments 2 and 3 */
+};
+EV_ASSERT(sizeof(struct ev_request) == 40);
+
+struct ev_task {
+	struct ev_header h; /* fork: the child; exec, exit, oom: the task itself */
+	__u32 pid;
+	__s32 exit_code;
+};
+EV_ASSERT(sizeof(struct ev_task) == 24);
+
+/* A stack, value of the map `stacks`; its key is the hash over generation and pcs. */
+enum {
+	STACK_MAX_DEPTH = 127,
+};
+
+enum stack_flag {
+	STACK_TRUNCATED = 1,
+	STACK_HEURISTIC = 2,
+};
+
+struct stack_record {
+	__u32 depth;
+	__u16 flags;
+	__u16 reason;     /* why it was truncated */
+	__u32 generation; /* of the target's executable mappings */
+	__u32 pad;
+	__u64 pcs[STACK_MAX_DEPTH]; /* leaf first; pcs[0] is exact, the others are return addresses
+				     */
+};
+EV_ASSERT(sizeof(struct stack_record) == 16 + 8 * STACK_MAX_DEPTH);
+
+/* Indices of the per-CPU array `counters`. */
+enum counter {
+	COUNT_CALLS = 0, /* + enum ev_function: calls that were counted */
+	COUNT_PROBE_HITS = 16,
+	COUNT_FAULTS_USER = 17,
+	COUNT_FAULTS_KERNEL = 18,
+	COUNT_FAULT_PAGES = 19,     /* anonymous pages brought by faults */
+	COUNT_EVENTS = 20,          /* records handed to the ring */
+	LOST_RING = 21,             /* ring full */
+	LOST_STACK_MAP = 22,        /* `stacks` full */
+	LOST_STACK_WALK = 23,       /* no stack could be taken */
+	LOST_SCRATCH = 24,          /* no free scratch slot */
+	LOST_THREAD_MAP = 25,       /* `threads` full: the call was not followed */
+	LOST_SAMPLED_MAP = 26,      /* `sampled` full */
+	LOST_INFLIGHT = 27,         /* a call's return was never seen */
+	COUNT_NESTED = 28,          /* entered from another allocation function */
+	COUNT_ALLOCATED_BYTES = 29, /* asked of successful calls */
+	COUNT_ALLOCATED_BLOCKS = 30,
+	COUNT_STACK_TRUNCATED = 31,
+	COUNT_STACK_HEURISTIC = 32,
+	COUNTER_MAX = 40,
+};
+
+/* Knobs, set between open and load. */
+struct config {
+	__u64 pidns_dev; /* 0: the initial pid namespace */
+	__u64 pidns_ino;
+	__u32 tgid;                    /* the target, in the tracer's pid namespace */
+	__u32 sample_all;              /* full tier: every allocation */
+	__u64 sample_mean_bytes;       /* sites tier */
+	__u64 fault_mean_bytes;        /* stacks of faults */
+	__u64 wakeup_bytes;            /* wake the reader when that much waits */
+	__u32 exact_rss_stat;          /* rss_stat is a percpu_counter */
+	__u32 session_is_return_works; /* sessions are in use */
+};
+EV_ASSERT(sizeof(struct config) == 56);
+
+/* One argument of a USDT probe, from its note (systemtap's UserSpaceProbeImplementation). */
+enum usdt_kind {
+	USDT_NONE = 0,
+	USDT_CONST = 1,
+	USDT_REG = 2,
+	USDT_DEREF = 3, /* [reg + index * scale + offset] */
+};
+
+struct usdt_arg {
+	__s64 offset; /* or the constant */
+	__u8 kind;
+	__s8 size; /* bytes; negative: signed */
+	__u8 scale;
+	__u8 pad;
+	__s16 reg;   /* offset into struct pt_regs, -1: none */
+	__s16 index; /* offset into struct pt_regs, -1: none */
+};
+EV_ASSERT(sizeof(struct usdt_arg) == 16);
+
+struct usdt_spec {
+	struct usdt_arg args[3];
+};
+
+/* Cookies of request probes: what the hit means and where its arguments are. */
+enum {
+	REQUEST_COOKIE_DONE = 1,       /* bit 0: begin or done */
+	REQUEST_COOKIE_SPEC_SHIFT = 8, /* from bit 8: 1 + index of `usdt_specs`, 0 for none */
+	USDT_SPEC_MAX = 64,
+};
+
+#ifdef __cplusplus
+} /* namespace asrtrace::wire */
+#endif
+
+#endif

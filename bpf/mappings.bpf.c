@@ -1,0 +1,195 @@
+// SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
+/*
+ * mmap, munmap, mremap, brk and madvise of the target, by per-syscall tracepoints: they cost other
+ * processes a tenth of a raw sys_enter. Ranges that go away are told at entry, since another thread
+ * may be given them before the call returns; the exit confirms or takes back.
+ */
+#include "bpf/emit.bpf.h"
+#include "bpf/stack.bpf.h"
+
+#define PROT_EXEC_BIT 4
+
+static __always_inline struct thread_state *entering(struct trace_event_raw_sys_enter *ctx,
+						     __u32 *tid)
+{
+	__u64 id = target_thread();
+	struct thread_state *state;
+
+	if (!id)
+		return NULL;
+	*tid = id;
+	state = thread_state_of(*tid);
+	if (!state)
+		return NULL;
+	for (int i = 0; i < 4; i++)
+		state->syscall_args[i] = ctx->args[i];
+	return state;
+}
+
+static __always_inline struct thread_state *leaving(__u32 *tid)
+{
+	__u64 id = target_thread();
+
+	if (!id)
+		return NULL;
+	*tid = id;
+	return bpf_map_lookup_elem(&threads, tid);
+}
+
+SEC("tp/syscalls/sys_enter_mmap")
+int enter_mmap(struct trace_event_raw_sys_enter *ctx)
+{
+	__u32 tid;
+	struct thread_state *state = entering(ctx, &tid);
+
+	/* The address asked for is of no use; its slot carries the file descriptor. */
+	if (state)
+		state->syscall_args[0] = ctx->args[4];
+	return 0;
+}
+
+SEC("tp/syscalls/sys_exit_mmap")
+int exit_mmap(struct trace_event_raw_sys_exit *ctx)
+{
+	__u32 tid;
+	struct thread_state *state = leaving(&tid);
+	struct ev_mmap *record;
+	__u64 stack;
+
+	if (!state || (ctx->ret < 0 && ctx->ret >= -4095))
+		return 0;
+	if (state->syscall_args[2] & PROT_EXEC_BIT)
+		__sync_fetch_and_add(&map_generation, 1);
+	stack = take_stack(ctx, 0);
+	record = reserve(sizeof(*record), EV_MMAP, tid);
+	if (!record)
+		return 0;
+	record->address = ctx->ret;
+	record->length = state->syscall_args[1];
+	record->prot = state->syscall_args[2];
+	record->map_flags = state->syscall_args[3];
+	record->fd = (__s32)state->syscall_args[0];
+	record->pad = 0;
+	record->stack = stack;
+	submit(record);
+	return 0;
+}
+
+static __always_inline void emit_range(__u32 tid, __u16 tag, __u64 address, __u64 length,
+				       __u64 argument)
+{
+	struct ev_range *record = reserve(sizeof(*record), tag, tid);
+
+	if (!record)
+		return;
+	record->address = address;
+	record->length = length;
+	record->argument = argument;
+	submit(record);
+}
+
+SEC("tp/syscalls/sys_enter_munmap")
+int enter_munmap(struct trace_event_raw_sys_enter *ctx)
+{
+	__u32 tid;
+
+	if (entering(ctx, &tid))
+		emit_range(tid, EV_MUNMAP_BEGIN, ctx->args[0], ctx->args[1], 0);
+	return 0;
+}
+
+SEC("tp/syscalls/sys_exit_munmap")
+int exit_munmap(struct trace_event_raw_sys_exit *ctx)
+{
+	__u32 tid;
+	struct ev_result *record;
+
+	if (!leaving(&tid))
+		return 0;
+	record = reserve(sizeof(*record), EV_MUNMAP_END, tid);
+	if (!record)
+		return 0;
+	record->result = ctx->ret;
+	submit(record);
+	return 0;
+}
+
+static __always_inline void emit_mremap(struct thread_state *state, __u32 tid, __u16 tag,
+					__s64 result, __u64 stack)
+{
+	struct ev_mremap *record = reserve(sizeof(*record), tag, tid);
+
+	if (!record)
+		return;
+	record->old_address = state->syscall_args[0];
+	record->old_length = state->syscall_args[1];
+	record->new_length = state->syscall_args[2];
+	record->map_flags = state->syscall_args[3];
+	record->result = result;
+	record->stack = stack;
+	submit(record);
+}
+
+SEC("tp/syscalls/sys_enter_mremap")
+int enter_mremap(struct trace_event_raw_sys_enter *ctx)
+{
+	__u32 tid;
+	struct thread_state *state = entering(ctx, &tid);
+
+	if (state)
+		emit_mremap(state, tid, EV_MREMAP_BEGIN, 0, 0);
+	return 0;
+}
+
+SEC("tp/syscalls/sys_exit_mremap")
+int exit_mremap(struct trace_event_raw_sys_exit *ctx)
+{
+	__u32 tid;
+	struct thread_state *state = leaving(&tid);
+
+	if (state)
+		emit_mremap(state, tid, EV_MREMAP_END, ctx->ret, take_stack(ctx, 0));
+	return 0;
+}
+
+SEC("tp/syscalls/sys_exit_brk")
+int exit_brk(struct trace_event_raw_sys_exit *ctx)
+{
+	__u64 id = target_thread();
+	struct ev_brk *record;
+	__u64 stack;
+
+	if (!id)
+		return 0;
+	stack = take_stack(ctx, 0);
+	record = reserve(sizeof(*record), EV_BRK, id);
+	if (!record)
+		return 0;
+	record->brk = ctx->ret;
+	record->stack = stack;
+	submit(record);
+	return 0;
+}
+
+SEC("tp/syscalls/sys_enter_madvise")
+int enter_madvise(struct trace_event_raw_sys_enter *ctx)
+{
+	__u32 tid;
+
+	entering(ctx, &tid);
+	return 0;
+}
+
+SEC("tp/syscalls/sys_exit_madvise")
+int exit_madvise(struct trace_event_raw_sys_exit *ctx)
+{
+	__u32 tid;
+	struct thread_state *state = leaving(&tid);
+
+	if (state && ctx->ret == 0)
+		emit_range(tid, EV_MADVISE, state->syscall_args[0], state->syscall_args[1],
+			   state->syscall_args[2]);
+	return 0;
+}
+
+char LICENSE[] SEC("license") = "Dual BSD/GPL";

@@ -1,0 +1,8 @@
+// SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
+#include "bpf/maps.bpf.h"
+
+const volatile struct config cfg = {};
+__u32 map_generation = 0;
+__u64 target_mm = 0;
+
+char LICENSE[] SEC("license") = "Dual BSD/GPL";

@@ -1,0 +1,101 @@
+/* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
+/*
+ * The maps and knobs that the planes share. Each plane is an object of its own; `bpftool gen
+ * object` links them, and the weak definitions here become one map each.
+ */
+#ifndef ASRTRACE_MAPS_BPF_H
+#define ASRTRACE_MAPS_BPF_H
+
+#include "vmlinux.h"
+#include <bpf/bpf_helpers.h>
+#include <bpf/bpf_core_read.h>
+#include <bpf/bpf_tracing.h>
+#include "bpf/event.h"
+
+extern const volatile struct config cfg SEC(".rodata");
+/* Bumped whenever executable code is mapped: the same address may mean another function since. */
+extern __u32 map_generation SEC(".bss");
+/* The target's mm, learned at its first fault; rss_stat also fires for strangers' mms. */
+extern __u64 target_mm SEC(".bss");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_RINGBUF);
+	__uint(max_entries, 16 << 20);
+} events SEC(".maps") __weak;
+
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(max_entries, COUNTER_MAX);
+	__type(key, __u32);
+	__type(value, __u64);
+} counters SEC(".maps") __weak;
+
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, 16384);
+	__type(key, __u64);
+	__type(value, struct stack_record);
+} stacks SEC(".maps") __weak;
+
+/* What a thread is in the middle of. Only its own thread touches an entry. */
+struct thread_state {
+	__u64 call_sp; /* stack pointer at the entry of the call under way; 0: none */
+	__u64 call_size;
+	__u64 call_argument; /* realloc: old pointer; posix_memalign: where the result goes */
+	__u64 call_stack;
+	__u32 call_function;
+	__u32 fault_cpu; /* 1 + the CPU on which the fault under way began, 0: none */
+	__u64 fault_address;
+	__s64 fault_pages;     /* anonymous pages before the fault, as that CPU saw them */
+	__s64 alloc_countdown; /* bytes until the next sample */
+	__s64 fault_countdown;
+	__u64 syscall_args[4]; /* of the system call under way */
+	__u32 fault_kernel_mode;
+	__u32 started; /* the countdowns were drawn */
+};
+
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, 16384);
+	__type(key, __u32); /* tid */
+	__type(value, struct thread_state);
+} threads SEC(".maps") __weak;
+
+static __always_inline void count(__u32 index, __u64 amount)
+{
+	__u64 *value = bpf_map_lookup_elem(&counters, &index);
+
+	if (value)
+		*value += amount;
+}
+
+/* The current thread as (tgid << 32 | tid) in the tracer's pid namespace; 0 if it is not the
+ * target's. */
+static __always_inline __u64 target_thread(void)
+{
+	__u64 id = bpf_get_current_pid_tgid();
+
+	if (cfg.pidns_ino) {
+		struct bpf_pidns_info ns = {};
+
+		if (bpf_get_ns_current_pid_tgid(cfg.pidns_dev, cfg.pidns_ino, &ns, sizeof(ns)))
+			return 0;
+		id = (__u64)ns.tgid << 32 | ns.pid;
+	}
+	return id >> 32 == cfg.tgid ? id : 0;
+}
+
+static __always_inline struct thread_state *thread_state_of(__u32 tid)
+{
+	struct thread_state *state = bpf_map_lookup_elem(&threads, &tid);
+
+	if (state)
+		return state;
+	struct thread_state empty = {};
+
+	if (bpf_map_update_elem(&threads, &tid, &empty, BPF_NOEXIST))
+		count(LOST_THREAD_MAP, 1);
+	return bpf_map_lookup_elem(&threads, &tid);
+}
+
+#endif

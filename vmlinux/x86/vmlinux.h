@@ -1,0 +1,77 @@
+/* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
+/*
+ * The kernel types that asrtrace's BPF programs touch, and no others. Written by hand from the output
+ * of `bpftool btf dump file /sys/kernel/btf/vmlinux format c` (see ../README.md); every struct is
+ * matched against the running kernel's BTF when the programs are loaded (CO-RE), so only names and
+ * types matter here, never offsets. Variants of one struct on other kernels carry a ___suffix.
+ */
+#ifndef __VMLINUX_H__
+#define __VMLINUX_H__
+
+#include <linux/types.h>
+#include <linux/bpf.h>
+
+typedef __u8 u8;
+typedef __s8 s8;
+typedef __u16 u16;
+typedef __s16 s16;
+typedef __u32 u32;
+typedef __s32 s32;
+typedef __u64 u64;
+typedef __s64 s64;
+typedef _Bool bool;
+enum { false = 0, true = 1 };
+
+#pragma clang attribute push(__attribute__((preserve_access_index)), apply_to = record)
+
+struct pt_regs {
+	unsigned long r15, r14, r13, r12, bp, bx;
+	unsigned long r11, r10, r9, r8, ax, cx, dx, si, di;
+	unsigned long orig_ax, ip, cs, flags, sp, ss;
+};
+
+/* lib/percpu_counter.c; `counters` points at one s32 a CPU */
+struct percpu_counter {
+	s64 count;
+	s32 *counters;
+};
+
+struct mm_struct {
+	/* an array of percpu_counter since 6.2 (f1a7941243c1) */
+	struct percpu_counter rss_stat[4];
+};
+
+struct task_struct {
+	int pid;
+	int tgid;
+	int exit_code;
+	struct mm_struct *mm;
+	struct task_struct *real_parent;
+};
+
+/* include/trace/trace_events.h */
+struct trace_entry {
+	int pid;
+};
+
+struct trace_event_raw_sys_enter {
+	struct trace_entry ent;
+	long id;
+	unsigned long args[6];
+};
+
+struct trace_event_raw_sys_exit {
+	struct trace_entry ent;
+	long id;
+	long ret;
+};
+
+/* include/trace/events/oom.h */
+struct trace_event_raw_mark_victim {
+	struct trace_entry ent;
+	int pid;
+};
+
+#pragma clang attribute pop
+
+#endif
