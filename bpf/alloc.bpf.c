@@ -174,9 +174,9 @@ static __always_inline void finish_realloc(struct thread_state *state, __u32 tid
 	record = reserve(sizeof(*record), EV_REALLOC_END, tid);
 	if (!record)
 		return;
-	record->h.flags = cfg.sample_all ? 0 : EV_SAMPLED;
+	record->h.flags = (cfg.sample_all ? 0 : EV_SAMPLED) | (failed ? EV_FAILED : 0);
 	record->old_address = cfg.sample_all || (state->call_function & CALL_OLD_SAMPLED) ? old : 0;
-	record->address = new_sampled || failed ? address : 0;
+	record->address = new_sampled ? address : 0;
 	record->size = state->call_size;
 	record->stack = state->call_stack;
 	submit(record);

@@ -58,6 +58,7 @@ enum ev_function {
 
 enum ev_flag {
 	EV_SAMPLED = 1, /* stands for more than itself: weigh by the sampling mean */
+	EV_FAILED = 2,	/* realloc: the old block is still there */
 };
 
 struct ev_header {
@@ -132,10 +133,11 @@ EV_ASSERT(sizeof(struct ev_mremap) == 64);
 
 struct ev_brk {
 	struct ev_header h;
+	__u64 old_brk;
 	__u64 brk; /* the break after the call */
 	__u64 stack;
 };
-EV_ASSERT(sizeof(struct ev_brk) == 32);
+EV_ASSERT(sizeof(struct ev_brk) == 40);
 
 struct ev_fault {
 	struct ev_header h;

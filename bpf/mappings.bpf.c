@@ -152,19 +152,33 @@ int exit_mremap(struct trace_event_raw_sys_exit *ctx)
 	return 0;
 }
 
+SEC("tp/syscalls/sys_enter_brk")
+int enter_brk(struct trace_event_raw_sys_enter *ctx)
+{
+	__u32 tid;
+	struct thread_state *state = entering(ctx, &tid);
+	struct task_struct *task = (void *)bpf_get_current_task();
+
+	if (state)
+		state->syscall_args[0] = BPF_CORE_READ(task, mm, brk);
+	return 0;
+}
+
 SEC("tp/syscalls/sys_exit_brk")
 int exit_brk(struct trace_event_raw_sys_exit *ctx)
 {
-	__u64 id = target_thread();
+	__u32 tid;
+	struct thread_state *state = leaving(&tid);
 	struct ev_brk *record;
 	__u64 stack;
 
-	if (!id)
+	if (!state)
 		return 0;
 	stack = take_stack(ctx, 0);
-	record = reserve(sizeof(*record), EV_BRK, id);
+	record = reserve(sizeof(*record), EV_BRK, tid);
 	if (!record)
 		return 0;
+	record->old_brk = state->syscall_args[0];
 	record->brk = ctx->ret;
 	record->stack = stack;
 	submit(record);

@@ -167,6 +167,13 @@ struct Window {
     std::optional<std::int32_t> exit_status;  ///< wait status of a target that ended, if known
 };
 
+/// How many requests took about so long (within 1 %): what is left of requests whose rows were
+/// dropped to keep a trace bounded.
+struct LatencyCount {
+    std::uint64_t latency_ns = 0;
+    std::uint64_t count = 0;
+};
+
 /// Everything that is known at the end; what report, diff and check read.
 struct Recording {
     std::string tool_version;
@@ -185,7 +192,11 @@ struct Recording {
     Counts counts;
     Losses losses;
     Overhead overhead;
-    std::vector<std::string> notes;  ///< what the user should know: degraded features, reasons
+    std::vector<std::string> notes;      ///< what the user should know: degraded features, reasons
+    std::uint64_t requests_dropped = 0;  ///< oldest requests, of which only ...
+    std::vector<LatencyCount> dropped_latencies;  ///< ... the distribution of times is left
+    std::vector<std::string> damage;  ///< parts of a damaged trace that could not be read back
+    bool totals_known = true;         ///< false: counts, losses, overhead and window were damaged
 };
 
 }  // namespace asrtrace::ledger

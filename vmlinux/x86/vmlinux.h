@@ -39,6 +39,7 @@ struct percpu_counter {
 struct mm_struct {
 	/* an array of percpu_counter since 6.2 (f1a7941243c1) */
 	struct percpu_counter rss_stat[4];
+	unsigned long brk;
 };
 
 struct task_struct {

@@ -1,0 +1,133 @@
+// SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
+#include "bpf/event.h"
+#include "user/decode/event.h"
+
+namespace asrtrace::decode {
+namespace {
+
+std::optional<Payload> decode_alloc(const wire::ev_alloc& record) {
+    if (record.function >= wire::FN_COUNT) return std::nullopt;
+    return Alloc{record.address, record.size, record.stack, static_cast<Function>(record.function),
+                 (record.h.flags & wire::EV_SAMPLED) != 0};
+}
+
+std::optional<Payload> decode_realloc_end(const wire::ev_realloc_end& record) {
+    return ReallocEnd{record.old_address,
+                      record.address,
+                      record.size,
+                      record.stack,
+                      (record.h.flags & wire::EV_SAMPLED) != 0,
+                      (record.h.flags & wire::EV_FAILED) != 0};
+}
+
+std::optional<Payload> decode_mmap(const wire::ev_mmap& record) {
+    return Map{record.address, record.length, record.stack,
+               record.fd,      record.prot,   record.map_flags};
+}
+
+std::optional<Payload> decode_mremap(const wire::ev_mremap& record) {
+    // The kernel returns -errno as the top 4095 values.
+    const bool failed = record.result < 0 && record.result >= -4095;
+    return Remap{record.old_address,
+                 record.old_length,
+                 record.new_length,
+                 record.map_flags,
+                 record.stack,
+                 failed ? 0 : static_cast<std::uint64_t>(record.result),
+                 record.h.tag == wire::EV_MREMAP_END};
+}
+
+std::optional<Payload> decode_task(const wire::ev_task& record) {
+    Task task{Task::Kind::kExit, record.pid, record.exit_code};
+    switch (record.h.tag) {
+        case wire::EV_FORK:
+            task.kind = Task::Kind::kFork;
+            break;
+        case wire::EV_EXEC:
+            task.kind = Task::Kind::kExec;
+            break;
+        case wire::EV_OOM:
+            task.kind = Task::Kind::kOom;
+            break;
+        default:
+            break;
+    }
+    return task;
+}
+
+/// Reads a record of type T and hands it on; nothing if the bytes do not hold one.
+template <typename T, typename Convert>
+std::optional<Payload> with(Bytes bytes, Convert convert) {
+    const auto record = read_at<T>(bytes, 0);
+    if (!record) return std::nullopt;
+    return convert(*record);
+}
+
+std::optional<Payload> decode_range(Bytes bytes, std::uint16_t tag) {
+    return with<wire::ev_range>(bytes, [tag](const wire::ev_range& r) -> std::optional<Payload> {
+        if (tag == wire::EV_MUNMAP_BEGIN) return UnmapBegin{r.address, r.length};
+        return Advise{r.address, r.length, r.argument};
+    });
+}
+
+std::optional<Payload> decode_free(Bytes bytes, std::uint16_t tag) {
+    return with<wire::ev_free>(bytes, [tag](const wire::ev_free& r) -> std::optional<Payload> {
+        if (tag == wire::EV_FREE) return Free{r.address};
+        return ReallocBegin{r.address};
+    });
+}
+
+std::optional<Payload> decode_payload(Bytes bytes, std::uint16_t tag) {
+    switch (tag) {
+        case wire::EV_ALLOC:
+            return with<wire::ev_alloc>(bytes, decode_alloc);
+        case wire::EV_FREE:
+        case wire::EV_REALLOC_BEGIN:
+            return decode_free(bytes, tag);
+        case wire::EV_REALLOC_END:
+            return with<wire::ev_realloc_end>(bytes, decode_realloc_end);
+        case wire::EV_MMAP:
+            return with<wire::ev_mmap>(bytes, decode_mmap);
+        case wire::EV_MUNMAP_BEGIN:
+        case wire::EV_MADVISE:
+            return decode_range(bytes, tag);
+        case wire::EV_MUNMAP_END:
+            return with<wire::ev_result>(bytes,
+                                         [](const auto& r) { return UnmapEnd{r.result == 0}; });
+        case wire::EV_MREMAP_BEGIN:
+        case wire::EV_MREMAP_END:
+            return with<wire::ev_mremap>(bytes, decode_mremap);
+        case wire::EV_BRK:
+            return with<wire::ev_brk>(bytes, [](const auto& r) {
+                return Brk{r.old_brk, r.brk, r.stack};
+            });
+        case wire::EV_FAULT:
+            return with<wire::ev_fault>(bytes, [](const auto& r) {
+                return Fault{r.address, r.stack, r.pages, r.kernel_mode != 0};
+            });
+        case wire::EV_REQUEST_BEGIN:
+        case wire::EV_REQUEST_DONE:
+            return with<wire::ev_request>(bytes, [tag](const auto& r) {
+                return RequestMark{tag == wire::EV_REQUEST_DONE, r.id, {r.args[0], r.args[1]}};
+            });
+        case wire::EV_FORK:
+        case wire::EV_EXEC:
+        case wire::EV_EXIT:
+        case wire::EV_OOM:
+            return with<wire::ev_task>(bytes, decode_task);
+        default:
+            return std::nullopt;
+    }
+}
+
+}  // namespace
+
+std::optional<Event> decode(Bytes record) {
+    const auto header = read_at<wire::ev_header>(record, 0);
+    if (!header) return std::nullopt;
+    auto payload = decode_payload(record, header->tag);
+    if (!payload) return std::nullopt;
+    return Event{header->time_ns, header->tid, *payload};
+}
+
+}  // namespace asrtrace::decode

@@ -1,0 +1,125 @@
+// SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
+// Typed events: what the ledger understands, independent of how the kernel side packs them.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <optional>
+#include <variant>
+
+#include "user/base/bytes.h"
+
+namespace asrtrace::decode {
+
+/// Key of a stack in the kernel's map; 0 is "none could be taken".
+using StackKey = std::uint64_t;
+
+enum class Function : std::uint8_t {
+    kNone,
+    kMalloc,
+    kCalloc,
+    kRealloc,
+    kMemalign,
+    kPosixMemalign,
+    kValloc,
+    kPvalloc,
+    kFree,
+};
+
+struct Alloc {
+    std::uint64_t address = 0;  ///< 0: the call failed
+    std::uint64_t size = 0;     ///< bytes as asked
+    StackKey stack = 0;
+    Function function = Function::kMalloc;
+    bool sampled = false;
+};
+
+struct Free {
+    std::uint64_t address = 0;
+};
+
+struct ReallocBegin {
+    std::uint64_t old_address = 0;
+};
+
+struct ReallocEnd {
+    std::uint64_t old_address = 0;  ///< 0: realloc(NULL), or an old block that is not followed
+    std::uint64_t address = 0;      ///< 0: failed, freed, or a new block that is not followed
+    std::uint64_t size = 0;
+    StackKey stack = 0;
+    bool sampled = false;
+    bool failed = false;  ///< the old block is still there
+};
+
+struct Map {
+    std::uint64_t address = 0;
+    std::uint64_t length = 0;
+    StackKey stack = 0;
+    std::int32_t fd = -1;
+    std::uint32_t prot = 0;
+    std::uint32_t map_flags = 0;
+};
+
+struct UnmapBegin {
+    std::uint64_t address = 0;
+    std::uint64_t length = 0;
+};
+
+struct UnmapEnd {
+    bool succeeded = false;
+};
+
+struct Remap {
+    std::uint64_t old_address = 0;
+    std::uint64_t old_length = 0;
+    std::uint64_t new_length = 0;
+    std::uint64_t map_flags = 0;
+    StackKey stack = 0;
+    std::uint64_t new_address = 0;  ///< at the end; 0: failed
+    bool end = false;
+};
+
+struct Brk {
+    std::uint64_t old_brk = 0;
+    std::uint64_t brk = 0;
+    StackKey stack = 0;
+};
+
+struct Advise {
+    std::uint64_t address = 0;
+    std::uint64_t length = 0;
+    std::uint64_t advice = 0;
+};
+
+struct Fault {
+    std::uint64_t address = 0;
+    StackKey stack = 0;
+    std::uint32_t pages = 0;
+    bool kernel_mode = false;
+};
+
+struct RequestMark {
+    bool done = false;
+    std::uint64_t id = 0;
+    std::array<std::uint64_t, 2> args{};
+};
+
+struct Task {
+    enum class Kind : std::uint8_t { kFork, kExec, kExit, kOom } kind = Kind::kExit;
+    std::uint32_t pid = 0;
+    std::int32_t exit_code = 0;
+};
+
+using Payload = std::variant<Alloc, Free, ReallocBegin, ReallocEnd, Map, UnmapBegin, UnmapEnd,
+                             Remap, Brk, Advise, Fault, RequestMark, Task>;
+
+struct Event {
+    std::uint64_t time_ns = 0;  ///< CLOCK_MONOTONIC
+    std::uint32_t tid = 0;
+    Payload payload;
+};
+
+/// One record of the ring (layout: bpf/event.h); nothing if its tag is unknown or it is too short.
+std::optional<Event> decode(Bytes record);
+
+}  // namespace asrtrace::decode

@@ -1,0 +1,66 @@
+// SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
+// The blocks that are alive, by address. A block is named by address and serial: the serial tells
+// it from a later block at the same address.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <vector>
+
+#include "tsl/robin_map.h"
+#include "user/ledger/sites.h"
+
+namespace asrtrace::ledger {
+
+struct Block {
+    std::uint64_t size = 0;  ///< bytes as asked
+    std::uint64_t serial = 0;
+    SiteIndex site = 0;
+    bool sampled = false;
+    bool outlived = false;
+};
+
+struct BlockName {
+    std::uint64_t address = 0;
+    std::uint64_t serial = 0;
+};
+
+class LiveBlocks {
+  public:
+    /// Puts a block in; what was at its address, if anything, comes back: its end was lost.
+    std::optional<Block> insert(std::uint64_t address, Block block) {
+        auto [entry, inserted] = blocks_.insert({address, block});
+        if (inserted) return std::nullopt;
+        const Block old = entry->second;
+        entry.value() = block;
+        return old;
+    }
+
+    std::optional<Block> take(std::uint64_t address) {
+        const auto entry = blocks_.find(address);
+        if (entry == blocks_.end()) return std::nullopt;
+        const Block block = entry->second;
+        blocks_.erase(entry);
+        return block;
+    }
+
+    /// The block of that name if it is still alive, else null.
+    Block* find(BlockName name) {
+        const auto entry = blocks_.find(name.address);
+        if (entry == blocks_.end() || entry->second.serial != name.serial) return nullptr;
+        return &entry.value();
+    }
+
+    std::size_t size() const { return blocks_.size(); }
+
+  private:
+    /// Addresses are multiples of 16: spread them.
+    struct AddressHash {
+        std::size_t operator()(std::uint64_t address) const noexcept {
+            return static_cast<std::size_t>((address >> 4) * 0x9e3779b97f4a7c15ULL >> 20);
+        }
+    };
+    tsl::robin_map<std::uint64_t, Block, AddressHash> blocks_;
+};
+
+}  // namespace asrtrace::ledger

@@ -1,0 +1,282 @@
+// SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
+#include "user/ledger/ledger.h"
+
+#include <algorithm>
+#include <cmath>
+
+namespace asrtrace::ledger {
+namespace {
+
+/// The thread under which intervals run as requests.
+constexpr std::uint32_t kIntervalThread = 0;
+
+/// Probability that a block of `bytes` is sampled at this mean (bpf/sample.bpf.h).
+double sampling_probability(std::uint64_t bytes, std::uint64_t mean_bytes) {
+    return -std::expm1(-static_cast<double>(std::max<std::uint64_t>(bytes, 1)) /
+                       static_cast<double>(mean_bytes));
+}
+
+}  // namespace
+
+Ledger::Ledger(const LedgerConfig& config)
+    : config_(config),
+      epoch_begin_ns_(config.start_ns),
+      interval_end_ns_(config.start_ns + config.interval_ns),
+      now_ns_(config.start_ns) {
+    if (config_.interval_ns != 0) requests_.begin(kIntervalThread, config_.start_ns, {});
+}
+
+std::uint64_t Ledger::since_start(std::uint64_t time_ns) const {
+    return time_ns > config_.start_ns ? time_ns - config_.start_ns : 0;
+}
+
+StackId Ledger::stack_id(decode::StackKey key) {
+    if (key == 0) return kUnknownStack;
+    const StackId next{static_cast<std::uint32_t>(stack_ids_.size() + 1)};
+    const auto [entry, inserted] = stack_ids_.insert({key, next});
+    if (inserted) output_.stacks.push_back(key);
+    return entry->second;
+}
+
+Amount Ledger::weighed(const Block& block) const {
+    const auto bytes = static_cast<double>(block.size);
+    if (!block.sampled) return {bytes, 1.0};
+    const double weight = 1.0 / sampling_probability(block.size, config_.sample_mean_bytes);
+    return {bytes * weight, weight};
+}
+
+Cohort& Ledger::charge(std::uint32_t tid, std::uint64_t allocated_bytes) {
+    ActiveRequest* request = requests_.of_thread(tid);
+    if (request == nullptr) {
+        ++unattributed_;
+        return orphans_;
+    }
+    ++attributed_;
+    ++request->record.events;
+    request->record.allocated_bytes += allocated_bytes;
+    return request->cohort;
+}
+
+std::uint64_t Ledger::outlive(const Cohort& cohort) {
+    double bytes = 0;
+    for (const BlockName& name : cohort.blocks) {
+        Block* block = live_.find(name);
+        if (block == nullptr) continue;
+        block->outlived = true;
+        const Amount amount = weighed(*block);
+        sites_.outlive(block->site, amount);
+        bytes += amount.bytes;
+    }
+    for (const MappingName& name : cohort.mappings) {
+        mappings_.each_piece(name.begin, name.end, name.serial, [&](Region& piece) {
+            piece.outlived = true;
+            sites_.outlive(piece.site, {static_cast<double>(piece.bytes()), 1.0});
+        });
+    }
+    return static_cast<std::uint64_t>(std::llround(bytes));
+}
+
+void Ledger::finish_request(ActiveRequest request) {
+    request.record.outlived_bytes = outlive(request.cohort);
+    request.record.begin_ns = since_start(request.record.begin_ns);
+    request.record.end_ns = since_start(request.record.end_ns);
+    output_.requests.push_back(request.record);
+}
+
+void Ledger::close_epoch(std::uint64_t now_ns) {
+    outlive(old_orphans_);
+    old_orphans_ = std::exchange(orphans_, {});
+    EpochRecord record;
+    record.epoch = {since_start(now_ns), requests_.completed(), requests_.in_flight()};
+    record.sites = sites_.close_epoch();
+    output_.epochs.push_back(std::move(record));
+    epoch_begin_ns_ = now_ns;
+    epoch_requests_ = requests_.completed();
+}
+
+void Ledger::advance_interval(std::uint64_t now_ns) {
+    while (config_.interval_ns != 0 && now_ns >= interval_end_ns_) {
+        if (auto request = requests_.end(kIntervalThread, interval_end_ns_, {})) {
+            finish_request(std::move(*request));
+        }
+        requests_.begin(kIntervalThread, interval_end_ns_, {});
+        interval_end_ns_ += config_.interval_ns;
+    }
+}
+
+void Ledger::advance(std::uint64_t now_ns) {
+    now_ns_ = std::max(now_ns_, now_ns);
+    advance_interval(now_ns_);
+    const std::uint64_t length = now_ns_ - epoch_begin_ns_;
+    const bool requests_ended = requests_.completed() > epoch_requests_;
+    if ((requests_ended && length >= config_.epoch_ns) || length >= config_.idle_epoch_ns) {
+        close_epoch(now_ns_);
+    }
+}
+
+void Ledger::tick(std::uint64_t now_ns) {
+    advance(now_ns);
+}
+
+void Ledger::apply(const decode::Event& event) {
+    advance(event.time_ns);
+    std::visit([&](const auto& payload) { on(event, payload); }, event.payload);
+}
+
+void Ledger::finish(std::uint64_t now_ns) {
+    now_ns_ = std::max(now_ns_, now_ns);
+    advance_interval(now_ns_);
+    std::vector<std::uint32_t> threads;
+    for (const auto& [tid, pending] : pending_reallocs_) threads.push_back(tid);
+    for (const auto& [tid, pending] : pending_unmaps_) threads.push_back(tid);
+    for (const std::uint32_t tid : threads) restore_pending(tid);
+    close_epoch(now_ns_);
+}
+
+LedgerOutput Ledger::take_output() {
+    return std::exchange(output_, {});
+}
+
+void Ledger::add_counts(Counts& counts) const {
+    counts.allocated_bytes += counts_.allocated_bytes;
+    counts.allocated_blocks += counts_.allocated_blocks;
+    counts.freed_bytes += counts_.freed_bytes;
+    counts.freed_blocks += counts_.freed_blocks;
+    counts.freed_unknown_blocks += counts_.freed_unknown_blocks;
+    counts.failed_allocations += counts_.failed_allocations;
+    counts.mapped_bytes += counts_.mapped_bytes;
+    counts.unmapped_bytes += counts_.unmapped_bytes;
+    counts.brk_grown_bytes += counts_.brk_grown_bytes;
+    counts.brk_shrunk_bytes += counts_.brk_shrunk_bytes;
+    for (const auto& [name, calls] : counts_.calls) counts.calls[name] += calls;
+    if (config_.sample_mean_bytes != 0) {
+        const double margin = 1.96 * std::sqrt(sampled_variance_);
+        counts.allocated_bytes_estimate =
+            Estimate{sampled_bytes_, {sampled_bytes_ - margin, sampled_bytes_ + margin}};
+    }
+}
+
+// --- the allocator plane
+
+void Ledger::free_block(const Block& block) {
+    sites_.free(block.site, weighed(block), block.outlived);
+    ++counts_.freed_blocks;
+    counts_.freed_bytes += block.size;
+}
+
+void Ledger::add_block(std::uint32_t tid, std::uint64_t address, std::uint64_t size,
+                       decode::StackKey stack, bool sampled) {
+    Block block{.size = size,
+                .serial = ++serial_,
+                .site = sites_.at(SiteKind::kHeap, stack_id(stack)),
+                .sampled = sampled};
+    if (const auto old = live_.insert(address, block)) {
+        ++missed_frees_;
+        sites_.free(old->site, weighed(*old), old->outlived);
+    }
+    const Amount amount = weighed(block);
+    sites_.allocate(block.site, amount);
+    ++counts_.allocated_blocks;
+    counts_.allocated_bytes += size;
+    if (sampled) {
+        // Horvitz-Thompson: the variance of sum(x/p) over Poisson samples is estimated by
+        // sum(x^2 (1-p) / p^2).
+        const double p = sampling_probability(size, config_.sample_mean_bytes);
+        sampled_bytes_ += amount.bytes;
+        sampled_variance_ += amount.bytes * amount.bytes * (1 - p);
+    }
+    charge(tid, size).add({address, block.serial}, live_);
+}
+
+void Ledger::on(const decode::Event& event, const decode::Alloc& alloc) {
+    if (alloc.address == 0) {
+        charge(event.tid, 0);
+        ++counts_.failed_allocations;
+        return;
+    }
+    add_block(event.tid, alloc.address, alloc.size, alloc.stack, alloc.sampled);
+}
+
+void Ledger::on(const decode::Event& event, const decode::Free& free) {
+    charge(event.tid, 0);
+    if (const auto block = live_.take(free.address)) {
+        free_block(*block);
+    } else {
+        ++counts_.freed_unknown_blocks;
+    }
+}
+
+void Ledger::on(const decode::Event& event, const decode::ReallocBegin& begin) {
+    restore_pending(event.tid);
+    if (const auto block = live_.take(begin.old_address)) {
+        sites_.free(block->site, weighed(*block), block->outlived);
+        pending_reallocs_.insert({event.tid, {begin.old_address, *block}});
+    }
+}
+
+void Ledger::on(const decode::Event& event, const decode::ReallocEnd& end) {
+    const auto pending = pending_reallocs_.find(event.tid);
+    if (end.failed) {
+        restore_pending(event.tid);
+        charge(event.tid, 0);
+        ++counts_.failed_allocations;
+        return;
+    }
+    if (pending != pending_reallocs_.end()) {
+        ++counts_.freed_blocks;
+        counts_.freed_bytes += pending->second.block.size;
+        pending_reallocs_.erase(pending);
+    } else if (end.old_address != 0) {
+        ++counts_.freed_unknown_blocks;
+    }
+    if (end.address != 0) {
+        add_block(event.tid, end.address, end.size, end.stack, end.sampled);
+    } else {
+        charge(event.tid, 0);
+    }
+}
+
+void Ledger::restore_pending(std::uint32_t tid) {
+    if (const auto pending = pending_reallocs_.find(tid); pending != pending_reallocs_.end()) {
+        const PendingBlock& old = pending->second;
+        live_.insert(old.address, old.block);
+        sites_.restore(old.block.site, weighed(old.block), old.block.outlived);
+        pending_reallocs_.erase(pending);
+    }
+    if (const auto pending = pending_unmaps_.find(tid); pending != pending_unmaps_.end()) {
+        for (const Region& piece : pending->second) {
+            mappings_.insert(piece);
+            if (!piece.tracked) continue;
+            sites_.restore(piece.site, {static_cast<double>(piece.bytes()), 1.0}, piece.outlived);
+        }
+        pending_unmaps_.erase(pending);
+    }
+}
+
+// --- tasks and requests
+
+void Ledger::on(const decode::Event& event, const decode::Fault& fault) {
+    charge(event.tid, 0);
+    constexpr std::uint64_t kPageBytes = 4096;
+    const std::uint64_t bytes = fault.pages * kPageBytes;
+    const double weight = 1.0 / sampling_probability(bytes, config_.fault_mean_bytes);
+    sites_.allocate(sites_.at(SiteKind::kFault, stack_id(fault.stack)),
+                    {static_cast<double>(bytes) * weight, fault.pages * weight});
+}
+
+void Ledger::on(const decode::Event& event, const decode::RequestMark& mark) {
+    if (!mark.done) {
+        if (auto abandoned = requests_.begin(event.tid, event.time_ns, mark)) {
+            for (const BlockName& name : abandoned->cohort.blocks) orphans_.add(name, live_);
+        }
+    } else if (auto request = requests_.end(event.tid, event.time_ns, mark)) {
+        finish_request(std::move(*request));
+    }
+}
+
+void Ledger::on(const decode::Event& event, const decode::Task& task) {
+    if (task.kind == decode::Task::Kind::kExit) restore_pending(event.tid);
+    if (task.kind == decode::Task::Kind::kExec) mappings_.clear();
+}
+
+}  // namespace asrtrace::ledger

@@ -1,0 +1,132 @@
+// SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
+// The ledger turns events into accounts: what is alive, who made it, which request it belonged to
+// and whether it outlived that request. It takes no clock and does no I/O: the same events give the
+// same records, whenever and wherever.
+//
+//   Event --apply--> LiveBlocks, Mappings, Requests --> Sites --close_epoch--> EpochRecord
+//                                             `--end--> Request
+#pragma once
+
+#include <cstdint>
+#include <vector>
+
+#include "user/base/maps.h"
+#include "user/decode/event.h"
+#include "user/ledger/blocks.h"
+#include "user/ledger/mappings.h"
+#include "user/ledger/recording.h"
+#include "user/ledger/requests.h"
+#include "user/ledger/sites.h"
+
+namespace asrtrace::ledger {
+
+struct LedgerConfig {
+    std::uint64_t start_ns = 0;                   ///< CLOCK_MONOTONIC of the window's beginning
+    std::uint64_t sample_mean_bytes = 0;          ///< of sampled allocations; 0: none are sampled
+    std::uint64_t fault_mean_bytes = 1;           ///< of sampled faults
+    std::uint64_t interval_ns = 0;                ///< every:SECONDS; 0: requests come as events
+    std::uint64_t epoch_ns = 250'000'000;         ///< an epoch is at least that long ...
+    std::uint64_t idle_epoch_ns = 5'000'000'000;  ///< ... and without requests that long
+};
+
+/// What has become final since the last call of take_output().
+struct LedgerOutput {
+    std::vector<EpochRecord> epochs;
+    std::vector<Request> requests;
+    /// Keys of stacks seen for the first time; their StackIds follow on from the ones before,
+    /// from 1.
+    std::vector<decode::StackKey> stacks;
+    bool code_mapped = false;  ///< executable memory was mapped: symbols need a look at the maps
+};
+
+class Ledger {
+  public:
+    explicit Ledger(const LedgerConfig& config);
+
+    /// The address space at `time_ns`; mapping events from before it are left out.
+    void seed_mappings(const std::vector<MapsEntry>& maps, std::uint64_t time_ns);
+
+    void apply(const decode::Event& event);
+    /// Time passes without events: closes intervals and epochs that are due.
+    void tick(std::uint64_t now_ns);
+    /// The window ends: what is pending is taken as not having happened, the last epoch closes.
+    void finish(std::uint64_t now_ns);
+
+    LedgerOutput take_output();
+
+    /// Adds what the ledger counted (bytes, blocks, mappings) to what the kernel side counted.
+    void add_counts(Counts& counts) const;
+    std::uint64_t events_attributed() const { return attributed_; }
+    std::uint64_t events_unattributed() const { return unattributed_; }
+    std::uint64_t requests_completed() const { return requests_.completed(); }
+    std::uint64_t requests_unknown() const { return requests_.unknown(); }
+    /// Blocks whose free was never seen: another block took their address.
+    std::uint64_t missed_frees() const { return missed_frees_; }
+    std::uint64_t live_blocks() const { return live_.size(); }
+    std::uint32_t in_flight() const { return requests_.in_flight(); }
+
+  private:
+    /// A block or mapping that a call under way may end, by thread.
+    struct PendingBlock {
+        std::uint64_t address = 0;
+        Block block;
+    };
+
+    void on(const decode::Event& event, const decode::Alloc& alloc);
+    void on(const decode::Event& event, const decode::Free& free);
+    void on(const decode::Event& event, const decode::ReallocBegin& begin);
+    void on(const decode::Event& event, const decode::ReallocEnd& end);
+    void on(const decode::Event& event, const decode::Map& map);
+    void on(const decode::Event& event, const decode::UnmapBegin& begin);
+    void on(const decode::Event& event, const decode::UnmapEnd& end);
+    void on(const decode::Event& event, const decode::Remap& remap);
+    void on(const decode::Event& event, const decode::Brk& brk);
+    void on(const decode::Event& event, const decode::Advise& advise);
+    void on(const decode::Event& event, const decode::Fault& fault);
+    void on(const decode::Event& event, const decode::RequestMark& mark);
+    void on(const decode::Event& event, const decode::Task& task);
+
+    Amount weighed(const Block& block) const;
+    StackId stack_id(decode::StackKey key);
+    /// The cohort that an event of this thread belongs to; counts the event as (un)attributed.
+    Cohort& charge(std::uint32_t tid, std::uint64_t allocated_bytes);
+    void add_block(std::uint32_t tid, std::uint64_t address, std::uint64_t size,
+                   decode::StackKey stack, bool sampled);
+    void free_block(const Block& block);
+    void add_region(std::uint32_t tid, std::uint64_t begin, std::uint64_t end,
+                    decode::StackKey stack, bool anonymous);
+    std::uint64_t remove_range(std::uint64_t begin, std::uint64_t end);
+    void account_removed(const std::vector<Region>& pieces);
+    void restore_pending(std::uint32_t tid);
+    void end_remap(const decode::Event& event, const decode::Remap& remap);
+    std::uint64_t outlive(const Cohort& cohort);
+    void finish_request(ActiveRequest request);
+    void advance(std::uint64_t now_ns);
+    void advance_interval(std::uint64_t now_ns);
+    void close_epoch(std::uint64_t now_ns);
+    std::uint64_t since_start(std::uint64_t time_ns) const;
+
+    LedgerConfig config_;
+    Sites sites_;
+    LiveBlocks live_;
+    Mappings mappings_;
+    Requests requests_;
+    Cohort orphans_, old_orphans_;  ///< of this epoch and of the one before
+
+    tsl::robin_map<decode::StackKey, StackId> stack_ids_;
+    tsl::robin_map<std::uint32_t, PendingBlock> pending_reallocs_;
+    tsl::robin_map<std::uint32_t, std::vector<Region>> pending_unmaps_;
+
+    LedgerOutput output_;
+    Counts counts_;
+    double sampled_bytes_ = 0, sampled_variance_ = 0;
+    std::uint64_t serial_ = 0;
+    std::uint64_t seeded_ns_ = 0;
+    std::uint64_t epoch_begin_ns_ = 0, epoch_requests_ = 0;
+    std::uint64_t interval_end_ns_ = 0;
+    std::uint64_t attributed_ = 0, unattributed_ = 0;
+    std::uint64_t missed_frees_ = 0;
+    std::uint64_t now_ns_ = 0;
+};
+
+}  // namespace asrtrace::ledger

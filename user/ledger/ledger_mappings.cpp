@@ -1,0 +1,150 @@
+// SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
+// The part of the ledger that follows mmap, munmap, mremap and brk.
+#include <sys/mman.h>
+
+#include "user/ledger/ledger.h"
+
+namespace asrtrace::ledger {
+namespace {
+
+constexpr std::uint64_t kPageBytes = 4096;
+
+std::uint64_t page_ceil(std::uint64_t bytes) {
+    return (bytes + kPageBytes - 1) & ~(kPageBytes - 1);
+}
+
+}  // namespace
+
+void Ledger::seed_mappings(const std::vector<MapsEntry>& maps, std::uint64_t time_ns) {
+    seeded_ns_ = time_ns;
+    mappings_.clear();
+    for (const MapsEntry& entry : maps) {
+        mappings_.insert({.begin = entry.begin, .end = entry.end, .serial = ++serial_});
+    }
+}
+
+void Ledger::add_region(std::uint32_t tid, std::uint64_t begin, std::uint64_t end,
+                        decode::StackKey stack, bool anonymous) {
+    Region region{.begin = begin, .end = end, .serial = ++serial_, .tracked = anonymous};
+    Cohort& cohort = charge(tid, 0);
+    if (anonymous) {
+        region.site = sites_.at(SiteKind::kMapped, stack_id(stack));
+        sites_.allocate(region.site, {static_cast<double>(region.bytes()), 1.0});
+        cohort.mappings.push_back({begin, end, region.serial});
+    }
+    mappings_.insert(region);
+}
+
+/// Pieces that were cut out leave their sites' accounts.
+void Ledger::account_removed(const std::vector<Region>& pieces) {
+    for (const Region& piece : pieces) {
+        if (!piece.tracked) continue;
+        sites_.free(piece.site, {static_cast<double>(piece.bytes()), 1.0}, piece.outlived);
+    }
+}
+
+std::uint64_t Ledger::remove_range(std::uint64_t begin, std::uint64_t end) {
+    const std::vector<Region> pieces = mappings_.cut(begin, end);
+    account_removed(pieces);
+    std::uint64_t bytes = 0;
+    for (const Region& piece : pieces) bytes += piece.bytes();
+    return bytes;
+}
+
+void Ledger::on(const decode::Event& event, const decode::Map& map) {
+    if ((map.prot & PROT_EXEC) != 0) output_.code_mapped = true;
+    if (event.time_ns < seeded_ns_) return;
+    const std::uint64_t end = map.address + page_ceil(map.length);
+    ++counts_.calls["mmap"];
+    counts_.mapped_bytes += end - map.address;
+    // MAP_FIXED replaces what was there.
+    counts_.unmapped_bytes += remove_range(map.address, end);
+    add_region(event.tid, map.address, end, map.stack, (map.map_flags & MAP_ANONYMOUS) != 0);
+}
+
+void Ledger::on(const decode::Event& event, const decode::UnmapBegin& begin) {
+    if (event.time_ns < seeded_ns_) return;
+    restore_pending(event.tid);
+    auto pieces = mappings_.cut(begin.address, begin.address + page_ceil(begin.length));
+    account_removed(pieces);
+    pending_unmaps_.insert({event.tid, std::move(pieces)});
+}
+
+void Ledger::on(const decode::Event& event, const decode::UnmapEnd& end) {
+    const auto pending = pending_unmaps_.find(event.tid);
+    if (pending == pending_unmaps_.end()) return;
+    charge(event.tid, 0);
+    if (!end.succeeded) {
+        restore_pending(event.tid);
+        return;
+    }
+    ++counts_.calls["munmap"];
+    for (const Region& piece : pending->second) counts_.unmapped_bytes += piece.bytes();
+    pending_unmaps_.erase(pending);
+}
+
+void Ledger::on(const decode::Event& event, const decode::Remap& remap) {
+    if (event.time_ns < seeded_ns_) return;
+    if (remap.end) {
+        end_remap(event, remap);
+        return;
+    }
+    restore_pending(event.tid);
+    auto pieces = mappings_.cut(remap.old_address, remap.old_address + page_ceil(remap.old_length));
+    account_removed(pieces);
+    pending_unmaps_.insert({event.tid, std::move(pieces)});
+}
+
+/// The mapping keeps its site and its request, whatever its new place and size.
+void Ledger::end_remap(const decode::Event& event, const decode::Remap& remap) {
+    const auto pending = pending_unmaps_.find(event.tid);
+    if (pending == pending_unmaps_.end()) return;
+    if (remap.new_address == 0) {
+        restore_pending(event.tid);
+        return;
+    }
+    charge(event.tid, 0);
+    ++counts_.calls["mremap"];
+    const std::vector<Region> old = pending->second;
+    pending_unmaps_.erase(pending);
+    const std::uint64_t old_bytes = page_ceil(remap.old_length);
+    const std::uint64_t new_bytes = page_ceil(remap.new_length);
+    if (new_bytes > old_bytes) counts_.mapped_bytes += new_bytes - old_bytes;
+    if (new_bytes < old_bytes) counts_.unmapped_bytes += old_bytes - new_bytes;
+    const std::uint64_t end = remap.new_address + new_bytes;
+    counts_.unmapped_bytes += remove_range(remap.new_address, end);
+    Region region = old.empty() ? Region{.serial = ++serial_} : old.front();
+    region.begin = remap.new_address;
+    region.end = end;
+    mappings_.insert(region);
+    if (!region.tracked) return;
+    const Amount amount{static_cast<double>(region.bytes()), 1.0};
+    sites_.allocate(region.site, amount);
+    if (region.outlived) sites_.outlive(region.site, amount);
+}
+
+void Ledger::on(const decode::Event& event, const decode::Brk& brk) {
+    if (event.time_ns < seeded_ns_) return;
+    ++counts_.calls["brk"];
+    const std::uint64_t old_end = page_ceil(brk.old_brk);
+    const std::uint64_t new_end = page_ceil(brk.brk);
+    if (brk.brk > brk.old_brk) {
+        counts_.brk_grown_bytes += brk.brk - brk.old_brk;
+        if (new_end > old_end) {
+            remove_range(old_end, new_end);
+            add_region(event.tid, old_end, new_end, brk.stack, true);
+            return;
+        }
+    } else if (brk.brk < brk.old_brk) {
+        counts_.brk_shrunk_bytes += brk.old_brk - brk.brk;
+        if (new_end < old_end) remove_range(new_end, old_end);
+    }
+    charge(event.tid, 0);
+}
+
+void Ledger::on(const decode::Event& event, const decode::Advise&) {
+    charge(event.tid, 0);
+    ++counts_.calls["madvise"];
+}
+
+}  // namespace asrtrace::ledger

@@ -1,0 +1,70 @@
+// SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
+// Which request a thread works for, and what that request has left behind when it ends.
+//
+// The rule: an event belongs to its thread's own request; else to the only request in flight; else
+// to none, and is counted as unattributed. Blocks that belong to none form cohorts of their own,
+// one an epoch, and have outlived it when another epoch has passed.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <vector>
+
+#include "user/decode/event.h"
+#include "user/ledger/blocks.h"
+#include "user/ledger/recording.h"
+
+namespace asrtrace::ledger {
+
+struct MappingName {
+    std::uint64_t begin = 0;
+    std::uint64_t end = 0;
+    std::uint64_t serial = 0;
+};
+
+/// What was allocated under one request (or in one epoch without one).
+struct Cohort {
+    std::vector<BlockName> blocks;
+    std::vector<MappingName> mappings;
+    std::size_t compact_at = 4096;
+
+    /// Drops the dead ones now and then, so that a cohort is as large as what lives of it.
+    void add(BlockName name, LiveBlocks& live);
+};
+
+struct ActiveRequest {
+    Request record;
+    Cohort cohort;
+};
+
+class Requests {
+  public:
+    /// A request begins on this thread; one that the thread had not ended is abandoned and
+    /// returned.
+    std::optional<ActiveRequest> begin(std::uint32_t tid, std::uint64_t time_ns,
+                                       const decode::RequestMark& mark);
+    /// Ends the request with the mark's id, else the thread's, else the only one in flight. Nothing
+    /// if there is none.
+    std::optional<ActiveRequest> end(std::uint32_t tid, std::uint64_t time_ns,
+                                     const decode::RequestMark& mark);
+    /// The request that an event of this thread belongs to, or null.
+    ActiveRequest* of_thread(std::uint32_t tid);
+
+    std::uint32_t in_flight() const { return static_cast<std::uint32_t>(active_.size()); }
+    std::uint64_t completed() const { return completed_; }
+    /// Ends without a beginning, and requests that never ended.
+    std::uint64_t unknown() const { return unknown_; }
+
+  private:
+    using Active = std::map<RequestId, ActiveRequest>;
+    Active::iterator find(std::uint32_t tid, const decode::RequestMark& mark);
+
+    Active active_;
+    tsl::robin_map<std::uint32_t, RequestId> by_thread_;
+    std::uint64_t next_ = 1;
+    std::uint64_t completed_ = 0;
+    std::uint64_t unknown_ = 0;
+};
+
+}  // namespace asrtrace::ledger

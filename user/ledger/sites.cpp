@@ -1,0 +1,91 @@
+// SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
+#include "user/ledger/sites.h"
+
+#include <algorithm>
+#include <cmath>
+
+namespace asrtrace::ledger {
+namespace {
+
+void add(Amount& sum, Amount amount) {
+    sum.bytes += amount.bytes;
+    sum.blocks += amount.blocks;
+}
+
+void subtract(Amount& sum, Amount amount) {
+    sum.bytes -= amount.bytes;
+    sum.blocks -= amount.blocks;
+}
+
+/// Weighted sums that should cancel leave a rest of rounding errors, never less than nothing.
+std::uint64_t rounded(double amount) {
+    return static_cast<std::uint64_t>(std::llround(std::max(0.0, amount)));
+}
+
+}  // namespace
+
+SiteIndex Sites::at(SiteKind kind, StackId stack) {
+    const std::uint64_t key = std::uint64_t{stack.value} << 8 | static_cast<std::uint8_t>(kind);
+    const auto [entry, inserted] = index_.insert({key, static_cast<SiteIndex>(sites_.size())});
+    if (inserted) sites_.push_back(Site{.kind = kind, .stack = stack});
+    return entry->second;
+}
+
+Sites::Site& Sites::change(SiteIndex site) {
+    Site& entry = sites_[site];
+    if (!entry.changed) {
+        entry.changed = true;
+        changed_.push_back(site);
+    }
+    return entry;
+}
+
+void Sites::allocate(SiteIndex site, Amount amount) {
+    Site& entry = change(site);
+    add(entry.allocated, amount);
+    add(entry.live, amount);
+}
+
+void Sites::free(SiteIndex site, Amount amount, bool outlived) {
+    Site& entry = change(site);
+    add(entry.freed, amount);
+    subtract(entry.live, amount);
+    if (outlived) subtract(entry.outlived, amount);
+}
+
+void Sites::outlive(SiteIndex site, Amount amount) {
+    add(change(site).outlived, amount);
+}
+
+void Sites::restore(SiteIndex site, Amount amount, bool outlived) {
+    Site& entry = change(site);
+    subtract(entry.freed, amount);
+    add(entry.live, amount);
+    if (outlived) add(entry.outlived, amount);
+}
+
+std::vector<SiteEpoch> Sites::close_epoch() {
+    std::sort(changed_.begin(), changed_.end());
+    std::vector<SiteEpoch> rows;
+    rows.reserve(changed_.size());
+    for (const SiteIndex index : changed_) {
+        Site& site = sites_[index];
+        rows.push_back(SiteEpoch{.kind = site.kind,
+                                 .stack = site.stack,
+                                 .allocated_bytes = rounded(site.allocated.bytes),
+                                 .allocated_blocks = rounded(site.allocated.blocks),
+                                 .freed_bytes = rounded(site.freed.bytes),
+                                 .freed_blocks = rounded(site.freed.blocks),
+                                 .live_bytes = rounded(site.live.bytes),
+                                 .live_blocks = rounded(site.live.blocks),
+                                 .outlived_bytes = rounded(site.outlived.bytes),
+                                 .outlived_blocks = rounded(site.outlived.blocks)});
+        site.allocated = {};
+        site.freed = {};
+        site.changed = false;
+    }
+    changed_.clear();
+    return rows;
+}
+
+}  // namespace asrtrace::ledger

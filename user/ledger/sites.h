@@ -1,0 +1,53 @@
+// SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
+// What each site (an allocation stack of one kind) asked for, gave back and holds. Amounts are
+// doubles because a sampled block counts for more than itself; without sampling they are whole
+// numbers, exact up to 2^53.
+#pragma once
+
+#include <cstdint>
+#include <vector>
+
+#include "tsl/robin_map.h"
+#include "user/ledger/recording.h"
+
+namespace asrtrace::ledger {
+
+/// Index of a site within the ledger.
+using SiteIndex = std::uint32_t;
+
+struct Amount {
+    double bytes = 0;
+    double blocks = 0;
+};
+
+class Sites {
+  public:
+    /// The site of this kind and stack, made on first use.
+    SiteIndex at(SiteKind kind, StackId stack);
+
+    void allocate(SiteIndex site, Amount amount);
+    /// `outlived`: the block had outlived its request.
+    void free(SiteIndex site, Amount amount, bool outlived);
+    /// A block of this site has outlived its request.
+    void outlive(SiteIndex site, Amount amount);
+    /// Takes an earlier free back (a realloc or munmap that failed).
+    void restore(SiteIndex site, Amount amount, bool outlived);
+
+    /// The sites that changed since the last call, in the order of their making.
+    std::vector<SiteEpoch> close_epoch();
+
+  private:
+    struct Site {
+        SiteKind kind;
+        StackId stack;
+        Amount allocated, freed, live, outlived;
+        bool changed = false;
+    };
+    Site& change(SiteIndex site);
+
+    std::vector<Site> sites_;
+    std::vector<SiteIndex> changed_;
+    tsl::robin_map<std::uint64_t, SiteIndex> index_;  ///< stack id << 8 | kind
+};
+
+}  // namespace asrtrace::ledger
