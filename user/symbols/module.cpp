@@ -1,0 +1,180 @@
+// SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
+#include "user/symbols/module.h"
+
+#include <elf.h>
+
+#include <utility>
+
+#include "user/symbols/demangle.h"
+#include "user/symbols/mini_debug.h"
+
+namespace asrtrace::symbols {
+namespace {
+
+/// Resident pages of one module's files that lookups may leave behind.
+constexpr std::size_t kMaxTouchedBytes = std::size_t{16} << 20U;
+
+bool has_dwarf(const ElfImage& image) {
+    return image.has_section(".debug_info") || image.has_section(".zdebug_info");
+}
+
+}  // namespace
+
+Module::Module(std::string path, Result<MappedFile> file, std::shared_ptr<const TargetFiles> files,
+               std::uint64_t max_inflated_bytes)
+    : path_(std::move(path)), files_(std::move(files)), max_inflated_bytes_(max_inflated_bytes) {
+    if (file) {
+        take_image(ElfImage::open(std::move(*file), path_));
+    } else {
+        note_failure(file.error());
+    }
+}
+
+Module::Module(std::string path, std::vector<std::uint8_t> memory) : path_(std::move(path)) {
+    take_image(ElfImage::open(std::move(memory), path_));
+}
+
+void Module::take_image(Result<ElfImage> image) {
+    if (image) {
+        image_ = std::make_unique<ElfImage>(std::move(*image));
+    } else {
+        note_failure(image.error());
+    }
+}
+
+void Module::note_failure(const Error& error) {
+    errors_.push_back(error.message);
+}
+
+std::vector<std::string> Module::take_errors() {
+    return std::exchange(errors_, {});
+}
+
+std::optional<std::uint64_t> Module::vaddr_of(std::uint64_t file_offset) const {
+    if (failed()) return {};
+    return image_->vaddr_of(file_offset);
+}
+
+void Module::load() {
+    if (loaded_ || failed()) return;
+    loaded_ = true;
+    if (!has_dwarf(*image_) && files_ != nullptr) debug_ = files_->find_debug(*image_, path_);
+    if (!debug_refused_) load_debug_info();
+    load_tables();
+}
+
+void Module::load_debug_info() {
+    const ElfImage& debug = debug_ != nullptr ? *debug_ : *image_;
+    if (!has_dwarf(debug)) return;
+    if (files_ != nullptr && debug.has_section(".gnu_debugaltlink")) {
+        shared_ = files_->find_shared(debug);
+    }
+    auto info = DebugInfo::open(debug, *image_, shared_.get(), max_inflated_bytes_);
+    if (!info) {
+        debug_refused_ = true;
+        return note_failure(info.error());
+    }
+    info_ = std::move(*info);
+}
+
+void Module::add_table(const ElfImage& image, std::uint32_t type, const char* source) {
+    SymbolTable table(image, type, *image_);
+    if (!table.empty()) tables_.push_back({std::move(table), source});
+}
+
+void Module::load_tables() {
+    if (debug_ != nullptr) add_table(*debug_, SHT_SYMTAB, "symtab");
+    if (tables_.empty()) add_table(*image_, SHT_SYMTAB, "symtab");
+    if (!tables_.empty()) return;  // .symtab has all that .dynsym has
+    auto mini = open_mini_debug(*image_);
+    if (!mini) {
+        note_failure(mini.error());
+    } else if (*mini != nullptr) {
+        mini_ = std::move(*mini);
+        add_table(*mini_, SHT_SYMTAB, "debugdata");
+    }
+    add_table(*image_, SHT_DYNSYM, "dynsym");
+}
+
+std::string Module::source() {
+    load();
+    if (info_ != nullptr) return "dwarf";
+    return tables_.empty() ? "none" : tables_.front().source;
+}
+
+std::optional<Symbol> Module::find_symbol(std::uint64_t vaddr) const {
+    for (const Table& table : tables_) {
+        if (auto symbol = table.symbols.find(vaddr)) return symbol;
+    }
+    return {};
+}
+
+NamedFrame Module::name_raw(const RawFrame& raw, std::uint64_t vaddr) const {
+    NamedFrame frame{raw.name, raw.file, raw.line, raw.inlined};
+    if (!raw.linkage_name.empty()) {
+        frame.function = demangle(raw.linkage_name);
+        return frame;
+    }
+    if (raw.inlined) return frame;
+    // What is local to a file has no linkage name in DWARF, but the symbol table knows its
+    // parameters.
+    const auto symbol = find_symbol(vaddr);
+    if (!symbol) return frame;
+    std::string name = demangle(symbol->name);
+    if (raw.name.empty() || without_parameters(name) == raw.name) frame.function = std::move(name);
+    return frame;
+}
+
+std::vector<NamedFrame> Module::frames_at(std::uint64_t vaddr) {
+    std::vector<NamedFrame> frames;
+    if (failed()) return frames;
+    load();
+    RawFrame place;
+    if (info_ != nullptr) {
+        for (const RawFrame& raw : info_->frames_at(vaddr, place)) {
+            frames.push_back(name_raw(raw, vaddr));
+        }
+        drop_touched_pages();
+        if (info_->exhausted()) {
+            debug_refused_ = true;
+            note_failure({path_ + ": its DWARF takes too long to read; using its symbols only"});
+            release();
+            load();
+        }
+    }
+    if (!frames.empty()) return frames;
+    const auto symbol = find_symbol(vaddr);
+    if (!symbol && place.line == 0) return frames;
+    frames.push_back({symbol ? demangle(symbol->name) : "", place.file, place.line, false});
+    return frames;
+}
+
+void Module::drop_touched_pages() {
+    touched_bytes_ += info_->take_touched_bytes();
+    if (touched_bytes_ < kMaxTouchedBytes) return;
+    touched_bytes_ = 0;
+    image_->file().drop_pages();
+    if (debug_ != nullptr) debug_->file().drop_pages();
+    if (shared_ != nullptr) shared_->file().drop_pages();
+}
+
+std::size_t Module::cost_bytes() const {
+    std::size_t bytes = info_ != nullptr ? info_->cost_bytes() : 0;
+    if (mini_ != nullptr) bytes += mini_->bytes().size();
+    for (const Table& table : tables_) bytes += table.symbols.cost_bytes();
+    return bytes;
+}
+
+void Module::release() {
+    tables_.clear();
+    info_.reset();
+    mini_.reset();
+    shared_.reset();
+    debug_.reset();
+    loaded_ = false;
+    if (failed()) return;
+    image_->file().drop_pages();
+    if (!image_->reopen()) image_.reset();  // frees sections that libelf inflated
+}
+
+}  // namespace asrtrace::symbols

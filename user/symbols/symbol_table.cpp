@@ -1,0 +1,126 @@
+// SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
+#include "user/symbols/symbol_table.h"
+
+#include <gelf.h>
+
+#include <algorithm>
+#include <tuple>
+
+namespace asrtrace::symbols {
+namespace {
+
+constexpr std::size_t kMaxSymbols = std::size_t{4} << 20U;
+/// Symbols that start before an address but end before it too: how many are passed over.
+constexpr int kMaxStepsBack = 64;
+
+bool is_function(const GElf_Sym& symbol) {
+    const int type = GELF_ST_TYPE(symbol.st_info);
+    if (symbol.st_shndx == SHN_UNDEF || symbol.st_shndx == SHN_ABS) return false;
+    return type == STT_FUNC || type == STT_GNU_IFUNC || type == STT_NOTYPE;
+}
+
+}  // namespace
+
+SymbolTable::SymbolTable(const ElfImage& image, std::uint32_t section_type, const ElfImage& code)
+    : image_(&image) {
+    Elf_Scn* section = nullptr;
+    for (int i = 0; i < (1 << 16); ++i) {
+        section = elf_nextscn(image.elf(), section);
+        if (section == nullptr) return;
+        GElf_Shdr header;
+        if (gelf_getshdr(section, &header) == nullptr) continue;
+        if (header.sh_type == section_type) {
+            read(section, code);
+            return;
+        }
+    }
+}
+
+void SymbolTable::read(Elf_Scn* section, const ElfImage& code) {
+    GElf_Shdr header;
+    if (gelf_getshdr(section, &header) == nullptr) return;
+    data_ = elf_getdata(section, nullptr);
+    if (data_ == nullptr) return;
+    strings_ = header.sh_link;
+    read_symbols(section, code);
+    std::sort(entries_.begin(), entries_.end(),
+              [](const Entry& a, const Entry& b) { return a.vaddr < b.vaddr; });
+    entries_.shrink_to_fit();
+}
+
+void SymbolTable::read_symbols(Elf_Scn* section, const ElfImage& code) {
+    GElf_Shdr header;
+    if (gelf_getshdr(section, &header) == nullptr || header.sh_entsize == 0) return;
+    const std::size_t count = std::min<std::size_t>(data_->d_size / header.sh_entsize, kMaxSymbols);
+    for (std::size_t i = 1; i < count; ++i) {
+        GElf_Sym symbol;
+        if (gelf_getsym(data_, static_cast<int>(i), &symbol) == nullptr) break;
+        if (!is_function(symbol) || symbol.st_name == 0) continue;
+        if (!code.is_executable(symbol.st_value)) continue;
+        // "$x" and "$d" of arm64 mark code and data and name nothing.
+        if (const char* name = elf_strptr(image_->elf(), strings_, symbol.st_name);
+            name == nullptr || name[0] == '\0' || name[0] == '$') {
+            continue;
+        }
+        entries_.push_back(
+            {symbol.st_value,
+             static_cast<std::uint32_t>(std::min<std::uint64_t>(symbol.st_size, UINT32_MAX)),
+             static_cast<std::uint32_t>(i)});
+    }
+}
+
+Symbol SymbolTable::symbol_of(const Entry& entry) const {
+    Symbol found{entry.vaddr, entry.size_bytes, {}, false};
+    GElf_Sym symbol;
+    if (gelf_getsym(data_, static_cast<int>(entry.index), &symbol) == nullptr) return found;
+    found.indirect = GELF_ST_TYPE(symbol.st_info) == STT_GNU_IFUNC;
+    const char* name = elf_strptr(image_->elf(), strings_, symbol.st_name);
+    if (name != nullptr) found.name = name;
+    return found;
+}
+
+/// Of two names for one address: functions before labels, global before weak before local, then
+/// the plainer name ("malloc" before "__libc_malloc").
+bool SymbolTable::prefer(const Entry& a, const Entry& b) const {
+    const auto rank = [this](const Entry& entry) {
+        GElf_Sym symbol{};
+        gelf_getsym(data_, static_cast<int>(entry.index), &symbol);
+        const int type = GELF_ST_TYPE(symbol.st_info);
+        const int binding = GELF_ST_BIND(symbol.st_info);
+        const std::string_view name = symbol_of(entry).name;
+        const std::size_t underscores = std::min(name.find_first_not_of('_'), name.size());
+        return std::tuple(type == STT_NOTYPE ? 1 : 0,
+                          binding == STB_LOCAL ? 2 : (binding == STB_WEAK ? 1 : 0), underscores,
+                          name.size(), name);
+    };
+    return rank(a) < rank(b);
+}
+
+std::optional<Symbol> SymbolTable::find(std::uint64_t vaddr) const {
+    const auto after = std::upper_bound(
+        entries_.begin(), entries_.end(), vaddr,
+        [](std::uint64_t address, const Entry& entry) { return address < entry.vaddr; });
+    const Entry* best = nullptr;
+    auto entry = after;
+    for (int step = 0; step < kMaxStepsBack && entry != entries_.begin(); ++step) {
+        --entry;
+        if (best != nullptr && entry->vaddr != best->vaddr) break;
+        const bool nearest = entry->vaddr == std::prev(after)->vaddr;
+        const bool inside =
+            vaddr - entry->vaddr < entry->size_bytes || (entry->size_bytes == 0 && nearest);
+        if (!inside) continue;
+        const bool sized_over_label = best != nullptr && best->size_bytes == 0 && entry->size_bytes;
+        if (best == nullptr || sized_over_label ||
+            ((best->size_bytes == 0) == (entry->size_bytes == 0) && prefer(*entry, *best))) {
+            best = &*entry;
+        }
+    }
+    if (best == nullptr) return {};
+    return symbol_of(*best);
+}
+
+void SymbolTable::for_each(const std::function<void(const Symbol&)>& visit) const {
+    for (const Entry& entry : entries_) visit(symbol_of(entry));
+}
+
+}  // namespace asrtrace::symbols
