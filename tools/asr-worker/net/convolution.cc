@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
 #include "net/convolution.h"
 
+#include <optional>
 #include <unordered_map>
 
 namespace asr {
@@ -29,7 +30,10 @@ dnnl::convolution_forward::primitive_desc describe(const Layer& layer, std::size
     attributes.set_scratchpad_mode(dnnl::scratchpad_mode::user);
     const dnnl::memory::desc bias({layer.out}, kF32, Tag::any);
     const dnnl::convolution_forward::desc desc(
-        dnnl::prop_kind::forward_inference, dnnl::algorithm::convolution_direct,
+        // As PyTorch, also for inference. With forward_inference oneDNN 2.6 picks brgconv, which
+        // makes a JIT kernel for many widths: 1 MB and more for every cached primitive, 10 ms to
+        // create.
+        dnnl::prop_kind::forward_training, dnnl::algorithm::convolution_direct,
         plain(1, layer.in, width_in, Tag::any), plain(layer.out, layer.in, layer.kernel, Tag::any),
         bias, plain(1, layer.out, width_out, Tag::any), {1, layer.stride},
         {0, layer.dilation - 1},  // oneDNN counts from 0
@@ -37,13 +41,20 @@ dnnl::convolution_forward::primitive_desc describe(const Layer& layer, std::size
     return {desc, attributes, engine};
 }
 
-// A copy of `from` in the layout `wanted`.
-Place reordered(dnnl::memory& from, const dnnl::memory::desc& wanted, const dnnl::engine& engine,
-                dnnl::stream& stream) {
-    Place out(wanted, engine);
-    dnnl::reorder(from, out.memory).execute(stream, from, out.memory);
-    return out;
-}
+// A tensor in the layout `wanted`: a copy, or the tensor itself if it has that layout already.
+struct Reordered {
+    Reordered(const dnnl::memory& from, const dnnl::memory::desc& wanted,
+              const dnnl::engine& engine, dnnl::stream& stream)
+        : memory(from) {
+        if (from.get_desc() == wanted) return;
+        copy.emplace(wanted, engine);
+        memory = copy->memory;
+        dnnl::reorder(from, memory).execute(stream, const_cast<dnnl::memory&>(from), memory);
+    }
+
+    std::optional<Place> copy;
+    dnnl::memory memory;
+};
 
 // oneDNN's interface takes void*, it does not write to inputs.
 void* writable(const float* data) {
@@ -57,24 +68,25 @@ Tensor convolve(const Layer& layer, const Tensor& input, const dnnl::engine& eng
     Tensor output(layer.out, input.length / layer.stride);
     const auto primitive = describe(layer, input.length, output.length, engine);
 
-    dnnl::memory source(plain(1, layer.in, input.length, Tag::nchw), engine, input.buffer.data());
-    dnnl::memory weights(plain(layer.out, layer.in, layer.kernel, Tag::oihw), engine,
-                         writable(layer.weights.data()));
+    const dnnl::memory source(plain(1, layer.in, input.length, Tag::nchw), engine,
+                              input.buffer.data());
+    const dnnl::memory weights(plain(layer.out, layer.in, layer.kernel, Tag::oihw), engine,
+                               writable(layer.weights.data()));
     const dnnl::memory bias(primitive.bias_desc(), engine, writable(layer.bias.data()));
     dnnl::memory target(plain(1, layer.out, output.length, Tag::nchw), engine,
                         output.buffer.data());
 
-    const Place source_place = reordered(source, primitive.src_desc(), engine, stream);
-    const Place weights_place = reordered(weights, primitive.weights_desc(), engine, stream);
-    Place target_place(primitive.dst_desc(), engine);
+    const Reordered inner_source(source, primitive.src_desc(), engine, stream);
+    const Reordered inner_weights(weights, primitive.weights_desc(), engine, stream);
+    Place inner_target(primitive.dst_desc(), engine);
     const Place scratchpad(primitive.scratchpad_desc(), engine);
     dnnl::convolution_forward(primitive).execute(stream,
-                                                 {{DNNL_ARG_SRC, source_place.memory},
-                                                  {DNNL_ARG_WEIGHTS, weights_place.memory},
+                                                 {{DNNL_ARG_SRC, inner_source.memory},
+                                                  {DNNL_ARG_WEIGHTS, inner_weights.memory},
                                                   {DNNL_ARG_BIAS, bias},
-                                                  {DNNL_ARG_DST, target_place.memory},
+                                                  {DNNL_ARG_DST, inner_target.memory},
                                                   {DNNL_ARG_SCRATCHPAD, scratchpad.memory}});
-    dnnl::reorder(target_place.memory, target).execute(stream, target_place.memory, target);
+    dnnl::reorder(inner_target.memory, target).execute(stream, inner_target.memory, target);
     stream.wait();
     return output;
 }

@@ -2,10 +2,10 @@
 //
 // One convolution by oneDNN, done the way PyTorch does a Conv1d on a CPU: as a 2-D convolution of
 // height 1 with layouts of oneDNN's own choice (format_tag::any), the input and the weights
-// reordered into them on every call, the scratchpad given by the caller, all of it created anew
-// for every call. Hence oneDNN's cache of primitives is keyed by the input's length and grows with
-// every length that is new. (Its 1-D convolutions with format_tag::any pick an implementation that
-// keeps 8 MB per cached primitive.)
+// reordered into them on every call where they differ, the scratchpad given by the caller, all of
+// it created anew for every call. Hence oneDNN's cache of primitives is keyed by the input's length
+// and grows with every length that is new. (Its 1-D convolutions with format_tag::any pick an
+// implementation that keeps 8 MB per cached primitive.)
 #pragma once
 
 #include <dnnl.hpp>
