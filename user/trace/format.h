@@ -1,0 +1,58 @@
+// SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
+// What an asrtrace trace looks like on disk; traces/FORMAT.md is its prose.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <string_view>
+
+namespace asrtrace::trace {
+
+constexpr std::uint32_t kApplicationId = 0x41535254;  ///< "ASRT", in the file's header at 68
+constexpr std::uint32_t kFormatVersion = 1;           ///< user_version, in the header at 60
+
+/// Rows are verified in blocks of so many keys; an epoch with its sites is a block of its own.
+constexpr std::uint64_t kBlockRows = 1024;
+
+struct Table {
+    std::string_view name;
+    const char* create;  ///< exactly what sqlite_schema must hold
+};
+
+constexpr std::array<Table, 11> kTables{{
+    {"commits", "CREATE TABLE commits(number INTEGER PRIMARY KEY, blocks INTEGER, digest INTEGER)"},
+    {"blocks",
+     "CREATE TABLE blocks(part TEXT, number INTEGER, row_count INTEGER, digest INTEGER, "
+     "PRIMARY KEY(part, number)) WITHOUT ROWID"},
+    {"meta",
+     "CREATE TABLE meta(part TEXT, key TEXT, item INTEGER, value, "
+     "PRIMARY KEY(part, key, item)) WITHOUT ROWID"},
+    {"frames",
+     "CREATE TABLE frames(id INTEGER PRIMARY KEY, function TEXT, file TEXT, line INTEGER, "
+     "module TEXT, module_offset INTEGER, inlined INTEGER)"},
+    {"stacks", "CREATE TABLE stacks(id INTEGER PRIMARY KEY, flags INTEGER)"},
+    {"stack_frames",
+     "CREATE TABLE stack_frames(stack INTEGER, position INTEGER, frame INTEGER, "
+     "PRIMARY KEY(stack, position)) WITHOUT ROWID"},
+    {"epochs",
+     "CREATE TABLE epochs(id INTEGER PRIMARY KEY, end_ns INTEGER, requests INTEGER, "
+     "in_flight INTEGER, merged INTEGER)"},
+    {"site_epochs",
+     "CREATE TABLE site_epochs(epoch INTEGER, kind INTEGER, stack INTEGER, "
+     "allocated_bytes INTEGER, allocated_blocks INTEGER, freed_bytes INTEGER, "
+     "freed_blocks INTEGER, live_bytes INTEGER, live_blocks INTEGER, outlived_bytes INTEGER, "
+     "outlived_blocks INTEGER, PRIMARY KEY(epoch, kind, stack)) WITHOUT ROWID"},
+    {"requests",
+     "CREATE TABLE requests(sequence INTEGER PRIMARY KEY, id INTEGER, begin_ns INTEGER, "
+     "end_ns INTEGER, tid INTEGER, external_id INTEGER, arg0 INTEGER, arg1 INTEGER, "
+     "status INTEGER, events INTEGER, allocated_bytes INTEGER, outlived_bytes INTEGER)"},
+    {"dropped_latencies",
+     "CREATE TABLE dropped_latencies(latency_ns INTEGER PRIMARY KEY, request_count INTEGER)"},
+    {"samples",
+     "CREATE TABLE samples(sequence INTEGER PRIMARY KEY, t_ns INTEGER, unix_seconds INTEGER, "
+     "vm_rss_kb INTEGER, rss_anon_kb INTEGER, rss_file_kb INTEGER, rss_shmem_kb INTEGER, "
+     "vm_swap_kb INTEGER, pss_kb INTEGER, mem_available_kb INTEGER, mem_total_kb INTEGER, "
+     "cgroup_current_bytes INTEGER, threads INTEGER)"},
+}};
+
+}  // namespace asrtrace::trace

@@ -1,0 +1,85 @@
+// SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
+#include "user/trace/reader.h"
+
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+
+#include "user/base/fd.h"
+#include "user/trace/load.h"
+#include "user/trace/trace_file.h"
+
+namespace asrtrace::trace {
+namespace {
+
+/// A file that SQLite refuses as a whole is read page by page up to this size.
+constexpr std::int64_t kMaxSalvageBytes = std::int64_t{1} << 30;
+
+Bytes as_bytes(const std::string& text) {
+    return {reinterpret_cast<const std::uint8_t*>(text.data()), text.size()};
+}
+
+Result<std::string> read_whole(int fd, std::int64_t size, const std::string& name) {
+    std::string content(static_cast<std::size_t>(size), '\0');
+    std::size_t have = 0;
+    while (have < content.size()) {
+        const ssize_t got =
+            ::pread(fd, content.data() + have, content.size() - have, static_cast<off_t>(have));
+        if (got < 0 && errno == EINTR) continue;
+        if (got < 0) return errno_error(name);
+        if (got == 0) break;
+        have += static_cast<std::size_t>(got);
+    }
+    content.resize(have);
+    return content;
+}
+
+Result<ledger::Recording> salvage(int fd, std::int64_t size, const std::string& name,
+                                  const std::string& reason) {
+    if (size > kMaxSalvageBytes) return Error{name + ": damaged: " + reason};
+    const auto image = read_whole(fd, size, name);
+    if (!image) return image.error();
+    auto recording = read_image(as_bytes(*image), name);
+    if (recording) recording->damage.insert(recording->damage.begin(), "the file: " + reason);
+    return recording;
+}
+
+ledger::Recording read_database(const std::string& path) {
+    Database database = Database::open_for_reading(path);
+    database.execute("BEGIN");  // one snapshot, even if a recorder goes on writing
+    return load(database, false);
+}
+
+}  // namespace
+
+Result<ledger::Recording> read(const std::string& path) {
+    const UniqueFd fd(::open(path.c_str(), O_RDONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC));
+    if (!fd.valid()) return errno_error(path);
+    struct stat info {};
+    if (::fstat(fd.get(), &info) != 0) return errno_error(path);
+    if (!S_ISREG(info.st_mode)) return Error{path + ": is no regular file"};
+    const auto header = read_header(fd.get(), path);
+    if (!header) return header.error();
+    if (const auto status = check_header(as_bytes(*header), path); !status) return status.error();
+    try {
+        return read_database(path);
+    } catch (const SqlError& error) {
+        return salvage(fd.get(), info.st_size, path, error.what());
+    }
+}
+
+Result<ledger::Recording> read_image(Bytes image, const std::string& name) {
+    const Bytes header = image.first(std::min(image.size(), kHeaderBytes));
+    if (const auto status = check_header(header, name); !status) return status.error();
+    try {
+        Database database = Database::from_image(image);
+        return load(database, false);
+    } catch (const SqlError& error) {
+        return Error{name + ": damaged: " + error.what()};
+    }
+}
+
+}  // namespace asrtrace::trace

@@ -1,0 +1,206 @@
+// SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
+#include "user/trace/writer_state.h"
+
+#include <sys/stat.h>
+
+#include <algorithm>
+
+#include "user/base/escape.h"
+#include "user/trace/format.h"
+#include "user/trace/load.h"
+#include "user/trace/meta.h"
+
+namespace asrtrace::trace {
+namespace {
+
+void write_part(Database& database, Blocks& blocks, const std::string& part, const MetaRows& rows) {
+    auto remove = database.prepare("DELETE FROM meta WHERE part=?");
+    remove.bind(1, part);
+    remove.run();
+    blocks.erase({part, 0});
+    auto insert = database.prepare("INSERT INTO meta VALUES(?,?,?,?)");
+    for (const auto& [key, value] : rows) {
+        insert.bind(1, part);
+        insert.bind(2, key.first);
+        insert.bind(3, to_integer(key.second));
+        if (const auto* text = std::get_if<std::string>(&value)) insert.bind(4, *text);
+        if (const auto* real = std::get_if<double>(&value)) insert.bind(4, *real);
+        if (const auto* integer = std::get_if<std::int64_t>(&value)) insert.bind(4, *integer);
+        insert.run();
+        blocks.add({part, 0}, digest_meta(part, key, value));
+    }
+}
+
+}  // namespace
+
+FileIdentity file_identity(int fd) {
+    struct stat info {};
+    return ::fstat(fd, &info) == 0 ? FileIdentity{info.st_dev, info.st_ino} : FileIdentity{};
+}
+
+FileIdentity file_identity(const std::string& path) {
+    struct stat info {};
+    return ::lstat(path.c_str(), &info) == 0 ? FileIdentity{info.st_dev, info.st_ino}
+                                             : FileIdentity{};
+}
+
+Writer::State::State(Database database, Limits limits, std::string path)
+    : database_(std::move(database)),
+      path_(std::move(path)),
+      stores_{{},
+              EpochStore(limits.epochs, limits.site_rows),
+              RequestStore(limits.requests),
+              SampleStore(limits.samples)} {}
+
+void Writer::State::set_up() {
+    // The header first, outside the WAL: whoever finds the file knows what it is.
+    database_.execute("BEGIN IMMEDIATE");
+    database_.execute(("PRAGMA application_id=" + std::to_string(kApplicationId)).c_str());
+    database_.execute(("PRAGMA user_version=" + std::to_string(kFormatVersion)).c_str());
+    for (const auto& table : kTables) database_.execute(table.create);
+    database_.execute("COMMIT");
+    if (path_.empty()) return;
+    // NORMAL: a commit need not reach the disk, but a crash never corrupts what did.
+    database_.execute("PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL");
+}
+
+FrameId Writer::State::add_frame(const ledger::Frame& frame) {
+    ledger::Frame clean = frame;
+    clean.function = escape_invalid(frame.function);
+    clean.file = escape_invalid(frame.file);
+    clean.module = escape_invalid(frame.module);
+    const FrameId next(static_cast<std::uint32_t>(frame_ids_.size()));
+    const auto [found, inserted] = frame_ids_.emplace(clean, next);
+    if (inserted) queue.frames.push_back({next.value, std::move(clean)});
+    return found->second;
+}
+
+void Writer::State::add_stack(const ledger::Stack& stack) {
+    if (stack_ids_.insert(stack.id).second) queue.stacks.push_back(stack);
+}
+
+Status Writer::State::commit(bool finished) {
+    const Stores before = stores_;
+    std::string reason;
+    try {
+        write(finished);
+        return ok_status();
+    } catch (const SqlError& error) {
+        reason = error.what();
+    }
+    stores_ = before;
+    if (path_.empty() || full_file_) return Error{"trace in memory: " + reason};
+    auto status = fall_back_to_memory(reason);
+    try {
+        write(finished);
+        return status;
+    } catch (const SqlError& error) {
+        stores_ = before;
+        return Error{path_ + ": " + reason + "; in memory: " + error.what()};
+    }
+}
+
+void Writer::State::write(bool finished) {
+    try {
+        database_.execute("BEGIN IMMEDIATE");
+        write_queue(finished);
+        database_.execute("COMMIT");
+    } catch (const SqlError&) {
+        try {
+            if (database_.in_transaction()) database_.execute("ROLLBACK");
+        } catch (const SqlError&) {  // NOLINT(bugprone-empty-catch): SQLite has rolled back itself
+        }
+        throw;
+    }
+    queue = {};
+    identity_written_ = true;
+}
+
+void Writer::State::write_queue(bool finished) {
+    stores_.requests.write(database_, stores_.blocks, queue.requests);
+    head.requests_dropped = stores_.requests.dropped();
+    write_meta(finished);
+    write_stacks();
+    stores_.epochs.write(database_, stores_.blocks, queue.epochs);
+    stores_.samples.write(database_, stores_.blocks, queue.samples);
+    stores_.blocks.save(database_);
+}
+
+void Writer::State::write_meta(bool finished) {
+    if (!identity_written_)
+        write_part(database_, stores_.blocks, kIdentityPart, identity_rows(head));
+    write_part(database_, stores_.blocks, kTotalsPart, totals_rows(head, finished));
+}
+
+void Writer::State::write_stacks() {
+    auto insert_frame = database_.prepare("INSERT INTO frames VALUES(?,?,?,?,?,?,?)");
+    for (const auto& row : queue.frames) {
+        bind_row(insert_frame, row);
+        stores_.blocks.add({FrameRow::kTable, row.id / kBlockRows}, digest_row(row));
+    }
+    auto insert_stack = database_.prepare("INSERT INTO stacks VALUES(?,?)");
+    auto insert_position = database_.prepare("INSERT INTO stack_frames VALUES(?,?,?)");
+    for (const auto& stack : queue.stacks) {
+        const BlockKey block{StackRow::kTable, stack.id.value / kBlockRows};
+        const StackRow row{stack.id.value, stack.flags};
+        bind_row(insert_stack, row);
+        stores_.blocks.add(block, digest_row(row));
+        for (std::size_t i = 0; i < stack.frames.size(); ++i) {
+            const StackFrameRow position{stack.id.value, i, stack.frames[i].value};
+            bind_row(insert_position, position);
+            stores_.blocks.add(block, digest_row(position));
+        }
+    }
+}
+
+Status Writer::State::fall_back_to_memory(const std::string& reason) {
+    const Error error{path_ + ": " + reason + "; the trace goes on in memory"};
+    try {
+        Database memory = Database::in_memory();
+        database_.copy_to(memory);
+        full_file_ = std::exchange(database_, std::move(memory));
+    } catch (const SqlError& second) {
+        return Error{path_ + ": " + reason + "; cannot go on in memory: " + second.what()};
+    }
+    return error;
+}
+
+Status Writer::State::finish() {
+    auto status = commit(true);
+    if (path_.empty()) return status;
+    if (full_file_) return restore_file();
+    if (!status) return status;
+    return finish_file();
+}
+
+Status Writer::State::finish_file() {
+    try {
+        database_.execute("PRAGMA wal_checkpoint(TRUNCATE)");
+        auto mode = database_.prepare("PRAGMA journal_mode=DELETE");
+        if (mode.step() && mode.text(0) == "delete") return ok_status();
+        return Error{path_ + ": another program is reading it; " + path_ + "-wal belongs to it"};
+    } catch (const SqlError& error) {
+        return Error{path_ + ": " + error.what() + "; " + path_ + "-wal belongs to it"};
+    }
+}
+
+Status Writer::State::restore_file() {
+    try {
+        database_.copy_to(*full_file_);
+        full_file_->execute("PRAGMA wal_checkpoint(TRUNCATE); PRAGMA journal_mode=DELETE");
+        return ok_status();
+    } catch (const SqlError& error) {
+        return Error{path_ + ": " + error.what() +
+                     "; the file ends where the disk was full, the report is complete"};
+    }
+}
+
+Result<ledger::Recording> Writer::State::read() {
+    try {
+        return load(database_, true);
+    } catch (const SqlError& error) {
+        return Error{(path_.empty() ? "trace in memory" : path_) + ": " + error.what()};
+    }
+}
+
+}  // namespace asrtrace::trace

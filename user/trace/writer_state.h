@@ -1,0 +1,75 @@
+// SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
+// The inside of a Writer: the queue, the open database and what is known about its contents.
+#pragma once
+
+#include <sys/types.h>
+
+#include <map>
+#include <optional>
+#include <string>
+#include <unordered_set>
+#include <utility>
+#include <vector>
+
+#include "user/trace/blocks.h"
+#include "user/trace/database.h"
+#include "user/trace/epoch_store.h"
+#include "user/trace/request_store.h"
+#include "user/trace/rows.h"
+#include "user/trace/sample_store.h"
+#include "user/trace/writer.h"
+
+namespace asrtrace::trace {
+
+using FileIdentity = std::pair<dev_t, ino_t>;
+FileIdentity file_identity(int fd);
+FileIdentity file_identity(const std::string& path);  ///< of a link, not of where it leads
+
+class Writer::State {
+  public:
+    State(Database database, Limits limits, std::string path);
+
+    /// Writes header and schema, then switches to WAL. Throws SqlError, as all that is private.
+    void set_up();
+    FrameId add_frame(const ledger::Frame& frame);
+    void add_stack(const ledger::Stack& stack);
+    Status commit(bool finished);
+    Status finish();
+    Result<ledger::Recording> read();
+
+    struct Queue {
+        std::vector<FrameRow> frames;
+        std::vector<ledger::Stack> stacks;
+        std::vector<ledger::Request> requests;
+        std::vector<ledger::EpochRecord> epochs;
+        std::vector<ledger::ProcSample> samples;
+    };
+    Queue queue;
+    ledger::Recording head;  ///< single values only
+
+  private:
+    /// What the database holds; taken back when a commit fails.
+    struct Stores {
+        Blocks blocks;
+        EpochStore epochs;
+        RequestStore requests;
+        SampleStore samples;
+    };
+    void write(bool finished);
+    void write_queue(bool finished);
+    void write_meta(bool finished);
+    void write_stacks();
+    Status fall_back_to_memory(const std::string& reason);
+    Status finish_file();
+    Status restore_file();
+
+    Database database_;
+    std::optional<Database> full_file_;  ///< the file that could not be written any more
+    std::string path_;                   ///< empty: in memory
+    Stores stores_;
+    bool identity_written_ = false;
+    std::map<ledger::Frame, FrameId> frame_ids_;
+    std::unordered_set<StackId> stack_ids_;
+};
+
+}  // namespace asrtrace::trace
