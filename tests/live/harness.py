@@ -1,0 +1,269 @@
+# SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
+"""Drives target programs and the tracer for the live tests; see tests/progs/handshake.h.
+
+Nothing skips: a machine without BPF fails these tests. Only processes that a test started are
+ended, by their pid.
+"""
+
+import contextlib
+import json
+import os
+import random
+import select
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+import unittest
+
+BUILD_DIR = os.environ.get("ASRTRACE_BUILD_DIR") or os.path.join(
+    os.path.dirname(os.path.abspath(__file__)), "..", "..", "build", "release")
+ASRTRACE = os.path.join(BUILD_DIR, "bin", "asrtrace")
+PROGS = os.path.join(BUILD_DIR, "progs")
+BPFTOOL = shutil.which("bpftool") or "/usr/sbin/bpftool"
+UPROBE_EVENTS = "/sys/kernel/tracing/uprobe_events"
+
+# Functions that share an address in some libc versions are told apart by none of their callers.
+SAME_ADDRESS = {"aligned_alloc": "memalign"}
+
+
+class LineReader:
+    """Lines of a pipe with a deadline, without losing what came early."""
+
+    def __init__(self, stream):
+        self._fd = stream.fileno()
+        self._pending = b""
+
+    def line(self, seconds):
+        deadline = time.monotonic() + seconds
+        while b"\n" not in self._pending:
+            left = deadline - time.monotonic()
+            if left <= 0 or not select.select([self._fd], [], [], left)[0]:
+                raise TimeoutError(f"no line within {seconds} s; so far: {self._pending!r}")
+            chunk = os.read(self._fd, 65536)
+            if not chunk:
+                raise EOFError(f"the program ended; so far: {self._pending!r}")
+            self._pending += chunk
+        line, self._pending = self._pending.split(b"\n", 1)
+        return line.decode()
+
+
+class Program:
+    """A target program from tests/progs (or a path), between "ready" and "quit"."""
+
+    def __init__(self, name, *arguments, argv0=None):
+        path = name if os.path.isabs(name) else os.path.join(PROGS, name)
+        self.process = subprocess.Popen(
+            [argv0 or path, *map(str, arguments)], executable=path, stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE, bufsize=0)
+        self._lines = LineReader(self.process.stdout)
+        self.ready = self.expect("ready")
+
+    @property
+    def pid(self):
+        return self.process.pid
+
+    def expect(self, word, seconds=120):
+        line = self._lines.line(seconds)
+        got, _, values = line.partition(" ")
+        if got != word:
+            raise AssertionError(f"the program said {line!r} instead of {word}")
+        return json.loads(values)
+
+    def say(self, word):
+        self.process.stdin.write(word.encode() + b"\n")
+
+    def run(self, seconds=120):
+        """go ... done: returns the truth."""
+        self.say("go")
+        return self.expect("done", seconds)
+
+    def quit(self, seconds=20):
+        """Returns the exit status."""
+        self.say("quit")
+        return self.process.wait(seconds)
+
+    def alive(self):
+        return self.process.poll() is None
+
+    def end(self):
+        if self.process.poll() is None:
+            self.process.kill()
+        self.process.wait()
+        self.process.stdin.close()
+        self.process.stdout.close()
+
+
+class Tracer:
+    """One `asrtrace attach`, its stderr collected as it comes."""
+
+    def __init__(self, pid, *arguments, directory, tier="full", prefix=()):
+        self.json_path = os.path.join(directory, f"report-{pid}-{time.monotonic_ns()}.json")
+        self.trace_path = self.json_path[:-5] + ".asrtrace"
+        self.command = [*prefix, ASRTRACE, "attach", "--pid", str(pid), "--tier", tier,
+                        "--json", self.json_path, "-o", self.trace_path, *map(str, arguments)]
+        self.started = time.monotonic()
+        self.stdout_file = tempfile.TemporaryFile()
+        self.process = subprocess.Popen(self.command, stdout=self.stdout_file,
+                                        stderr=subprocess.PIPE, stdin=subprocess.DEVNULL)
+        self._stderr = []
+        self._attached = threading.Event()
+        self._reader = threading.Thread(target=self._read_stderr, daemon=True)
+        self._reader.start()
+
+    def _read_stderr(self):
+        for line in self.process.stderr:
+            self._stderr.append(line)
+            if line.startswith(b"attached to "):
+                self.attach_seconds = time.monotonic() - self.started
+                self._attached.set()
+        self._attached.set()
+
+    @property
+    def pid(self):
+        return self.process.pid
+
+    @property
+    def stderr(self):
+        return b"".join(self._stderr).decode(errors="replace")
+
+    @property
+    def stdout(self):
+        self.stdout_file.seek(0)
+        return self.stdout_file.read().decode(errors="replace")
+
+    def wait_attached(self, seconds=60):
+        if not self._attached.wait(seconds):
+            raise TimeoutError(f"not attached within {seconds} s: {self.stderr}")
+        if b"attached to " not in b"".join(self._stderr):
+            self.process.wait(10)
+            raise AssertionError(
+                f"{' '.join(self.command)} ended with {self.process.returncode}: {self.stderr}")
+        return self
+
+    def stop(self, number=signal.SIGINT, seconds=60):
+        """Signals the tracer and waits; returns the exit status."""
+        if self.process.poll() is None:
+            self.process.send_signal(number)
+        return self.wait(seconds)
+
+    def wait(self, seconds=60):
+        status = self.process.wait(seconds)
+        self._reader.join(5)
+        return status
+
+    def report(self):
+        with open(self.json_path, encoding="utf-8") as file:
+            return json.load(file)
+
+    def end(self):
+        if self.process.poll() is None:
+            self.process.kill()
+        self.process.wait()
+        self._reader.join(5)
+        self.process.stderr.close()
+        self.stdout_file.close()
+
+
+class LiveTest(unittest.TestCase):
+    """Ends what a test started; draws and prints a seed, which ASRTRACE_SEED repeats."""
+
+    maxDiff = None
+
+    @classmethod
+    def setUpClass(cls):
+        if os.geteuid() != 0:
+            raise AssertionError("the live tests run as root")
+        if not os.access(ASRTRACE, os.X_OK):
+            raise AssertionError(f"{ASRTRACE} is not built")
+
+    def setUp(self):
+        self.seed = int(os.environ.get("ASRTRACE_SEED") or random.SystemRandom().randrange(1 << 31))
+        self.random = random.Random(self.seed)
+        self._stack = contextlib.ExitStack()
+        self.addCleanup(self._stack.close)
+        self.directory = self._stack.enter_context(
+            tempfile.TemporaryDirectory(prefix="asrtrace-live-"))
+        os.chmod(self.directory, 0o755)
+        note(f"{self.id()}: seed {self.seed}")
+
+    def start(self, name, *arguments, **options):
+        program = Program(name, *arguments, **options)
+        self._stack.callback(program.end)
+        return program
+
+    def attach(self, pid, *arguments, **options):
+        """Starts the tracer; wait_attached() is the caller's."""
+        tracer = Tracer(pid, *arguments, directory=self.directory, **options)
+        self._stack.callback(tracer.end)
+        return tracer
+
+    def trace(self, program, *arguments, tier="full", seconds=120):
+        """Attach, go, done, Ctrl-C: returns truth, report and the tracer that made it."""
+        tracer = self.attach(program.pid, *arguments, tier=tier).wait_attached()
+        truth = program.run(seconds)
+        self.assertEqual(tracer.stop(), 0, tracer.stderr)
+        return truth, tracer.report(), tracer
+
+    def assert_nothing_lost(self, report):
+        losses = report["losses"]
+        lost = {key: value for key, value in losses.items()
+                if key not in ("stacks_truncated", "stacks_heuristic") and value}
+        self.assertEqual(lost, {}, "something was lost")
+
+
+def note(text):
+    """A line for the log of the test."""
+    print(text, file=sys.stderr, flush=True)
+
+
+def traced_calls(report):
+    """calls by function, functions of one address summed."""
+    calls = {}
+    for name, number in report["counts"]["calls"].items():
+        name = SAME_ADDRESS.get(name, name)
+        calls[name] = calls.get(name, 0) + number
+    return calls
+
+
+def kernel_objects(pid):
+    """Ids of the BPF objects that a process holds, from its file descriptors."""
+    objects = {"prog": set(), "map": set(), "link": set()}
+    for fd in os.listdir(f"/proc/{pid}/fdinfo"):
+        with contextlib.suppress(OSError), open(f"/proc/{pid}/fdinfo/{fd}",
+                                                encoding="utf-8") as info:
+            fields = dict(line.split(":", 1) for line in info if ":" in line)
+            for kind, ids in objects.items():
+                # A link tells the id of its program too.
+                if f"{kind}_id" in fields and not (kind == "prog" and "link_id" in fields):
+                    ids.add(int(fields[f"{kind}_id"]))
+    return objects
+
+
+def loaded_objects():
+    """Ids of all BPF objects in the kernel, as bpftool sees them."""
+    loaded = {}
+    for kind in ("prog", "map", "link"):
+        output = subprocess.run([BPFTOOL, "-j", kind, "show"], check=True, stdout=subprocess.PIPE,
+                                timeout=30).stdout
+        loaded[kind] = {entry["id"] for entry in json.loads(output or b"[]")}
+    return loaded
+
+
+def objects_left(objects, seconds):
+    """What of `objects` is still loaded when the time is up; {} as soon as all are gone."""
+    deadline = time.monotonic() + seconds
+    while True:
+        loaded = loaded_objects()
+        left = {kind: sorted(ids & loaded[kind]) for kind, ids in objects.items()
+                if ids & loaded[kind]}
+        if not left or time.monotonic() > deadline:
+            return left
+        time.sleep(0.1)
+
+
+def main():
+    unittest.main(verbosity=2)

@@ -1,0 +1,26 @@
+# SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
+# One ctest entry a file. They need root and BPF, and fail where these are missing. Serial: they
+# measure rates, and count what the kernel holds.
+if(ASRTRACE_SANITIZE)
+  return()
+endif()
+
+function(asrtrace_live_test name timeout_seconds)
+  add_test(NAME live.${name}
+    COMMAND /usr/bin/python3 -B ${CMAKE_CURRENT_SOURCE_DIR}/${name}_test.py)
+  set_tests_properties(live.${name} PROPERTIES
+    LABELS live
+    RUN_SERIAL TRUE
+    TIMEOUT ${timeout_seconds}
+    ENVIRONMENT ASRTRACE_BUILD_DIR=${CMAKE_BINARY_DIR})
+endfunction()
+
+asrtrace_live_test(exactness 180)
+asrtrace_live_test(rate 180)
+asrtrace_live_test(faults 120)
+asrtrace_live_test(mappings 120)
+asrtrace_live_test(sites 240)
+asrtrace_live_test(detach 240)
+asrtrace_live_test(failures 180)
+asrtrace_live_test(requests 180)
+asrtrace_live_test(files 120)

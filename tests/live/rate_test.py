@@ -1,0 +1,59 @@
+# SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
+"""200,000 events a second and more pass without a loss; what is lost beyond that is counted."""
+
+import harness
+
+
+class Rate(harness.LiveTest):
+
+    def run_at(self, rate, threads, seconds):
+        program = self.start("alloc_rate", "--rate", rate, "--threads", threads, "--seconds",
+                             seconds, "--seed", self.seed % 1000003)
+        truth, report, _ = self.trace(program)
+        reached = truth["events"] * 1e9 / truth["elapsed_ns"]
+        losses = report["losses"]
+        harness.note(f"  {truth['events']} events at {reached:.0f}/s, "
+                     f"ring_events lost {losses['ring_events']}, "
+                     f"tracer {report['overhead']['tracer_cpu_seconds']} s CPU, "
+                     f"{report['overhead']['tracer_rss']} bytes")
+        self.assertEqual(program.quit(), 0)
+        return truth, report, reached
+
+    def check_exact(self, truth, report):
+        self.assert_nothing_lost(report)
+        calls, counts = report["counts"]["calls"], report["counts"]
+        self.assertEqual(calls["malloc"], truth["ok"]["malloc"])
+        self.assertEqual(calls["free"], truth["ok"]["free"])
+        for key in ("allocated_bytes", "allocated_blocks", "freed_bytes", "freed_blocks"):
+            self.assertEqual(counts[key], truth[key], key)
+
+    def test_paced(self):
+        truth, report, reached = self.run_at(rate=220_000, threads=2, seconds=5)
+        self.check_exact(truth, report)
+        self.assertGreaterEqual(reached, 200_000)
+
+    def test_paced_eight_threads(self):
+        truth, report, reached = self.run_at(rate=240_000, threads=8, seconds=5)
+        self.check_exact(truth, report)
+        self.assertGreaterEqual(reached, 200_000)
+
+    def test_one_thread_as_fast_as_it_goes(self):
+        truth, report, reached = self.run_at(rate=0, threads=1, seconds=3)
+        self.check_exact(truth, report)
+        self.assertGreaterEqual(reached, 200_000)
+
+    def test_all_processors_as_fast_as_they_go(self):
+        """Losses are allowed here, silence about them is not."""
+        truth, report, _ = self.run_at(rate=0, threads=4, seconds=3)
+        calls, counts, losses = report["counts"]["calls"], report["counts"], report["losses"]
+        self.assertEqual(calls["malloc"], truth["ok"]["malloc"])
+        self.assertEqual(calls["free"], truth["ok"]["free"])
+        missing = (truth["allocated_blocks"] - counts["allocated_blocks"] +
+                   truth["freed_blocks"] - counts["freed_blocks"] - counts["freed_unknown_blocks"])
+        self.assertGreaterEqual(losses["ring_events"] + losses["map_full_events"], missing)
+        if losses["ring_events"] == 0:
+            self.check_exact(truth, report)
+
+
+if __name__ == "__main__":
+    harness.main()

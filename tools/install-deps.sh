@@ -1,0 +1,127 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
+# Installs what is missing to build, run and test, from stock Debian 12 (apt) and nothing else.
+#   tools/install-deps.sh [--quiet] [build|worker|tests|training]...
+# Without a group: build, worker and tests. A second run finds nothing to do.
+set -euo pipefail
+
+# What each package is for. One a line: package, then the reason.
+build_packages() {
+    sed 's/ *#.*//' <<'LIST'
+g++                  # the C++20 compiler
+cmake                # the build, 3.25
+ninja-build          # the presets' generator
+pkg-config           # finds libbpf, Capstone, elfutils
+ccache               # rebuilds of the same sources are free
+clang                # compiles the BPF programs; second opinion on warnings
+bpftool              # links BPF objects, writes their skeletons; leak checks in tests
+libbpf-dev           # loads the BPF programs
+libcapstone-dev      # reads the instructions where probes are to stand
+libelf-dev           # ELF files of the target
+libdw-dev            # DWARF: functions, lines, inline frames
+libiberty-dev        # demangles C++ and Rust names with bounded output
+liblzma-dev          # .gnu_debugdata, the small symbol table of stripped files
+zlib1g-dev           # compressed debug sections and raw event blocks
+libsqlite3-dev       # the trace file
+libfmt-dev           # text of reports
+nlohmann-json3-dev   # JSON of reports
+libcli11-dev         # the command line
+libgtest-dev         # unit and replay tests
+libgmock-dev         # their matchers
+libbenchmark-dev     # benchmarks
+python3              # live tests and the demo's checks
+LIST
+}
+
+worker_packages() {
+    sed 's/ *#.*//' <<'LIST'
+libdnnl-dev          # oneDNN: convolutions of the recogniser
+libcpp-httplib-dev   # its HTTP server and load client
+libsndfile1-dev      # WAV files
+systemtap-sdt-dev    # sys/sdt.h: its USDT probes
+espeak-ng            # speaks the requests of the demo and the tests
+espeak-ng-data       # the voices
+LIST
+}
+
+tests_packages() {
+    sed 's/ *#.*//' <<'LIST'
+clang-format         # lint
+clang-tidy           # lint
+shellcheck           # lint of the scripts
+libclang-rt-14-dev   # libFuzzer and sanitizer runtimes of clang
+util-linux           # setpriv: tests that run without root's rights
+LIST
+}
+
+training_packages() {
+    sed 's/ *#.*//' <<'LIST'
+python3-torch        # trains the reference worker's model; nothing else needs it
+LIST
+}
+
+quiet=0
+groups=()
+for argument in "$@"; do
+    case "$argument" in
+        --quiet) quiet=1 ;;
+        build | worker | tests | training) groups+=("$argument") ;;
+        *)
+            sed -n '3,5s/^# //p' "$0" >&2
+            exit 2
+            ;;
+    esac
+done
+[[ ${#groups[@]} -gt 0 ]] || groups=(build worker tests)
+
+say() { [[ $quiet -eq 1 ]] || printf 'install-deps: %s\n' "$*"; }
+
+if ! command -v dpkg-query > /dev/null || ! command -v apt-get > /dev/null; then
+    echo "install-deps: needs Debian's apt; install these packages' counterparts by hand:" >&2
+    for group in "${groups[@]}"; do "${group}_packages"; done >&2
+    exit 2
+fi
+
+wanted=()
+for group in "${groups[@]}"; do
+    mapfile -t packages < <("${group}_packages")
+    wanted+=("${packages[@]}")
+done
+
+# dpkg-query fails for names that it has never heard of; they are simply not in its answer.
+installed=$(dpkg-query -W -f '${db:Status-Status} ${Package}\n' "${wanted[@]}" 2> /dev/null |
+    sed -n 's/^installed //p' | sort -u) || true
+mapfile -t missing < <(comm -23 <(printf '%s\n' "${wanted[@]}" | sort -u) <(printf '%s\n' "$installed"))
+
+if [[ ${#missing[@]} -eq 0 ]]; then
+    say "all ${#wanted[@]} packages are there (${groups[*]})"
+    exit 0
+fi
+if [[ $EUID -ne 0 ]]; then
+    echo "install-deps: not root, cannot install: ${missing[*]}" >&2
+    echo "install-deps: run sudo $0 ${groups[*]}" >&2
+    exit 2
+fi
+
+log=$(mktemp)
+trap 'rm -f "$log"' EXIT
+export DEBIAN_FRONTEND=noninteractive
+
+apt_quietly() {
+    apt-get -qq -o DPkg::Lock::Timeout=300 -o Acquire::Retries=3 "$@" > "$log" 2>&1
+}
+
+install_missing() { apt_quietly install -y --no-install-recommends "${missing[@]}"; }
+
+echo "install-deps: installing ${#missing[@]} packages: ${missing[*]}"
+# Lists that know all packages spare the update; stale lists show as a failed download.
+known=$(apt-cache policy "${missing[@]}" 2> /dev/null | grep -c 'Candidate: [0-9]') || true
+if [[ $known -lt ${#missing[@]} ]] || ! install_missing; then
+    say "updating the package lists"
+    if ! apt_quietly update || ! install_missing; then
+        tail -n 30 "$log" >&2
+        echo "install-deps: failed; it needs Debian 12's main suite in apt's sources" >&2
+        exit 1
+    fi
+fi
+say "done"

@@ -1,0 +1,83 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
+# Installs, builds and runs every test: lint, clang's warnings, sanitizers, fuzz targets, then unit,
+# replay, live and worker tests. Needs root and BPF; skips nothing.
+#   sudo tools/test.sh [--quick]
+# --quick leaves out clang, the sanitizers, the fuzz targets and clang-tidy.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+# shellcheck source=tools/stages.sh
+source tools/stages.sh
+
+readonly fuzz_seconds=5
+quick=0
+case "${1:-}" in
+    "") ;;
+    --quick) quick=1 ;;
+    *)
+        sed -n '3,6s/^# //p' "$0" >&2
+        exit 2
+        ;;
+esac
+need_root
+
+fuzz_all() {
+    local target name corpus seeds found=0
+    for target in build/clang/bin/*fuzz*; do
+        [[ -x $target && -f $target ]] || continue
+        found=1
+        name=$(basename "$target")
+        corpus=build/clang/corpus/$name
+        mkdir -p "$corpus"
+        echo "== $name"
+        seeds=()
+        [[ ! -d tests/fuzz/corpus/$name ]] || seeds=("tests/fuzz/corpus/$name")
+        # The first directory takes new inputs; the repository's seeds are only read.
+        "$target" -max_total_time=$fuzz_seconds -rss_limit_mb=2048 -print_final_stats=1 \
+            -artifact_prefix="$corpus/" "$corpus" "${seeds[@]}"
+    done
+    [[ $found -eq 1 ]] || echo "no fuzz target is built"
+}
+
+sanitized_tests() {
+    UBSAN_OPTIONS=print_stacktrace=1 ctest --test-dir build/asan --output-on-failure \
+        --no-tests=error -j "$(nproc)"
+}
+
+# Shows the live tests as they pass, everything that fails, and the summary.
+all_tests() {
+    local log=$stages_logs/tests.log
+    ctest --test-dir build/release --output-on-failure --no-tests=error --no-label-summary \
+        -j "$(nproc)" 2>&1 < /dev/null | tee "$log" |
+        awk '/^ *Start +[0-9]+:/ || /^Internal ctest|^Test project/ { next }
+             / Passed / && !/ (live|worker)\./ { next }
+             { print; fflush() }'
+}
+
+mkdir -p "$stages_logs"
+stages_say "dependencies"
+tools/install-deps.sh --quiet
+stages_say "kernel"
+mount_kernel_file_systems
+check_bpf
+
+if stage "build release" build_preset release; then
+    if [[ $quick -eq 1 ]]; then
+        stage "lint (no clang-tidy)" tools/lint.sh --no-tidy || true
+    else
+        stage "lint" tools/lint.sh || true
+        stage "build with clang" build_preset clang || true
+        stage "fuzz" fuzz_all || true
+        if stage "build with sanitizers" build_preset asan; then
+            stage "unit and replay tests, sanitized" sanitized_tests || true
+        fi
+    fi
+    stages_say "unit, replay, live and worker tests"
+    all_tests || stages_failed+=("tests")
+fi
+
+if [[ ${#stages_failed[@]} -gt 0 ]]; then
+    printf -v names '%s, ' "${stages_failed[@]}"
+    stages_say "FAILED: ${names%, }"
+    exit 1
+fi
