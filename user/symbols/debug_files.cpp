@@ -49,6 +49,12 @@ std::string directory_of(const std::string& path) {
     return slash == std::string::npos ? "" : path.substr(0, slash);
 }
 
+std::string join(std::string directory, const std::string& name) {
+    directory += '/';
+    directory += name;
+    return directory;
+}
+
 /// maps escapes a newline as \012; other bytes stay.
 std::string unescape_newlines(std::string path) {
     for (std::size_t at = 0; (at = path.find("\\012", at)) != std::string::npos; ++at) {
@@ -117,15 +123,15 @@ std::unique_ptr<ElfImage> TargetFiles::by_link(const ElfImage& image,
     const auto link = image.debug_link();
     if (!link) return nullptr;
     const std::string directory = directory_of(path);
-    std::vector<std::string> candidates{directory + "/" + link->name,
-                                        directory + "/.debug/" + link->name};
+    std::vector<std::string> candidates{join(directory, link->name),
+                                        join(directory + "/.debug", link->name)};
     for (const std::string& debug : debug_directories_) {
-        candidates.push_back(debug + directory + "/" + link->name);
+        candidates.push_back(join(debug + directory, link->name));
         // /lib is a link to /usr/lib on merged systems, and packages say either.
         if (directory.starts_with("/usr/")) {
-            candidates.push_back(debug + directory.substr(4) + "/" + link->name);
+            candidates.push_back(join(debug + directory.substr(4), link->name));
         } else {
-            candidates.push_back(debug + "/usr" + directory + "/" + link->name);
+            candidates.push_back(join(debug + "/usr" + directory, link->name));
         }
     }
     const std::string build_id = image.build_id();

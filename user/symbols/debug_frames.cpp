@@ -4,6 +4,7 @@
 #include <dwarf.h>
 
 #include "user/symbols/debug_info.h"
+#include "user/symbols/demangle.h"
 
 namespace asrtrace::symbols {
 namespace {
@@ -69,7 +70,7 @@ void DebugInfo::name_frame(Dwarf_Die& die, const Unit& unit, RawFrame& frame) {
     if (frame.linkage_name.empty()) {
         frame.linkage_name = string_attribute(die, DW_AT_MIPS_linkage_name);
     }
-    if (!frame.linkage_name.empty()) return;
+    if (is_mangled(frame.linkage_name)) return;
     frame.name = string_attribute(die, DW_AT_name);
     Dwarf_Die declaration = declaration_of(die);
     const auto scope = unit.scopes.find(dwarf_dieoffset(&declaration));

@@ -19,8 +19,9 @@
 namespace asrtrace::symbols {
 
 struct RawFrame {
-    std::string linkage_name;  ///< mangled; empty for C and for what is local to a file
-    std::string name;          ///< with namespaces and classes, without parameters
+    std::string
+        linkage_name;  ///< the assembler's name; empty for C and for what is local to a file
+    std::string name;  ///< with namespaces and classes, without parameters
     std::string file;
     std::uint32_t line = 0;
     bool inlined = false;

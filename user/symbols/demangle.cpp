@@ -42,6 +42,10 @@ bool run(Demangler demangler, const char* symbol, int options, Output& output) {
 
 }  // namespace
 
+bool is_mangled(std::string_view symbol) {
+    return symbol.starts_with("_Z") || symbol.starts_with("__Z") || symbol.starts_with("_R");
+}
+
 std::string demangle(std::string_view symbol) {
     std::string plain(symbol.substr(0, symbol.find('@')));
     if (plain.size() > kMaxMangledBytes) return plain;

@@ -13,6 +13,9 @@ namespace asrtrace::symbols {
 /// C++ names stay as "[clone .cold]"; a version (@GLIBC_2.2.5) is dropped.
 std::string demangle(std::string_view symbol);
 
+/// Starts the way mangled C++ and Rust names start.
+bool is_mangled(std::string_view symbol);
+
 /// A demangled function name without its parameter list, trailing qualifiers, clone suffix and, for
 /// templates, return type: "void ns::f<int>(int) const" -> "ns::f<int>".
 std::string_view without_parameters(std::string_view function);

@@ -48,8 +48,8 @@ void on_sigbus(int signal, siginfo_t* info, void* context) {
     for (Slot& slot : slots) {
         const std::uintptr_t begin = slot.begin.load();
         if (begin == 0 || address < begin || address >= slot.end.load()) continue;
-        const std::uintptr_t page = address & ~std::uintptr_t{4095};
-        void* zeros = ::mmap(reinterpret_cast<void*>(page), 4096, PROT_READ | PROT_WRITE,
+        void* page = static_cast<char*>(info->si_addr) - (address & 4095U);
+        void* zeros = ::mmap(page, 4096, PROT_READ | PROT_WRITE,
                              MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0);
         if (zeros == MAP_FAILED) break;
         slot.shortened.store(true);

@@ -109,19 +109,31 @@ std::optional<Symbol> Module::find_symbol(std::uint64_t vaddr) const {
     return {};
 }
 
+/// A function that is not inlined and that DWARF gives no mangled name: C, or local to a file.
+std::string Module::outer_name(const RawFrame& raw, std::uint64_t vaddr) const {
+    const std::string& plain = raw.linkage_name.empty() ? raw.name : raw.linkage_name;
+    const auto symbol = find_symbol(vaddr);
+    if (!symbol) return plain;
+    std::string name = demangle(symbol->name);
+    // The symbol table knows the parameters of local C++ functions.
+    if (raw.linkage_name.empty() && (plain.empty() || without_parameters(name) == plain))
+        return name;
+    // Several names for one address: "malloc" says more than "__GI___libc_malloc".
+    for (const Table& table : tables_) {
+        if (table.symbols.has_name(symbol->vaddr, plain)) return name;
+    }
+    return plain;
+}
+
 NamedFrame Module::name_raw(const RawFrame& raw, std::uint64_t vaddr) const {
     NamedFrame frame{raw.name, raw.file, raw.line, raw.inlined};
-    if (!raw.linkage_name.empty()) {
+    if (is_mangled(raw.linkage_name)) {
         frame.function = demangle(raw.linkage_name);
-        return frame;
+    } else if (!raw.inlined) {
+        frame.function = outer_name(raw, vaddr);
+    } else if (raw.name.empty()) {
+        frame.function = raw.linkage_name;
     }
-    if (raw.inlined) return frame;
-    // What is local to a file has no linkage name in DWARF, but the symbol table knows its
-    // parameters.
-    const auto symbol = find_symbol(vaddr);
-    if (!symbol) return frame;
-    std::string name = demangle(symbol->name);
-    if (raw.name.empty() || without_parameters(name) == raw.name) frame.function = std::move(name);
     return frame;
 }
 

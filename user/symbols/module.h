@@ -61,6 +61,7 @@ class Module {
     void add_table(const ElfImage& image, std::uint32_t type, const char* source);
     void note_failure(const Error& error);
     std::optional<Symbol> find_symbol(std::uint64_t vaddr) const;
+    std::string outer_name(const RawFrame& raw, std::uint64_t vaddr) const;
     NamedFrame name_raw(const RawFrame& raw, std::uint64_t vaddr) const;
     void drop_touched_pages();
 

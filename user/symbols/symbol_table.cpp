@@ -79,8 +79,8 @@ Symbol SymbolTable::symbol_of(const Entry& entry) const {
     return found;
 }
 
-/// Of two names for one address: functions before labels, global before weak before local, then
-/// the plainer name ("malloc" before "__libc_malloc").
+/// Of two names for one address: functions before labels, exported before local, then the plainer
+/// name ("malloc" before "__libc_malloc").
 bool SymbolTable::prefer(const Entry& a, const Entry& b) const {
     const auto rank = [this](const Entry& entry) {
         GElf_Sym symbol{};
@@ -89,9 +89,8 @@ bool SymbolTable::prefer(const Entry& a, const Entry& b) const {
         const int binding = GELF_ST_BIND(symbol.st_info);
         const std::string_view name = symbol_of(entry).name;
         const std::size_t underscores = std::min(name.find_first_not_of('_'), name.size());
-        return std::tuple(type == STT_NOTYPE ? 1 : 0,
-                          binding == STB_LOCAL ? 2 : (binding == STB_WEAK ? 1 : 0), underscores,
-                          name.size(), name);
+        return std::tuple(type == STT_NOTYPE, binding == STB_LOCAL, underscores,
+                          binding == STB_WEAK, name.size(), name);
     };
     return rank(a) < rank(b);
 }
@@ -117,6 +116,16 @@ std::optional<Symbol> SymbolTable::find(std::uint64_t vaddr) const {
     }
     if (best == nullptr) return {};
     return symbol_of(*best);
+}
+
+bool SymbolTable::has_name(std::uint64_t vaddr, std::string_view name) const {
+    auto entry = std::lower_bound(
+        entries_.begin(), entries_.end(), vaddr,
+        [](const Entry& candidate, std::uint64_t address) { return candidate.vaddr < address; });
+    for (; entry != entries_.end() && entry->vaddr == vaddr; ++entry) {
+        if (symbol_of(*entry).name == name) return true;
+    }
+    return false;
 }
 
 void SymbolTable::for_each(const std::function<void(const Symbol&)>& visit) const {

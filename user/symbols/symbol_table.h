@@ -32,6 +32,8 @@ class SymbolTable {
 
     /// The function that holds `vaddr`; a symbol without a size reaches to the next symbol.
     std::optional<Symbol> find(std::uint64_t vaddr) const;
+    /// True if one of the symbols at exactly `vaddr` has this name.
+    bool has_name(std::uint64_t vaddr, std::string_view name) const;
     /// All of them in the order of their addresses, aliases included.
     void for_each(const std::function<void(const Symbol&)>& visit) const;
 

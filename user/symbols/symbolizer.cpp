@@ -37,7 +37,7 @@ std::optional<std::vector<std::uint8_t>> read_memory(pid_t pid, const MapsEntry&
     if (entry.size_bytes() > kMaxVdsoBytes) return {};
     std::vector<std::uint8_t> bytes(entry.size_bytes());
     const iovec local{bytes.data(), bytes.size()};
-    const iovec remote{reinterpret_cast<void*>(entry.begin), bytes.size()};
+    const iovec remote{reinterpret_cast<void*>(entry.begin), bytes.size()};  // NOLINT: theirs
     const ssize_t got = ::process_vm_readv(pid, &local, 1, &remote, 1, 0);
     if (got != static_cast<ssize_t>(bytes.size())) return {};
     return bytes;
