@@ -18,6 +18,9 @@ import torch
 from network import FRAME, VOCABULARY, Network, greedy, normalise
 
 BATCH_SECONDS = 40.0
+# From this share of the time on, the batch norms keep their statistics, as they will in the worker:
+# without it short utterances, rare in a batch's statistics, are recognised badly.
+FREEZE_NORMS_AT = 0.6
 
 
 def read_directory(directory):
@@ -66,12 +69,15 @@ def collate(items):
 
 def batches(data, rng):
     """Utterances of about equal length together, about BATCH_SECONDS a batch, in random order."""
-    order = sorted(range(len(data)), key=lambda i: len(data[i][0]) * rng.uniform(0.9, 1.1))
+    # Not too equal: a batch's norm statistics should not depend on the length.
+    order = sorted(range(len(data)), key=lambda i: len(data[i][0]) * rng.uniform(0.6, 1.6))
+    longest = 0
     out, batch = [], []
     for i in order:
-        if batch and (len(batch) + 1) * len(data[i][0]) / 16000 > BATCH_SECONDS:
+        longest = max(longest, len(data[i][0]))
+        if batch and (len(batch) + 1) * longest / 16000 > BATCH_SECONDS:
             out.append(batch)
-            batch = []
+            batch, longest = [], len(data[i][0])
         batch.append(i)
     out.append(batch)
     random.shuffle(out)
@@ -99,6 +105,12 @@ def character_error_rate(network, data):
     return wrong / total
 
 
+def freeze_norms(network):
+    for module in network.modules():
+        if isinstance(module, torch.nn.BatchNorm1d):
+            module.eval()
+
+
 def learning_rate(done, peak):
     """Warm-up over the first 5 %, cosine to nearly zero at the end of the time given."""
     if done < 0.05:
@@ -114,6 +126,7 @@ def main():
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--rate", type=float, default=3e-3)
     parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--resume", help="start from this checkpoint")
     parser.add_argument("--out", required=True)
     args = parser.parse_args()
 
@@ -124,6 +137,8 @@ def main():
     data = [item for directory in args.train for item in read_directory(directory)]
     check = read_directory(args.check)
     network = Network()
+    if args.resume:
+        network.load_state_dict(torch.load(args.resume))
     print(f"{sum(p.numel() for p in network.parameters())} parameters, {len(data)} utterances, "
           f"{sum(len(x) for x, _ in data) / 16000:.0f} s", flush=True)
     optimiser = torch.optim.AdamW(network.parameters(), lr=args.rate, weight_decay=1e-2)
@@ -139,6 +154,8 @@ def main():
                 break
             samples, frames, labels, lengths = collate(
                 [(augment(data[i][0], rng), data[i][1]) for i in batch])
+            if done > FREEZE_NORMS_AT:
+                freeze_norms(network)
             for group in optimiser.param_groups:
                 group["lr"] = learning_rate(done, args.rate)
             logits = network(samples).permute(2, 0, 1).log_softmax(-1)

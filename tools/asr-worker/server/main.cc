@@ -87,6 +87,11 @@ int run(const asr::Options& options, const sigset_t& signals) {
     server.new_task_queue = [&] {
         return new httplib::ThreadPool(static_cast<std::size_t>(options.http_threads));
     };
+    // httplib's default is SO_REUSEPORT: two workers on one port, each with half of the requests.
+    server.set_socket_options([](socket_t socket) {
+        const int on = 1;
+        setsockopt(socket, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
+    });
     server.set_keep_alive_timeout(kKeepAliveSeconds);
     server.set_keep_alive_max_count(kKeepAliveRequests);
     service.install(server, options.debug_endpoints);
