@@ -96,17 +96,18 @@ struct unwind_process {
 	__u64 table_end;
 };
 
-/* unwind_state.flags, out */
-#define UNWIND_HEURISTIC 0x1u       /* at least one caller was guessed by scanning the stack */
-#define UNWIND_TRUNCATED 0x2u       /* the root was not reached: see reason */
+/* stack_record.flags; the first two are STACK_TRUNCATED and STACK_HEURISTIC of bpf/event.h */
+#define UNWIND_TRUNCATED 0x1u       /* the root was not reached: see reason */
+#define UNWIND_HEURISTIC 0x2u       /* at least one caller was guessed by scanning the stack */
 #define UNWIND_FRAME_POINTER 0x4u   /* at least one caller came from the frame pointer chain */
 #define UNWIND_UNKNOWN_MAPPING 0x8u /* code that is in no mapping known yet (fresh dlopen) */
 
 /* unwind_state.input */
-#define UNWIND_AT_ENTRY 0x1u /* ip is a function's first instruction: the return address is at sp \
-			      */
+#define UNWIND_AT_ENTRY                                                           \
+	0x1u /* ip is a function's first instruction: the return address is at sp \
+	      */
 
-/* Why a stack is truncated. Append only: recorded. */
+/* Why a stack is truncated (stack_record.reason). Append only: recorded. */
 enum unwind_reason {
 	UNWIND_COMPLETE = 0,
 	UNWIND_NO_PROCESS = 1, /* no tables for this process */

@@ -42,7 +42,7 @@ Result<std::vector<std::uint8_t>> inflate(Bytes data) {
 Result<ElfFile> ElfFile::open(UniqueFd fd) {
     struct stat status {};
     if (::fstat(fd.get(), &status) != 0) return errno_error("fstat");
-    if (!S_ISREG(status.st_mode)) return Error{"not a regular file"};
+    if (!S_ISREG(status.st_mode)) return Error{std::string(kNotElf)};
     ElfFile file;
     file.fd_ = std::move(fd);
     file.size_ = static_cast<std::uint64_t>(status.st_size);
@@ -79,12 +79,12 @@ Result<std::vector<std::uint8_t>> ElfFile::read(std::uint64_t offset, std::uint6
 
 Result<ElfFile> ElfFile::parse(ElfFile file) {
     const auto head = file.read(0, sizeof(Elf64_Ehdr));
-    if (!head) return Error{"not an ELF file"};
+    if (!head) return Error{std::string(kNotElf)};
     const auto header = *read_at<Elf64_Ehdr>(*head, 0);
     constexpr std::uint8_t kNative =
         __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__ ? ELFDATA2LSB : ELFDATA2MSB;
     if (!std::equal(header.e_ident, header.e_ident + SELFMAG, ELFMAG)) {
-        return Error{"not an ELF file"};
+        return Error{std::string(kNotElf)};
     }
     if (header.e_ident[EI_CLASS] != ELFCLASS64 || header.e_ident[EI_DATA] != kNative) {
         return Error{"ELF file of another word size or byte order"};

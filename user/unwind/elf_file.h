@@ -15,6 +15,9 @@
 
 namespace asrtrace::unwind {
 
+/// The error of a file that is something else altogether (code caches, /dev/zero, memfd heaps).
+inline constexpr std::string_view kNotElf = "not an ELF file";
+
 struct LoadSegment {
     std::uint64_t address = 0;  ///< as linked
     std::uint64_t file_offset = 0;

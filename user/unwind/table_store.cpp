@@ -1,0 +1,124 @@
+// SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
+#include "user/unwind/table_store.h"
+
+#include <optional>
+
+#include "user/unwind/digest.h"
+
+namespace asrtrace::unwind {
+namespace {
+
+/// Equal for files with the same build-id and the same call frame information.
+std::uint64_t identify(std::uint64_t key, const std::string& build_id, const CfiSource& source) {
+    Digest digest(key);
+    digest.add(Bytes(reinterpret_cast<const std::uint8_t*>(build_id.data()), build_id.size()));
+    digest.add(source.machine);
+    digest.add(source.text_begin);
+    digest.add(source.text_bytes);
+    digest.add(source.eh_frame.address);
+    digest.add(source.eh_frame.data);
+    digest.add(source.debug_frame.data);
+    return digest.value();
+}
+
+template <typename T>
+Bytes as_bytes(const std::vector<T>& values) {
+    return {reinterpret_cast<const std::uint8_t*>(values.data()), values.size() * sizeof(T)};
+}
+
+}  // namespace
+
+std::shared_ptr<const PlacedTable> TableStore::find(std::uint64_t identity) {
+    const std::lock_guard lock(mutex_);
+    const auto found = tables_.find(identity);
+    return found == tables_.end() ? nullptr : found->second;
+}
+
+Result<std::shared_ptr<const PlacedTable>> TableStore::place(std::uint64_t identity,
+                                                             const UnwindTable& table) {
+    const std::lock_guard lock(mutex_);
+    auto placed = std::make_shared<PlacedTable>();
+    placed->text_begin = table.text_begin;
+    placed->text_bytes = table.text_bytes;
+    auto index = space_.allocate(table.index.size() * 4);
+    if (!index) return index.error();
+    auto rows = space_.allocate(table.rows.size() * sizeof(unwind_row));
+    if (!rows) {
+        space_.release(*index);
+        return rows.error();
+    }
+    placed->index = *index;
+    placed->rows = *rows;
+    space_.write(*index, as_bytes(table.index));
+    space_.write(*rows, as_bytes(table.rows));
+    return tables_[identity] = placed;
+}
+
+Module TableStore::load(pid_t pid, const MapsEntry& entry) {
+    Module module;
+    const auto file = open_module(pid, entry);
+    if (!file) {
+        module.is_elf = file.error().message != kNotElf;
+        module.problem = file.error().message;
+        return module;
+    }
+    module.segments = file->segments();
+    const auto source = read_cfi(*file);
+    if (!source) {
+        module.problem = source.error().message;
+        return module;
+    }
+    const std::uint64_t identity = identify(key_, file->build_id(), *source);
+    module.table = find(identity);
+    if (module.table) return module;
+
+    std::optional<UnwindTable> table;
+    if (cache_ != nullptr) table = cache_->load(file->build_id(), *source);
+    module.from_cache = table.has_value();
+    if (!table) {
+        auto built = build_table(*source);
+        if (!built) {
+            module.problem = built.error().message;
+            return module;
+        }
+        table = std::move(*built);
+        // A cache that cannot be written costs time at the next attach and nothing else.
+        if (cache_ != nullptr && !table->rows.empty()) {
+            (void)cache_->store(file->build_id(), *source, *table);
+        }
+    }
+    module.rows = table->rows.size();
+    if (table->rows.empty()) {
+        module.problem = "no call frame information";
+        return module;
+    }
+    if (table->damaged_entries != 0) {
+        module.problem =
+            std::to_string(table->damaged_entries) + " damaged CIEs or FDEs passed over";
+    }
+    auto placed = place(identity, *table);
+    if (!placed) {
+        module.problem = placed.error().message;
+        return module;
+    }
+    module.table = std::move(*placed);
+    module.is_new_table = true;
+    return module;
+}
+
+void TableStore::collect() {
+    const std::lock_guard lock(mutex_);
+    for (const Extent& extent : retired_) space_.release(extent);
+    retired_.clear();
+    for (auto it = tables_.begin(); it != tables_.end();) {
+        if (it->second.use_count() > 1) {
+            ++it;
+            continue;
+        }
+        retired_.push_back(it->second->index);
+        retired_.push_back(it->second->rows);
+        it = tables_.erase(it);
+    }
+}
+
+}  // namespace asrtrace::unwind
