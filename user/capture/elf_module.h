@@ -30,9 +30,10 @@ struct ElfSegment {
 struct ElfSymbol {
     std::string name;
     std::uint64_t vaddr = 0;
-    std::uint64_t size_bytes = 0;  ///< 0 where the file does not say
-    std::uint64_t file_offset = 0;
-    bool function = false;  ///< code; false for data and for an IFUNC, whose code is its resolver's
+    std::uint64_t size_bytes = 0;   ///< 0 where the file does not say
+    std::uint64_t file_offset = 0;  ///< 0 for what is not in the file (.bss)
+    /// Code in the file; false for data and for an IFUNC, whose code is its resolver's.
+    bool function = false;
     bool ifunc = false;
 };
 

@@ -61,13 +61,13 @@ void ElfModule::find_in_table(const SymbolTable& table, std::span<const std::str
         for (; const auto symbol = read_at<Elf64_Sym>(piece, pos); pos += sizeof(Elf64_Sym)) {
             const auto name = offsets.find(symbol->st_name);
             if (name == offsets.end() || !is_defined(*symbol)) continue;
-            const auto place = file_offset(symbol->st_value);
-            if (!place) continue;
-            const unsigned type = ELF64_ST_TYPE(symbol->st_info);
             const ElfSegment* segment = find_segment(symbol->st_value);
-            const bool code = segment->executable && (type == STT_FUNC || type == STT_NOTYPE);
+            const auto place = file_offset(symbol->st_value);
+            const unsigned type = ELF64_ST_TYPE(symbol->st_info);
+            const bool code =
+                place && segment->executable && (type == STT_FUNC || type == STT_NOTYPE);
             out.push_back({std::string(names[name->second]), symbol->st_value, symbol->st_size,
-                           *place, code, type == STT_GNU_IFUNC});
+                           place.value_or(0), code, type == STT_GNU_IFUNC});
             if (out.size() >= kMaxFound) return false;
         }
         return true;

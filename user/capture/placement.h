@@ -38,9 +38,10 @@ struct Placement {
     std::string instruction;        ///< for people: "push rbp"
 };
 
-/// True for instructions that x86's uprobes carry out without a single-step on every kernel since
-/// 4.17: push of a register, relative jump and call, nop (arch/x86/kernel/uprobes.c,
-/// branch_setup_xol_ops and push_setup_xol_ops). `instruction` is one whole instruction.
+/// True for instructions that x86's uprobes carry out without a single-step on every kernel that
+/// asrtrace knows (5.10 and later): push of a register, relative jump and call, nop
+/// (arch/x86/kernel/uprobes.c, branch_setup_xol_ops and push_setup_xol_ops). `instruction` is one
+/// whole instruction.
 bool is_emulated(Bytes instruction, bool long_nops = false);
 
 /// Place in `code`, the function's bytes from its first one at `vaddr`. `targets` are addresses

@@ -118,7 +118,7 @@ bool parse_base(std::string_view text, UsdtArg& arg) {
         while (parts[i].starts_with(' ')) parts[i].remove_prefix(1);
         text.remove_prefix(std::min(end + 1, text.size()));
     }
-    if (!text.empty()) return false;
+    if (!text.empty() || (parts[0].empty() && parts[1].empty())) return false;
     for (std::size_t i = 0; i < 2; ++i) {
         if (parts[i].empty()) continue;
         const auto reg = parse_register(parts[i]);
