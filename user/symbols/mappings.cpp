@@ -17,13 +17,14 @@ bool inside(const CodeRange& range, std::uint64_t address) {
 void Mappings::retire(const Span& span, std::uint32_t generation) {
     if (span.from >= generation) return;  // replaced within its own generation
     if (past_.size() >= kMaxPast) {
+        past_.erase(oldest_first_.front());
+        oldest_first_.pop_front();
         ++dropped_;
-        return;
     }
     Span past = span;
     past.until = generation;
     longest_past_ = std::max(longest_past_, past.range.end - past.range.begin);
-    past_.emplace(past.range.begin, past);
+    oldest_first_.push_back(past_.emplace(past.range.begin, past));
 }
 
 void Mappings::add_snapshot(std::uint32_t generation, const std::vector<CodeRange>& ranges) {

@@ -5,6 +5,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <deque>
 #include <map>
 #include <optional>
 #include <vector>
@@ -28,7 +29,7 @@ class Mappings {
     /// Null if nothing executable was there; a generation before the first snapshot uses the first.
     const CodeRange* find(std::uint32_t generation, std::uint64_t address) const;
 
-    /// Ranges forgotten because more than 65536 had gone away.
+    /// Ranges, oldest first, forgotten because more than 65536 had gone away.
     std::uint64_t dropped() const { return dropped_; }
 
   private:
@@ -41,7 +42,8 @@ class Mappings {
 
     std::vector<Span> present_;
     std::multimap<std::uint64_t, Span> past_;  ///< by begin
-    std::uint64_t longest_past_ = 0;           ///< bytes
+    std::deque<std::multimap<std::uint64_t, Span>::iterator> oldest_first_;
+    std::uint64_t longest_past_ = 0;  ///< bytes
     std::uint32_t first_generation_ = 0;
     std::uint32_t last_generation_ = 0;
     bool any_ = false;

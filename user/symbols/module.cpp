@@ -3,6 +3,7 @@
 
 #include <elf.h>
 
+#include <algorithm>
 #include <utility>
 
 #include "user/symbols/demangle.h"
@@ -14,8 +15,18 @@ namespace {
 /// Resident pages of one module's files that lookups may leave behind.
 constexpr std::size_t kMaxTouchedBytes = std::size_t{16} << 20U;
 
+constexpr std::uint64_t kMaxMemoryImageInflatedBytes = std::uint64_t{4} << 20U;
+
 bool has_dwarf(const ElfImage& image) {
     return image.has_section(".debug_info") || image.has_section(".zdebug_info");
+}
+
+/// DWARF's name without its template arguments occurs in the demangled symbol.
+bool holds_name_of(const std::string& demangled, const RawFrame& raw) {
+    std::string_view name = raw.name;
+    name = name.substr(0, name.find('<'));
+    name.remove_prefix(name.rfind(':') + 1);
+    return demangled.find(name) != std::string::npos;
 }
 
 }  // namespace
@@ -30,7 +41,8 @@ Module::Module(std::string path, Result<MappedFile> file, std::shared_ptr<const 
     }
 }
 
-Module::Module(std::string path, std::vector<std::uint8_t> memory) : path_(std::move(path)) {
+Module::Module(std::string path, std::vector<std::uint8_t> memory)
+    : path_(std::move(path)), max_inflated_bytes_(kMaxMemoryImageInflatedBytes) {
     take_image(ElfImage::open(std::move(memory), path_));
 }
 
@@ -115,8 +127,9 @@ std::string Module::outer_name(const RawFrame& raw, std::uint64_t vaddr) const {
     const auto symbol = find_symbol(vaddr);
     if (!symbol) return plain;
     std::string name = demangle(symbol->name);
+    name.resize(std::min(name.find(" [clone"), name.size()));  // .cold is a part of the function
     // The symbol table knows the parameters of local C++ functions.
-    if (raw.linkage_name.empty() && (plain.empty() || without_parameters(name) == plain))
+    if (raw.linkage_name.empty() && is_mangled(symbol->name) && holds_name_of(name, raw))
         return name;
     // Several names for one address: "malloc" says more than "__GI___libc_malloc".
     for (const Table& table : tables_) {

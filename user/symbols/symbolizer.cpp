@@ -51,7 +51,7 @@ struct Symbolizer::State {
           options(std::move(chosen)),
           files(std::make_shared<TargetFiles>(pid, options.root, options.debug_directories,
                                               options.debuginfod)),
-          cache(options.memory_bytes / 2) {}
+          cache(options.memory_bytes / 4) {}
 
     std::uint32_t add_module(std::unique_ptr<Module> module);
     std::optional<std::uint32_t> module_of(const MapsEntry& entry);
@@ -119,7 +119,7 @@ std::optional<std::uint32_t> Symbolizer::State::module_of(const MapsEntry& entry
 
 /// Drops tables of the modules that were used longest ago.
 void Symbolizer::State::keep_within_budget(std::uint32_t current) {
-    const std::size_t limit = options.memory_bytes - options.memory_bytes / 2;
+    const std::size_t limit = options.memory_bytes - options.memory_bytes / 4;
     std::size_t total = 0;
     for (const auto& module : modules) total += module->cost_bytes();
     while (total > limit) {
