@@ -7,7 +7,7 @@
  *
  *	if (!state)
  *		return 0;			(counted under UNWIND_NO_SLOT)
- *	unwind_from_regs(state, regs, tgid);	(or fill ip, sp, fp, scratch, tgid by hand)
+ *	unwind_from_regs(state, regs, tgid);	(or fill ip, sp, fp, tgid by hand)
  *	unwind_user(state);
  *	... state->out.pcs[0 .. depth) leaf first, flags, reason ...
  *	unwind_release(state);
@@ -29,6 +29,7 @@ enum {
 	UNWIND_SLOTS = 3,         /* walks that may preempt each other on one CPU */
 	UNWIND_WINDOW_WORDS = 64, /* stack words read at once */
 	UNWIND_SCAN_WORDS = 64,
+	UNWIND_REGISTERS = 16,
 	UNWIND_SAVED_RETURNS = 4,
 	UNWIND_STEPS = UNWIND_MAX_FRAMES + 8 * UNWIND_SCAN_WORDS,
 	UNWIND_PROCESSES = 1024,
@@ -41,22 +42,24 @@ struct unwind_saved_return {
 };
 
 struct unwind_state {
-	/* in; ip, sp, fp and scratch move up the stack during the walk */
+	/* in; ip, sp and fp move up the stack during the walk */
 	__u64 ip;
 	__u64 sp;
 	__u64 fp;
-	__u64 scratch; /* x86-64: r10, arm64: x30; 0 if unknown */
-	__u32 tgid;    /* key of unwind_processes */
-	__u32 input;   /* UNWIND_AT_ENTRY */
+	__u32 tgid;  /* key of unwind_processes */
+	__u32 input; /* UNWIND_AT_ENTRY */
 	__u32 saved_count;
 	__u32 slot;
 	struct unwind_saved_return saved[UNWIND_SAVED_RETURNS];
+	/* The innermost frame's others: x86-64 by DWARF number, arm64 x30 in [0]; 0 if unknown. */
+	__u64 regs[UNWIND_REGISTERS];
 
 	/* of the walk */
 	struct unwind_process process;
 	struct unwind_mapping mapping; /* found last, covering [mapping_begin, mapping_end) */
 	__u64 mapping_begin;
 	__u64 mapping_end;
+	__u64 context;     /* signal frame whose registers are the innermost; 0: regs */
 	__u64 return_slot; /* where ip was read from */
 	__u64 word;        /* read last */
 	__u32 exact;       /* ip is an instruction to be executed, no return address */
@@ -139,7 +142,7 @@ static __always_inline struct unwind_state *unwind_claim(void)
 			state->slot = i;
 			state->input = 0;
 			state->saved_count = 0;
-			state->scratch = 0;
+			__builtin_memset(state->regs, 0, sizeof(state->regs));
 			return state;
 		}
 		__sync_fetch_and_add(&state->busy, -1);
@@ -221,6 +224,7 @@ static __noinline int unwind_user(struct unwind_state *state)
 	state->mapping_begin = 1;
 	state->mapping_end = 0;
 	state->return_slot = 0;
+	state->context = 0;
 	process = bpf_map_lookup_elem(&unwind_processes, &state->tgid);
 	if (!process) {
 		state->out.generation = 0;
@@ -252,12 +256,25 @@ static __always_inline void unwind_from_regs(struct unwind_state *state, struct 
 	state->ip = user->pc;
 	state->sp = user->sp;
 	state->fp = user->regs[29];
-	state->scratch = user->regs[30];
+	state->regs[0] = user->regs[30];
 #else
 	state->ip = regs->ip;
 	state->sp = regs->sp;
 	state->fp = regs->bp;
-	state->scratch = regs->r10;
+	state->regs[0] = regs->ax;
+	state->regs[1] = regs->dx;
+	state->regs[2] = regs->cx;
+	state->regs[3] = regs->bx;
+	state->regs[4] = regs->si;
+	state->regs[5] = regs->di;
+	state->regs[8] = regs->r8;
+	state->regs[9] = regs->r9;
+	state->regs[10] = regs->r10;
+	state->regs[11] = regs->r11;
+	state->regs[12] = regs->r12;
+	state->regs[13] = regs->r13;
+	state->regs[14] = regs->r14;
+	state->regs[15] = regs->r15;
 #endif
 	state->tgid = tgid;
 }

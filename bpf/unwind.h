@@ -41,7 +41,7 @@ enum unwind_cfa {
 	UNWIND_CFA_PLT = 5,      /* sp + 8, and 8 more from (ip & 15) >= cfa_offset on */
 	UNWIND_CFA_SIGNAL = 6,   /* the registers are in the kernel's signal frame at sp */
 	UNWIND_CFA_END = 7,      /* outermost frame: return address undefined */
-	UNWIND_CFA_REGISTER = 8, /* r10 + 8 * cfa_offset: a realigning prologue before rbp is set */
+	UNWIND_CFA_REGISTER = 8, /* x86-64: register cfa_offset >> 12, + 8 * (cfa_offset & 0xfff) */
 	UNWIND_CFA_BAD = 9,      /* there is a rule, but none of these */
 };
 
@@ -118,7 +118,8 @@ enum unwind_reason {
 	UNWIND_LOOP = 6,       /* the stack pointer did not move towards the root */
 	UNWIND_TRAMPOLINE = 7, /* a return probe that is not in the caller's record */
 	UNWIND_NO_SLOT = 8,    /* no free scratch slot: no walk took place */
-	UNWIND_REASONS = 9,
+	UNWIND_NOT_CODE = 9,   /* the next return address lies in no code */
+	UNWIND_REASONS = 10,
 };
 
 #ifdef __cplusplus

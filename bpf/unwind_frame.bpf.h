@@ -35,16 +35,20 @@ static __always_inline long unwind_to(struct unwind_state *state, __u64 ip, __u6
 #define UNWIND_ENTRY_RETURN_IN_REGISTER 1
 /* arch/arm64/kernel/signal.c: struct rt_sigframe {siginfo; ucontext}, sp at its start. */
 #define UNWIND_SIGNAL_FP (128 + 176 + 8 + 29 * 8)
-#define UNWIND_SIGNAL_SCRATCH (128 + 176 + 8 + 30 * 8)
+#define UNWIND_SIGNAL_LINK (128 + 176 + 8 + 30 * 8)
 #define UNWIND_SIGNAL_SP (128 + 176 + 8 + 31 * 8)
 #define UNWIND_SIGNAL_IP (128 + 176 + 8 + 32 * 8)
 /* Pointer authentication signs return addresses in the bits above the address space (48 bits). */
 #define UNWIND_ADDRESS_MASK 0xffffffffffffULL
 #else
 #define UNWIND_ENTRY_RETURN_IN_REGISTER 0
-/* arch/x86/include/asm/sigframe.h: rsp is at uc once the restorer's address is popped;
- * uapi/asm/ucontext.h puts uc_mcontext at 40, uapi/asm/sigcontext.h r10, rbp, rsp, rip in it. */
-#define UNWIND_SIGNAL_SCRATCH (40 + 2 * 8)
+/*
+ * arch/x86/include/asm/sigframe.h: rsp is at uc once the restorer's address is popped;
+ * uapi/asm/ucontext.h puts uc_mcontext at 40, uapi/asm/sigcontext.h the registers in it: r8 to r15,
+ * rdi, rsi, rbp, rbx, rdx, rax, rcx, rsp, rip. One nibble each: their place by DWARF number.
+ */
+#define UNWIND_SIGNAL_REGS 40
+#define UNWIND_SIGNAL_ORDER 0x76543210fa89becdULL
 #define UNWIND_SIGNAL_FP (40 + 10 * 8)
 #define UNWIND_SIGNAL_SP (40 + 15 * 8)
 #define UNWIND_SIGNAL_IP (40 + 16 * 8)
@@ -55,17 +59,36 @@ static __always_inline long unwind_to(struct unwind_state *state, __u64 ip, __u6
 static __noinline long unwind_signal(struct unwind_state *state)
 {
 	__u64 frame = state->sp;
-	__u64 scratch, fp, sp, ip;
+	__u64 fp, sp, ip;
 
-	if (unwind_read(state, frame + UNWIND_SIGNAL_SCRATCH, &scratch) ||
-	    unwind_read(state, frame + UNWIND_SIGNAL_FP, &fp) ||
+	if (unwind_read(state, frame + UNWIND_SIGNAL_FP, &fp) ||
 	    unwind_read(state, frame + UNWIND_SIGNAL_SP, &sp) ||
 	    unwind_read(state, frame + UNWIND_SIGNAL_IP, &ip))
 		return unwind_stop(state, UNWIND_BAD_READ);
+#ifdef __TARGET_ARCH_arm64
+	if (unwind_read(state, frame + UNWIND_SIGNAL_LINK, &state->regs[0]))
+		return unwind_stop(state, UNWIND_BAD_READ);
+#endif
 	unwind_to(state, ip, sp, fp, 0);
-	state->scratch = scratch;
+	state->context = frame;
 	state->exact = 1;
 	return !ip;
+}
+
+/* Registers other than sp and fp are known in the innermost frame and where a signal struck. */
+static __always_inline int unwind_register(struct unwind_state *state, __u32 number, __u64 *value)
+{
+	if (!state->exact)
+		return -1;
+#ifndef __TARGET_ARCH_arm64
+	if (state->context) {
+		__u32 place = (UNWIND_SIGNAL_ORDER >> (number * 4)) & 15;
+
+		return unwind_read(state, state->context + UNWIND_SIGNAL_REGS + place * 8, value);
+	}
+#endif
+	*value = state->regs[number & (UNWIND_REGISTERS - 1)];
+	return 0;
 }
 
 /* The canonical frame address; nonzero: the reason to stop. */
@@ -91,10 +114,9 @@ static __always_inline __u32 unwind_cfa(struct unwind_state *state, __u64 row, _
 		*cfa = state->sp + 8 + ((state->ip & 15) >= offset / 8 ? 8 : 0);
 		return 0;
 	case UNWIND_CFA_REGISTER:
-		/* Only the innermost frame's caller-saved registers are known. */
-		if (!state->exact || !state->scratch)
+		if (unwind_register(state, (row >> 60) & 15, cfa) || !*cfa)
 			return UNWIND_BAD_RULE;
-		*cfa = state->scratch + offset;
+		*cfa += ((row >> 48) & 0xfff) * 8;
 		return 0;
 	default:
 		return UNWIND_BAD_RULE;
@@ -152,7 +174,7 @@ static __always_inline __u64 unwind_return_slot(__u64 row, __u64 cfa, __u64 fp_s
 
 static __noinline long unwind_by_row(struct unwind_state *state, __u64 row)
 {
-	__u64 cfa = 0, fp = 0, fp_slot = 0, slot, ip = state->scratch;
+	__u64 cfa = 0, fp = 0, fp_slot = 0, slot, ip = state->regs[0];
 	__u32 reason = unwind_cfa(state, row, &cfa);
 
 	if (reason)
@@ -285,7 +307,7 @@ static __always_inline int unwind_resolve_trampoline(struct unwind_state *state)
 /* The return address is at the top of the stack, whatever code this is. */
 static __always_inline long unwind_at_entry(struct unwind_state *state)
 {
-	__u64 ip = state->scratch;
+	__u64 ip = state->regs[0];
 
 	if (UNWIND_ENTRY_RETURN_IN_REGISTER)
 		return unwind_to(state, ip & UNWIND_ADDRESS_MASK, state->sp, state->fp, 0);
@@ -306,6 +328,9 @@ static __always_inline long unwind_from_mapping(struct unwind_state *state, __u6
 
 	if (state->mapping.kind == UNWIND_MAPPING_TABLE) {
 		row = unwind_find_row(state, pc);
+		/* In a system call ip is behind the instruction: for rt_sigreturn, behind all code. */
+		if (state->exact && unwind_row_cfa(row) == UNWIND_CFA_NONE)
+			row = unwind_find_row(state, pc - 1);
 		switch (unwind_row_cfa(row)) {
 		case UNWIND_CFA_END:
 			return unwind_stop(state, UNWIND_COMPLETE);
@@ -335,6 +360,10 @@ static __always_inline long unwind_frame(struct unwind_state *state)
 	}
 	if (depth >= UNWIND_MAX_FRAMES)
 		return unwind_stop(state, UNWIND_TOO_DEEP);
+	/* Code that user space has not seen yet, or a frame that is being torn down (libgcc
+	 * rewrites return slots while it installs a handler's context)? */
+	if (unknown && !state->exact && !unwind_behind_call(state->ip))
+		return unwind_stop(state, UNWIND_NOT_CODE);
 	state->out.pcs[depth] = state->ip;
 	state->out.depth = depth + 1;
 	if (!depth && (state->input & UNWIND_AT_ENTRY))

@@ -28,6 +28,13 @@ bool as_breg(const Dwarf_Op& op, std::uint64_t& reg, std::int64_t& offset) {
     return true;
 }
 
+unwind_row register_row(std::uint64_t reg, std::int64_t offset) {
+    if (offset < 0 || offset % 8 != 0 || offset / 8 > 0xfff) return {0, UNWIND_CFA_BAD, 0, 0};
+    const auto packed =
+        static_cast<std::uint16_t>(static_cast<std::int64_t>(reg << 12) + offset / 8);
+    return {0, UNWIND_CFA_REGISTER, 0, static_cast<__s16>(packed)};
+}
+
 unwind_row cfa_row(const Dwarf_Op* ops, std::size_t count, bool signal) {
     unwind_row row{0, UNWIND_CFA_BAD, 0, 0};
     std::uint64_t reg = 0;
@@ -36,11 +43,11 @@ unwind_row cfa_row(const Dwarf_Op* ops, std::size_t count, bool signal) {
     int kind = UNWIND_CFA_BAD;
     if (count == 1) {
         kind = reg == 7 ? UNWIND_CFA_SP : reg == 6 ? UNWIND_CFA_FP : kind;
-        if (reg == 10) kind = UNWIND_CFA_REGISTER;
+        if (reg < 16 && kind == UNWIND_CFA_BAD) return register_row(reg, offset);
     } else if (count == 2 && ops[1].atom == DW_OP_plus_uconst) {  // libdw's form of reg + offset
         offset += static_cast<std::int64_t>(ops[1].number);
         kind = reg == 7 ? UNWIND_CFA_SP : reg == 6 ? UNWIND_CFA_FP : kind;
-        if (reg == 10) kind = UNWIND_CFA_REGISTER;
+        if (reg < 16 && kind == UNWIND_CFA_BAD) return register_row(reg, offset);
     } else if (count == 2 && ops[1].atom == DW_OP_deref) {
         if (reg == 6) kind = UNWIND_CFA_DEREF_FP;
         if (reg == 7 && signal) return {0, UNWIND_CFA_SIGNAL, 0, 0};

@@ -16,10 +16,9 @@
 namespace asrtrace::unwind {
 namespace {
 
-constexpr std::uint16_t kNoRegister = 0xffff;
 constexpr std::array kArchitectures{
-    Architecture{EM_X86_64, 7, 6, 16, 10, false},
-    Architecture{EM_AARCH64, 31, 29, 30, kNoRegister, true},
+    Architecture{EM_X86_64, 7, 6, 16, 16, false},
+    Architecture{EM_AARCH64, 31, 29, 30, 0, true},
 };
 
 /// Reads a section's entries one after another.

@@ -20,8 +20,8 @@ struct Architecture {
     std::uint16_t sp;
     std::uint16_t fp;
     std::uint16_t return_address;
-    std::uint16_t scratch;  ///< holds the CFA in realigning prologues (x86-64: r10); else 0xffff
-    bool link_register;     ///< the return address is in a register until it is saved
+    std::uint16_t registers;  ///< below this number any may hold the CFA of an innermost frame
+    bool link_register;       ///< the return address is in a register until it is saved
 };
 
 /// x86-64 (psABI 1.0, figure 3.36) or AArch64 (IHI 0057); null for others.

@@ -17,6 +17,16 @@ bool fits_i16(std::int64_t value) {
     return value >= -32768 && value <= 32767;
 }
 
+/// Prologues that realign the stack (r10), eh_return epilogues (rcx), hand-written leaves (rax
+/// ...).
+unwind_row pack_register(const CfaRule& cfa) {
+    if (cfa.offset % 8 != 0 || cfa.offset < 0 || cfa.offset / 8 > 0xfff) {
+        return {0, UNWIND_CFA_BAD, 0, 0};
+    }
+    const auto packed = static_cast<std::uint16_t>(cfa.reg << 12 | cfa.offset / 8);
+    return {0, UNWIND_CFA_REGISTER, 0, static_cast<__s16>(packed)};
+}
+
 /// The CFA half of a row; UNWIND_CFA_BAD if it does not fit.
 unwind_row pack_cfa(const CfaRule& cfa, const Architecture& arch) {
     unwind_row row{0, UNWIND_CFA_BAD, 0, 0};
@@ -26,7 +36,7 @@ unwind_row pack_cfa(const CfaRule& cfa, const Architecture& arch) {
         case CfaRule::Kind::kRegister:
             if (cfa.reg == arch.sp) kind = UNWIND_CFA_SP;
             if (cfa.reg == arch.fp) kind = UNWIND_CFA_FP;
-            if (cfa.reg == arch.scratch) kind = UNWIND_CFA_REGISTER;
+            if (kind == UNWIND_CFA_BAD && cfa.reg < arch.registers) return pack_register(cfa);
             break;
         case CfaRule::Kind::kDerefFp:
             kind = UNWIND_CFA_DEREF_FP;

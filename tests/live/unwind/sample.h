@@ -20,7 +20,6 @@ struct unwind_sample {
 	__u64 ip;
 	__u64 sp;
 	__u64 fp;
-	__u64 scratch;
 	struct stack_record stack;
 };
 

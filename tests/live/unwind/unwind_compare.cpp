@@ -36,7 +36,9 @@ struct Tally {
     int jit = 0;   ///< a JIT frame is in the stack: libdwfl has no tables there either
     int jit_rooted = 0;
     int rooted = 0;
-    int stale = 0;  ///< the maps had changed: not comparable
+    int under_handler = 0;  ///< identical, below a handler entered before the stop
+    int both_lost = 0;  ///< libdwfl left code: while libgcc rewrites the stack nobody knows better
+    int stale = 0;      ///< the maps had changed: not comparable
     std::map<std::string, int> causes;
 };
 
@@ -60,6 +62,25 @@ std::string place(const std::vector<MapsEntry>& maps, std::uint64_t pc) {
                   static_cast<unsigned long long>(pc - entry->begin + entry->file_offset));
     const std::string path = entry->path.empty() ? "[jit]" : entry->path;
     return path.substr(path.rfind('/') + 1) + offset.data();
+}
+
+bool is_lost(const std::vector<std::uint64_t>& pcs, const std::vector<MapsEntry>& maps) {
+    return std::any_of(pcs.begin(), pcs.end(), [&](std::uint64_t pc) {
+        const MapsEntry* entry = find_mapping(maps, pc);
+        return entry == nullptr || !entry->executable;
+    });
+}
+
+/// A signal that was pending as well is delivered first: the thread then stops at the first
+/// instruction of its handler. That puts the handler and the restorer on top of the stack that was
+/// walked.
+std::size_t frames_of_new_handler(const std::vector<std::uint64_t>& theirs,
+                                  const unwind_sample& sample) {
+    if (theirs.empty() || theirs[0] == sample.ip) return 0;
+    for (std::size_t frames = 2; frames <= 6 && frames < theirs.size(); frames += 2) {
+        if (theirs[frames] == sample.ip) return frames;
+    }
+    return 0;
 }
 
 /// Why two stacks differ, in words that repeat.
@@ -93,12 +114,19 @@ void compare(const unwind_sample& sample, Reference& reference, const std::vecto
     }
     bool complete = false;
     const auto theirs = reference.walk(static_cast<pid_t>(sample.tid), &complete);
-    if (rooted && std::equal(theirs.begin(), theirs.end(), stack.pcs, stack.pcs + stack.depth)) {
+    const std::size_t above = frames_of_new_handler(theirs, sample);
+    if (rooted && std::equal(theirs.begin() + static_cast<std::ptrdiff_t>(above), theirs.end(),
+                             stack.pcs, stack.pcs + stack.depth)) {
         ++tally.identical;
+        tally.under_handler += above > 0 ? 1 : 0;
         tally.deep += stack.depth >= 8 ? 1 : 0;
         return;
     }
-    ++tally.causes[cause_of(sample, theirs, maps)];
+    if (is_lost(theirs, maps)) {
+        ++tally.both_lost;
+    } else {
+        ++tally.causes[cause_of(sample, theirs, maps)];
+    }
     if (!options.verbose) return;
     std::fprintf(stderr, "-- tid %u flags %x reason %s\n", sample.tid, stack.flags,
                  reason_name(stack.reason));
@@ -110,13 +138,22 @@ void compare(const unwind_sample& sample, Reference& reference, const std::vecto
 }
 
 int print(const Options& options, const Tally& tally, int taken) {
-    const int comparable = taken - tally.jit - tally.stale;
+    const int comparable = taken - tally.jit - tally.stale - tally.both_lost;
     const double percent = comparable > 0 ? 100.0 * tally.identical / comparable : 0;
     std::printf("%-18s %6d stacks %6d compared %7.2f %% identical %6.1f %% of them >= 8 frames\n",
                 options.name.c_str(), taken, comparable, percent,
                 tally.identical > 0 ? 100.0 * tally.deep / tally.identical : 0);
     std::printf("%-18s %6d reach the root, %d through JIT code, of those %d reach the root\n", "",
                 tally.rooted, tally.jit, tally.jit_rooted);
+    if (tally.under_handler > 0) {
+        std::printf("%-18s %6d compared below a signal handler that began in between\n", "",
+                    tally.under_handler);
+    }
+    if (tally.both_lost > 0) {
+        std::printf(
+            "%-18s %6d where libdwfl itself leaves the code (an exception being installed)\n", "",
+            tally.both_lost);
+    }
     if (tally.stale > 0) std::printf("%-18s %6d after a change of the maps\n", "", tally.stale);
     for (const auto& [cause, count] : tally.causes) {
         std::printf("%-18s %6d %s\n", "", count, cause.c_str());

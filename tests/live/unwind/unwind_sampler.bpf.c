@@ -43,7 +43,6 @@ static __always_inline void take_sample(__u32 source)
 	sample.ip = state->ip;
 	sample.sp = state->sp;
 	sample.fp = state->fp;
-	sample.scratch = state->scratch;
 	unwind_user(state);
 	__builtin_memcpy(&sample.stack, &state->out, 16);
 	bpf_probe_read_kernel(sample.stack.pcs, sizeof(sample.stack.pcs), state->out.pcs);
