@@ -1,22 +1,17 @@
 // SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
-// Recordings with known contents, a directory that goes away, and comparison of what was written
-// with what is read.
+// A directory that goes away, files in it, and traces made from the script.
 #pragma once
 
 #include <gtest/gtest.h>
 #include <unistd.h>
 
-#include <algorithm>
-#include <cstdint>
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
-#include <random>
 #include <sstream>
 #include <string>
-#include <vector>
 
-#include "user/ledger/recording.h"
+#include "tests/unit/trace_script.h"
 #include "user/trace/reader.h"
 #include "user/trace/writer.h"
 
@@ -47,140 +42,6 @@ inline std::string read_file(const std::string& path) {
 
 inline void write_file(const std::string& path, const std::string& content) {
     std::ofstream(path, std::ios::binary) << content;
-}
-
-inline ledger::Frame frame(const std::string& function, std::uint32_t line = 0) {
-    return {function,      line == 0 ? "" : "src/" + function + ".cpp",
-            line,          "/usr/bin/worker",
-            0x1000 + line, false};
-}
-
-/// A worker of `epochs` epochs of 10 requests: stack 1 leaks 4,096 bytes a request, stack 2 holds
-/// what it holds, stack 3 touches memory.
-struct Script {
-    std::size_t epochs = 40;
-    std::uint64_t requests_per_epoch = 10;
-    std::uint64_t leak_bytes = 4096;
-};
-
-inline ledger::EpochRecord scripted_epoch(const Script& script, std::uint64_t i) {
-    const std::uint64_t n = script.requests_per_epoch;
-    const std::uint64_t requests = (i + 1) * n;
-    ledger::EpochRecord record;
-    record.epoch = {(i + 1) * 1'000'000'000, requests, static_cast<std::uint32_t>(i % 2)};
-    const std::uint64_t leaked = requests * script.leak_bytes;
-    record.sites.push_back({ledger::SiteKind::kHeap, StackId(1), n * script.leak_bytes, n, 0, 0,
-                            leaked, requests, leaked, requests});
-    record.sites.push_back({ledger::SiteKind::kHeap, StackId(2), n * 100'000, n, n * 100'000, n,
-                            i % 2 == 0 ? 0U : 100'000U, i % 2, 0, 0});
-    record.sites.push_back({ledger::SiteKind::kFault, StackId(3), n * 4096, n, 0, 0, 0, 0, 0, 0});
-    return record;
-}
-
-inline ledger::Request scripted_request(std::uint64_t i) {
-    ledger::Request request;
-    request.id = RequestId(i + 1);
-    request.begin_ns = i * 100'000'000;
-    request.end_ns = request.begin_ns + 20'000'000 + (i % 7) * 1'000'000;
-    request.tid = 42;
-    request.external_id = i;
-    request.args = {1000 + i, 2};
-    request.status = i % 5 == 0 ? -1 : 200;
-    request.events = 30;
-    request.allocated_bytes = 104'096;
-    request.outlived_bytes = 4096;
-    return request;
-}
-
-inline ledger::ProcSample scripted_sample(std::uint64_t i) {
-    ledger::ProcSample sample;
-    sample.t_ns = i * 1'000'000'000;
-    sample.unix_seconds = 1'700'000'000 + static_cast<std::int64_t>(i);
-    sample.vm_rss_kb = 100'000 + 40 * i;
-    sample.rss_anon_kb = 50'000 + 40 * i;
-    sample.rss_file_kb = 50'000;
-    sample.pss_kb = 90'000 + 40 * i;
-    sample.mem_available_kb = 2'000'000 - 40 * i;
-    sample.mem_total_kb = 4'000'000;
-    if (i % 2 == 0) sample.cgroup_current_bytes = 123'456'789 + i;
-    sample.threads = 4;
-    return sample;
-}
-
-inline ledger::Losses scripted_losses() {
-    ledger::Losses losses;
-    losses.stacks_truncated = 3;
-    losses.attach_failed = {"calloc: no such symbol", "brk: not permitted"};
-    return losses;
-}
-
-inline ledger::Counts scripted_counts(const Script& script) {
-    ledger::Counts counts;
-    const std::uint64_t requests = script.epochs * script.requests_per_epoch;
-    counts.calls = {{"malloc", 2 * requests}, {"free", requests}, {"mmap", 2}};
-    counts.allocated_bytes = requests * (script.leak_bytes + 100'000);
-    counts.allocated_blocks = 2 * requests;
-    counts.freed_bytes = requests * 100'000;
-    counts.freed_blocks = requests;
-    counts.faults_user = requests;
-    counts.fault_bytes = requests * 4096;
-    counts.peak_rss_anon_bytes = 60'000'000;
-    return counts;
-}
-
-inline void write_head(Writer& writer, const Script& script) {
-    writer.set_tool_version("0.1.0");
-    ledger::Target target;
-    target.pid = 4711;
-    target.exe = "/usr/bin/worker";
-    target.cmdline = {"worker", "--port", "9000", ""};
-    target.libc_path = "/lib/libc.so.6";
-    target.libc_version = "2.36";
-    target.libc_build_id = "ab01";
-    target.allocator = "glibc";
-    target.kernel = "6.1.0";
-    writer.set_target(target);
-    writer.set_request_source(ledger::RequestSource::kUsdt, "usdt:asr:request_start,request_done");
-    ledger::Window window;
-    window.seconds = static_cast<double>(script.epochs);
-    window.start_unix_seconds = 1'700'000'000;
-    window.ended_by = "duration";
-    window.exit_status = 256;
-    writer.set_window(window);
-    const std::uint64_t requests = script.epochs * script.requests_per_epoch;
-    writer.set_requests_completed(requests);
-    writer.set_attribution(requests * 30, requests);
-    writer.set_counts(scripted_counts(script));
-    writer.set_losses(scripted_losses());
-    ledger::Overhead overhead;
-    overhead.tier = "full";
-    overhead.probe_hits = requests * 3;
-    overhead.program_seconds = 0.125;
-    overhead.target_cpu_fraction = 0.017;
-    overhead.target_cpu_seconds = 20;
-    overhead.tracer_cpu_seconds = 0.5;
-    overhead.tracer_rss_bytes = 30 << 20;
-    overhead.attach_seconds = 0.4;
-    writer.set_overhead(overhead);
-    writer.set_notes({"TLS is not seen", "a second note"});
-    writer.add_stack(kUnknownStack, ledger::kStackFailed, {});
-    writer.add_stack(StackId(1), 0,
-                     {frame("operator new(unsigned long)"), frame("leak_plant", 33),
-                      frame("serve", 12), frame("main", 5)});
-    writer.add_stack(StackId(2), ledger::kStackTruncated, {frame("decode", 7), frame("main", 5)});
-    writer.add_stack(StackId(3), ledger::kStackHeuristic, {frame("touch", 9), frame("main", 5)});
-}
-
-/// Writes the script, a commit an epoch; the last is left to finish().
-inline void write_script(Writer& writer, const Script& script) {
-    write_head(writer, script);
-    for (std::uint64_t i = 0; i < script.epochs; ++i) {
-        ASSERT_TRUE(writer.commit());
-        writer.add_epoch(scripted_epoch(script, i));
-        for (std::uint64_t k = 0; k < script.requests_per_epoch; ++k)
-            writer.add_request(scripted_request(i * script.requests_per_epoch + k));
-        writer.add_sample(scripted_sample(i));
-    }
 }
 
 /// A finished trace of the script at `path`.

@@ -35,7 +35,8 @@ bool is_control(std::uint32_t c) {
     const bool c0_c1 = c < 0x20 || (c >= 0x7f && c < 0xa0);
     const bool bidi = c == 0x061c || (c >= 0x200b && c <= 0x200f) || (c >= 0x2028 && c <= 0x202e) ||
                       (c >= 0x2060 && c <= 0x2069) || c == 0xfeff;
-    return c0_c1 || bidi;
+    const bool no_character = (c & 0xfffe) == 0xfffe;  // XML allows none of U+FFFE, U+FFFF
+    return c0_c1 || bidi || no_character;
 }
 
 void append_hex(std::string& out, char byte) {

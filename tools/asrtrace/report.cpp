@@ -1,0 +1,45 @@
+// SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
+// asrtrace report FILE
+#include <memory>
+#include <string>
+
+#include "tools/asrtrace/show.h"
+#include "tools/asrtrace/verbs.h"
+#include "user/trace/reader.h"
+
+namespace asrtrace {
+namespace {
+
+struct Options {
+    std::string file;
+    std::string json;
+};
+
+int run(const Options& options) {
+    const auto recording = trace::read(options.file);
+    if (!recording) {
+        print_error(recording.error());
+        return kExitError;
+    }
+    if (const auto status = show_recording(*recording, options.json); !status) {
+        print_error(status.error());
+        return kExitError;
+    }
+    return kExitDone;
+}
+
+}  // namespace
+
+void add_report(CLI::App& app, int& exit_status) {
+    const auto options = std::make_shared<Options>();
+    auto* verb = app.add_subcommand("report", "Show the report of a recorded trace");
+    verb->add_option("FILE", options->file, "a trace, as written by attach -o")->required();
+    verb->add_option("--json", options->json,
+                     "write the report as JSON (asrtrace.report/1) here; - for standard output");
+    verb->footer(
+        "Example: asrtrace report worker.asrtrace --json worker.json\n"
+        "Needs no root and no symbols. A damaged trace is shown as far as it is intact.");
+    verb->callback([options, &exit_status] { exit_status = run(*options); });
+}
+
+}  // namespace asrtrace

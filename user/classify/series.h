@@ -1,0 +1,45 @@
+// SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
+// Levels over completed requests, site by site, out of a recording's epochs.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <utility>
+#include <vector>
+
+#include "user/classify/slope.h"
+#include "user/ledger/recording.h"
+
+namespace asrtrace::classify {
+
+using SiteKey = std::pair<ledger::SiteKind, StackId>;
+
+/// The epochs that slopes are taken from: requests strictly rise (the last epoch of equals stands
+/// for them), at most kMaxPoints - 1 of them, evenly spread, the last one among them.
+class Grid {
+  public:
+    explicit Grid(const std::vector<ledger::Epoch>& epochs);
+    std::size_t size() const { return at_.size(); }
+
+    /// A level that is `changes` (epoch, value; in order) and holds in between, from (0, 0) on: the
+    /// window begins with nothing of the site's.
+    std::vector<Point> points(
+        const std::vector<std::pair<std::size_t, std::uint64_t>>& changes) const;
+
+  private:
+    std::vector<std::pair<std::size_t, double>> at_;  ///< epoch and requests
+};
+
+/// A site's sums over the window, its last levels, and the level that growth is measured by:
+/// outlived bytes, for faults all bytes touched so far.
+struct SiteHistory {
+    std::uint64_t allocated_bytes = 0, allocated_blocks = 0;
+    std::uint64_t freed_bytes = 0, freed_blocks = 0;
+    std::uint64_t live_bytes = 0, live_blocks = 0;
+    std::uint64_t outlived_bytes = 0, outlived_blocks = 0;
+    std::vector<std::pair<std::size_t, std::uint64_t>> changes;
+};
+
+std::map<SiteKey, SiteHistory> site_histories(const ledger::Recording& recording);
+
+}  // namespace asrtrace::classify

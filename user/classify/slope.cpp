@@ -1,0 +1,116 @@
+// SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
+#include "user/classify/slope.h"
+
+#include <algorithm>
+#include <cmath>
+#include <numeric>
+#include <vector>
+
+namespace asrtrace::classify {
+namespace {
+
+constexpr double kNormal975 = 1.959963984540054;
+constexpr std::size_t kFewestForInterval = 5;
+constexpr double kJump = 10;  ///< times the largest of the other steps
+
+std::vector<double> pair_slopes(std::span<const Point> points) {
+    std::vector<double> slopes;
+    slopes.reserve(points.size() * (points.size() - 1) / 2);
+    for (std::size_t i = 0; i < points.size(); ++i)
+        for (std::size_t j = i + 1; j < points.size(); ++j)
+            if (points[j].x > points[i].x)
+                slopes.push_back((points[j].y - points[i].y) / (points[j].x - points[i].x));
+    return slopes;
+}
+
+double median(std::span<const double> sorted) {
+    const std::size_t half = sorted.size() / 2;
+    return sorted.size() % 2 == 1 ? sorted[half] : (sorted[half - 1] + sorted[half]) / 2;
+}
+
+/// Variance of Kendall's S without trend: (n(n-1)(2n+5) - sum of t(t-1)(2t+5) over ties) / 18.
+double variance_of_s(std::span<const Point> points) {
+    const auto term = [](double n) { return n * (n - 1) * (2 * n + 5) / 18; };
+    std::vector<double> values;
+    for (const auto& point : points) values.push_back(point.y);
+    std::sort(values.begin(), values.end());
+    double variance = term(static_cast<double>(values.size()));
+    for (auto begin = values.begin(); begin != values.end();) {
+        const auto end = std::upper_bound(begin, values.end(), *begin);
+        variance -= term(static_cast<double>(end - begin));
+        begin = end;
+    }
+    return std::max(variance, 0.0);
+}
+
+/// What each step adds beyond the slope. Jumps far outside the rest count as none.
+std::vector<double> steps_of(std::span<const Point> points, double slope) {
+    std::vector<double> steps;
+    for (std::size_t i = 1; i < points.size(); ++i)
+        steps.push_back(points[i].y - points[i - 1].y - slope * (points[i].x - points[i - 1].x));
+    const std::size_t jumps = std::max<std::size_t>(1, steps.size() / 20);
+    std::vector<double> sizes;
+    for (const double step : steps) sizes.push_back(std::abs(step));
+    std::sort(sizes.begin(), sizes.end());
+    const double largest_of_rest = sizes[sizes.size() - 1 - jumps];
+    for (auto& step : steps)
+        if (std::abs(step) > kJump * largest_of_rest) step = 0;
+    return steps;
+}
+
+/// Long-run variance of the steps: gamma_0 plus twice the autocovariances that are significant, the
+/// first and as many positive ones as follow.
+double long_run_variance(const std::vector<double>& steps) {
+    const auto n = static_cast<double>(steps.size());
+    const auto covariance = [&](std::size_t lag) {
+        const auto shifted = steps.begin() + static_cast<std::ptrdiff_t>(lag);
+        return std::inner_product(shifted, steps.end(), steps.begin(), 0.0) / n;
+    };
+    const double variance = covariance(0);
+    const double significant = kNormal975 / std::sqrt(n) * variance;
+    double sum = variance;
+    for (std::size_t lag = 1; lag * lag <= steps.size(); ++lag) {
+        const double gamma = covariance(lag);
+        if (gamma < significant && !(lag == 1 && gamma < -significant)) break;
+        sum += 2 * gamma;
+        if (gamma < 0) break;
+    }
+    return std::max(sum, 0.0);
+}
+
+/// Student's 97.5 % quantile by its expansion around the normal one (Abramowitz and Stegun 26.7.5).
+double student975(double degrees) {
+    const double z = kNormal975;
+    const double z3 = z * z * z;
+    return z + (z3 + z) / (4 * degrees) +
+           (5 * z3 * z * z + 16 * z3 + 3 * z) / (96 * degrees * degrees);
+}
+
+double random_walk_half_width(std::span<const Point> points, double slope) {
+    const auto steps = steps_of(points, slope);
+    const auto n = static_cast<double>(steps.size());
+    const double width = points.back().x - points.front().x;
+    return student975(n - 1) * std::sqrt(1.2 * n * long_run_variance(steps)) / width;
+}
+
+}  // namespace
+
+std::optional<Slope> theil_sen(std::span<const Point> points) {
+    if (points.size() < 2) return std::nullopt;
+    auto slopes = pair_slopes(points);
+    if (slopes.empty()) return std::nullopt;
+    std::sort(slopes.begin(), slopes.end());
+    Slope slope{median(slopes), std::nullopt, points.size()};
+    if (points.size() < kFewestForInterval) return slope;
+    const double half_ranks = kNormal975 * std::sqrt(variance_of_s(points)) / 2;
+    const auto pairs = static_cast<double>(slopes.size());
+    const double lowest = std::max(std::floor(pairs / 2 - half_ranks), 1.0);
+    const double highest = std::min(std::ceil(pairs / 2 + half_ranks) + 1, pairs);
+    const double half_width = random_walk_half_width(points, slope.value);
+    slope.ci95 =
+        Interval{std::min(slopes[static_cast<std::size_t>(lowest) - 1], slope.value - half_width),
+                 std::max(slopes[static_cast<std::size_t>(highest) - 1], slope.value + half_width)};
+    return slope;
+}
+
+}  // namespace asrtrace::classify

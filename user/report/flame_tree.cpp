@@ -1,0 +1,76 @@
+// SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
+#include "user/report/flame_tree.h"
+
+#include <algorithm>
+#include <limits>
+#include <map>
+#include <utility>
+
+namespace asrtrace::report {
+namespace {
+
+/// A wide enough stack of 64 bits never comes this deep; recursion is bounded for hostile traces.
+constexpr std::size_t kMaxDepth = 512;
+
+struct Node {
+    FlameFrame frame;
+    std::uint64_t bytes = 0;
+    std::map<std::pair<std::string, std::string>, Node> children;  ///< by name and module
+};
+
+std::uint64_t add_capped(std::uint64_t a, std::uint64_t b) {
+    return b > std::numeric_limits<std::uint64_t>::max() - a
+               ? std::numeric_limits<std::uint64_t>::max()
+               : a + b;
+}
+
+void insert(Node& root, std::vector<FlameFrame> frames, std::uint64_t bytes) {
+    if (frames.size() > kMaxDepth) frames.resize(kMaxDepth);
+    Node* node = &root;
+    node->bytes = add_capped(node->bytes, bytes);
+    for (auto& frame : frames) {
+        Node& child = node->children[{frame.name, frame.module}];
+        if (child.bytes == 0)
+            child.frame = std::move(frame);
+        else if (child.frame.location != frame.location)
+            child.frame.location.clear();
+        child.bytes = add_capped(child.bytes, bytes);
+        node = &child;
+    }
+}
+
+std::size_t count(const Node& node) {
+    std::size_t nodes = 1;
+    for (const auto& [key, child] : node.children) nodes += count(child);
+    return nodes;
+}
+
+void lay_out(const Node& node, std::uint64_t begin, std::size_t depth, double smallest,
+             FlameTree& tree) {
+    if (static_cast<double>(node.bytes) < smallest) {
+        tree.omitted += count(node);
+        return;
+    }
+    tree.boxes.push_back({node.frame, begin, node.bytes, depth});
+    tree.depth = std::max(tree.depth, depth);
+    for (const auto& [key, child] : node.children) {
+        lay_out(child, begin, depth + 1, smallest, tree);
+        begin = add_capped(begin, child.bytes);
+    }
+}
+
+}  // namespace
+
+FlameTree flame_tree(const ledger::Recording& recording, const std::vector<WeighedStack>& stacks,
+                     double smallest_share) {
+    Node root;
+    root.frame.name = "all";
+    for (const auto& stack : stacks)
+        insert(root, flame_frames(recording, stack.stack), stack.bytes);
+    FlameTree tree;
+    tree.total_bytes = root.bytes;
+    lay_out(root, 0, 0, smallest_share * static_cast<double>(root.bytes), tree);
+    return tree;
+}
+
+}  // namespace asrtrace::report

@@ -1,0 +1,34 @@
+// SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
+// Stacks laid over each other: callers below, what they called above.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "user/report/folded.h"
+
+namespace asrtrace::report {
+
+struct FlameBox {
+    FlameFrame frame;
+    std::uint64_t begin = 0;  ///< bytes to the left of it
+    std::uint64_t bytes = 0;
+    std::size_t depth = 0;  ///< 0 is the whole
+};
+
+struct FlameTree {
+    std::vector<FlameBox> boxes;  ///< parents before their children, left before right
+    std::uint64_t total_bytes = 0;
+    std::size_t depth = 0;    ///< of the highest box
+    std::size_t omitted = 0;  ///< boxes too narrow to keep
+};
+
+/// Equal functions of one module beside each other are one box, whatever their lines; siblings
+/// stand in the order of their names. Boxes that take a smaller share of the whole than
+/// `smallest_share` are left out.
+FlameTree flame_tree(const ledger::Recording& recording, const std::vector<WeighedStack>& stacks,
+                     double smallest_share);
+
+}  // namespace asrtrace::report

@@ -1,0 +1,37 @@
+// SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
+// How frames and stacks are called. Everything comes back unescaped: the output format escapes.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "user/ledger/recording.h"
+
+namespace asrtrace::report {
+
+/// A demangled name without its arguments, the standard strings by their short name, template
+/// arguments as <...>.
+std::string shorten_function(std::string_view function);
+
+/// The last component of a path.
+std::string_view basename_of(std::string_view path);
+
+/// The function, else "module+0x12ab" (basename), else "[unknown]".
+std::string function_of(const ledger::Frame& frame);
+
+/// "plant.cpp:33", or nothing.
+std::string location_of(const ledger::Frame& frame);
+
+/// Frames of a stack, leaf first; ids are checked. A stack that is not known has none.
+std::vector<const ledger::Frame*> frames_of(const ledger::Recording& recording, StackId stack);
+
+/// "[unknown]", "[before attach]", "[truncated]", "[heuristic]": what the stack's flags say.
+std::vector<std::string> marks_of(const ledger::Recording& recording, StackId stack);
+
+/// The frame to name a stack by: the first that is not the allocator's, the C library's or the
+/// standard library's; null without frames.
+const ledger::Frame* culprit_of(const std::vector<const ledger::Frame*>& frames);
+
+}  // namespace asrtrace::report

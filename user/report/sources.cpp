@@ -1,0 +1,55 @@
+// SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
+#include "user/report/sources.h"
+
+#include <map>
+
+namespace asrtrace::report {
+
+const char* source_name(ledger::RequestSource source) {
+    switch (source) {
+        case ledger::RequestSource::kUsdt:
+            return "usdt";
+        case ledger::RequestSource::kFunc:
+            return "func";
+        case ledger::RequestSource::kHttp:
+            return "http";
+        case ledger::RequestSource::kEvery:
+            return "every";
+        case ledger::RequestSource::kNone:
+            break;
+    }
+    return "none";
+}
+
+std::vector<std::pair<const char*, std::uint64_t>> loss_counters(const ledger::Losses& losses) {
+    return {{"ring_events", losses.ring_events},
+            {"map_full_events", losses.map_full_events},
+            {"missed_programs", losses.missed_programs},
+            {"stacks_failed", losses.stacks_failed},
+            {"stacks_truncated", losses.stacks_truncated},
+            {"stacks_heuristic", losses.stacks_heuristic},
+            {"inflight_reset", losses.inflight_reset},
+            {"missed_frees", losses.missed_frees},
+            {"undecodable", losses.undecodable},
+            {"unknown_requests", losses.unknown_requests},
+            {"census_rejected", losses.census_rejected}};
+}
+
+const char* loss_meaning(const std::string& name) {
+    static const std::map<std::string, const char*> kMeanings{
+        {"ring_events", "events: the ring buffer was full"},
+        {"map_full_events", "events: a kernel map was full"},
+        {"missed_programs", "probe hits that the kernel skipped"},
+        {"stacks_failed", "stacks that could not be taken, shown as [unknown]"},
+        {"stacks_truncated", "stacks not walked to the root, marked [truncated]"},
+        {"stacks_heuristic", "stacks through code without unwind tables, marked [heuristic]"},
+        {"inflight_reset", "calls whose return was never seen"},
+        {"missed_frees", "blocks whose free was not seen: another block took their address"},
+        {"undecodable", "records that could not be decoded"},
+        {"unknown_requests", "request ends without a beginning, or abandoned requests"},
+        {"census_rejected", "readings of the heap that were rejected"}};
+    const auto found = kMeanings.find(name);
+    return found == kMeanings.end() ? "" : found->second;
+}
+
+}  // namespace asrtrace::report

@@ -1,0 +1,23 @@
+// SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
+// Names that text and JSON share.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "user/ledger/recording.h"
+
+namespace asrtrace::report {
+
+/// "usdt", "func", "http", "every", "none".
+const char* source_name(ledger::RequestSource source);
+
+/// Each counter of losses under its name in JSON, zeros too.
+std::vector<std::pair<const char*, std::uint64_t>> loss_counters(const ledger::Losses& losses);
+
+/// What such a counter means, for people.
+const char* loss_meaning(const std::string& name);
+
+}  // namespace asrtrace::report
