@@ -63,18 +63,23 @@ TEST(ElfModule, ReadsTheLibc) {
 }
 
 TEST(ElfModule, SymbolsWithoutSectionHeaders) {
-    auto bytes = file_bytes(libc_path());
-    const auto before = ElfModule::from_bytes(bytes, "libc")->find_function("malloc");
-    Elf64_Ehdr header;
-    std::memcpy(&header, bytes.data(), sizeof(header));
-    header.e_shoff = header.e_shnum = header.e_shstrndx = 0;
-    std::memcpy(bytes.data(), &header, sizeof(header));
-    const auto module = ElfModule::from_bytes(bytes, "libc");
-    const auto after = module->find_function("malloc");
-    ASSERT_TRUE(before && after);
-    EXPECT_EQ(before->vaddr, after->vaddr);
-    EXPECT_EQ(before->size_bytes, after->size_bytes);
-    EXPECT_EQ(module->soname(), "libc.so.6");
+    // One with DT_HASH, one with DT_GNU_HASH only.
+    for (const std::string& path : {libc_path(), built("libprobes_jemalloc.so")}) {
+        auto bytes = file_bytes(path);
+        const auto before = ElfModule::from_bytes(bytes, path)->find_function("malloc");
+        Elf64_Ehdr header;
+        std::memcpy(&header, bytes.data(), sizeof(header));
+        header.e_shoff = header.e_shnum = header.e_shstrndx = 0;
+        std::memcpy(bytes.data(), &header, sizeof(header));
+        const auto module = ElfModule::from_bytes(bytes, path);
+        EXPECT_TRUE(module->sections().empty());
+        for (const char* name : {"malloc", "free", "calloc"})
+            EXPECT_TRUE(module->find_function(name).has_value()) << path << " " << name;
+        const auto after = module->find_function("malloc");
+        ASSERT_TRUE(before && after) << path;
+        EXPECT_EQ(before->vaddr, after->vaddr);
+        EXPECT_EQ(before->size_bytes, after->size_bytes);
+    }
 }
 
 TEST(ElfModule, TellsStaticExecutables) {

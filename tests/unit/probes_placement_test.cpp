@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
 // Placement on byte sequences that are hard on purpose.
+#include <elf.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cctype>
 
 #include "user/capture/placement.h"
@@ -173,6 +175,47 @@ TEST(Placement, Emulation) {
     EXPECT_FALSE(emulated("66 2e 0f 1f 84 00 00 00 00 00", true));
     expect_place("0f 1f 44 00 00 48 89 fb c3", 0, true, {.long_nops = true});
     expect_place("0f 1f 44 00 00 55 c3", 5, true);
+}
+
+/// A module of one executable segment at kEntry, with `code` there and `elsewhere` 0x700 behind it.
+Placement place_in_module(std::string_view code, std::string_view elsewhere, std::uint64_t size) {
+    std::vector<std::uint8_t> file(0x2000, 0xcc);
+    Elf64_Ehdr header{};
+    std::memcpy(header.e_ident, ELFMAG, SELFMAG);
+    header.e_ident[EI_CLASS] = ELFCLASS64;
+    header.e_ident[EI_DATA] = ELFDATA2LSB;
+    header.e_type = ET_DYN;
+    header.e_machine = EM_X86_64;
+    header.e_phoff = sizeof(header);
+    header.e_phentsize = sizeof(Elf64_Phdr);
+    header.e_phnum = 1;
+    Elf64_Phdr segment{};
+    segment.p_type = PT_LOAD;
+    segment.p_flags = PF_R | PF_X;
+    segment.p_vaddr = kEntry;
+    segment.p_offset = 0x800;
+    segment.p_filesz = segment.p_memsz = 0x1800;
+    std::memcpy(file.data(), &header, sizeof(header));
+    std::memcpy(&file[sizeof(header)], &segment, sizeof(segment));
+    std::ranges::copy(from_hex(code), file.begin() + 0x800);
+    std::ranges::copy(from_hex(elsewhere), file.begin() + 0xf00);
+    const auto module = ElfModule::from_bytes(file, "made");
+    EXPECT_TRUE(module.ok());
+    ElfSymbol symbol{"f", kEntry, size, 0x800, true, false};
+    return place_entry(*module, symbol, {});
+}
+
+TEST(Placement, JumpsFromElsewhereInTheModule) {
+    constexpr std::string_view kCode = "48 89 fb 55 5d c3";
+    EXPECT_EQ(place_in_module(kCode, "c3", 6).file_offset, 0x803U);
+    // 0x1700 + length + distance = 0x1003
+    EXPECT_EQ(place_in_module(kCode, "e9 fe f8 ff ff", 6).file_offset, 0x800U);
+    EXPECT_EQ(place_in_module(kCode, "0f 84 fd f8 ff ff", 6).file_offset, 0x800U);
+    EXPECT_EQ(place_in_module(kCode, "e8 fe f8 ff ff", 6).file_offset, 0x800U);
+    // To the entry itself: an ordinary tail call.
+    EXPECT_EQ(place_in_module(kCode, "e9 fb f8 ff ff", 6).file_offset, 0x803U);
+    // Of a function without a size the own short jumps are not known.
+    EXPECT_EQ(place_in_module(kCode, "c3", 0).file_offset, 0x800U);
 }
 
 }  // namespace
