@@ -35,6 +35,7 @@ static __always_inline __u64 call_size(struct pt_regs *ctx, __u32 function)
 		return PT_REGS_PARM1(ctx) * PT_REGS_PARM2(ctx);
 	case FN_REALLOC:
 	case FN_MEMALIGN:
+	case FN_ALIGNED_ALLOC:
 		return PT_REGS_PARM2(ctx);
 	case FN_POSIX_MEMALIGN:
 		return PT_REGS_PARM3(ctx);

@@ -48,17 +48,18 @@ enum ev_function {
 	FN_MALLOC = 1,
 	FN_CALLOC = 2,
 	FN_REALLOC = 3,
-	FN_MEMALIGN = 4, /* aligned_alloc too: one address in glibc */
+	FN_MEMALIGN = 4, /* aligned_alloc too where they share an address (glibc before 2.38) */
 	FN_POSIX_MEMALIGN = 5,
 	FN_VALLOC = 6,
 	FN_PVALLOC = 7,
 	FN_FREE = 8,
-	FN_COUNT = 9,
+	FN_ALIGNED_ALLOC = 9,
+	FN_COUNT = 10,
 };
 
 enum ev_flag {
 	EV_SAMPLED = 1, /* stands for more than itself: weigh by the sampling mean */
-	EV_FAILED = 2,	/* realloc: the old block is still there */
+	EV_FAILED = 2,  /* realloc: the old block is still there */
 };
 
 struct ev_header {
@@ -233,7 +234,7 @@ struct usdt_arg {
 	__u8 kind;
 	__s8 size; /* bytes; negative: signed */
 	__u8 scale;
-	__u8 pad;
+	__u8 shift;  /* bits to shift a register right by first: %ah */
 	__s16 reg;   /* offset into struct pt_regs, -1: none */
 	__s16 index; /* offset into struct pt_regs, -1: none */
 };

@@ -32,7 +32,7 @@ static __always_inline __u64 read_argument(struct pt_regs *ctx, const struct usd
 	case USDT_CONST:
 		return arg->offset;
 	case USDT_REG:
-		value = read_register(ctx, arg->reg);
+		value = read_register(ctx, arg->reg) >> (arg->shift & 63);
 		break;
 	case USDT_DEREF:
 		value = read_register(ctx, arg->reg) + arg->offset +

@@ -24,6 +24,7 @@ enum class Function : std::uint8_t {
     kValloc,
     kPvalloc,
     kFree,
+    kAlignedAlloc,
 };
 
 struct Alloc {

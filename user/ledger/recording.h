@@ -130,6 +130,7 @@ struct Losses {
     std::uint64_t stacks_truncated = 0;
     std::uint64_t stacks_heuristic = 0;
     std::uint64_t inflight_reset = 0;    ///< calls whose return was never seen
+    std::uint64_t missed_frees = 0;      ///< another block took the address first
     std::uint64_t undecodable = 0;       ///< records the decoder refused
     std::uint64_t unknown_requests = 0;  ///< request ends without a beginning, and abandoned ones
     std::vector<std::string> attach_failed;  ///< probe and reason

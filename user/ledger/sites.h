@@ -40,7 +40,7 @@ class Sites {
     struct Site {
         SiteKind kind;
         StackId stack;
-        Amount allocated, freed, live, outlived;
+        Amount allocated{}, freed{}, live{}, outlived{};
         bool changed = false;
     };
     Site& change(SiteIndex site);

@@ -145,6 +145,7 @@ void loss_fields(Visitor& v, Losses& l) {
     v("losses.stacks_truncated", l.stacks_truncated);
     v("losses.stacks_heuristic", l.stacks_heuristic);
     v("losses.inflight_reset", l.inflight_reset);
+    v("losses.missed_frees", l.missed_frees);
     v("losses.undecodable", l.undecodable);
     v("losses.unknown_requests", l.unknown_requests);
     v("losses.attach_failed", l.attach_failed);

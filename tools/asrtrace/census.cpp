@@ -1,0 +1,72 @@
+// SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
+#include "tools/asrtrace/census.h"
+
+#include <fmt/format.h>
+
+#include <cstdio>
+#include <memory>
+
+#include "user/base/escape.h"
+#include "user/base/output_file.h"
+
+namespace asrtrace {
+namespace {
+
+constexpr int kDone = 0;
+constexpr int kEnvironment = 2;
+constexpr int kRejected = 3;
+
+struct CensusArguments {
+    pid_t pid = 0;
+    heap::CensusOptions options;
+    std::uint64_t memory_cap_mib = 0;
+    std::string json;
+};
+
+void complain(const std::string& message) {
+    fmt::print(stderr, "asrtrace: {}\n", escape_terminal(message));
+}
+
+}  // namespace
+
+int run_census(pid_t pid, const heap::CensusOptions& options, const std::string& json_path) {
+    const heap::CensusOutcome outcome = heap::take_census(pid, options);
+    if (!outcome.census) {
+        const heap::CensusFailure& failure = outcome.failure;
+        if (failure.kind == heap::CensusFailure::Kind::kEnvironment) {
+            complain(failure.reason);
+            return kEnvironment;
+        }
+        complain(fmt::format("census rejected ({} readings): {}", failure.rejected, failure.reason));
+        return kRejected;
+    }
+    if (json_path != "-") {
+        const std::string text = census_text(pid, *outcome.census);
+        std::fwrite(text.data(), 1, text.size(), stdout);
+    }
+    if (json_path.empty()) return kDone;
+    const Status written = write_output_file(json_path, census_json(pid, *outcome.census));
+    if (written) return kDone;
+    complain(written.error().message);
+    return kEnvironment;
+}
+
+void add_census(CLI::App& app, int& exit_status) {
+    auto given = std::make_shared<CensusArguments>();
+    CLI::App* verb = app.add_subcommand(
+        "census", "What the glibc heap of a process holds, keeps and could give back");
+    verb->add_option("--pid,-p", given->pid, "Process to look at")->required();
+    verb->add_flag("--stop", given->options.stop,
+                   "Hold the process while it is read: exact; the pause is printed");
+    verb->add_flag("--reach", given->options.reach, "Also find memory that nothing points to (leaks)");
+    verb->add_option("--json", given->json, "Write asrtrace.census/1; - is standard output");
+    verb->add_option("--memory-cap", given->memory_cap_mib,
+                     "MiB that the reader may hold (default: a quarter of what is available)");
+    verb->footer("Example:\n  sudo asrtrace census --pid 4242 --stop --reach");
+    verb->callback([given, &exit_status] {
+        given->options.memory_cap_bytes = given->memory_cap_mib << 20;
+        exit_status = run_census(given->pid, given->options, given->json);
+    });
+}
+
+}  // namespace asrtrace

@@ -1,0 +1,25 @@
+// SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
+// The verb `census`: one reading of a process's glibc heap, as text and as asrtrace.census/1.
+#pragma once
+
+#include <sys/types.h>
+
+#include <CLI/CLI.hpp>
+#include <string>
+
+#include "user/heap/census.h"
+
+namespace asrtrace {
+
+void add_census(CLI::App& app, int& exit_status);
+
+/// Takes a census and shows it; returns the exit status (0, 2 usage or environment, 3 rejected).
+int run_census(pid_t pid, const heap::CensusOptions& options, const std::string& json_path);
+
+/// The text report, at most 100 columns wide.
+std::string census_text(pid_t pid, const heap::Census& census);
+
+/// The document asrtrace.census/1 with a newline at its end.
+std::string census_json(pid_t pid, const heap::Census& census);
+
+}  // namespace asrtrace

@@ -1,0 +1,40 @@
+// SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
+#include <CLI/CLI.hpp>
+#include <exception>
+#include <iostream>
+
+#include "tools/asrtrace/verbs.h"
+
+namespace {
+
+int run(int argc, char** argv) {
+    int exit_status = asrtrace::kExitDone;
+    CLI::App app("Tells what each request of a running process leaves behind in memory, and where.",
+                 "asrtrace");
+    app.require_subcommand(1);
+    app.set_version_flag("--version", std::string("asrtrace ") + ASRTRACE_VERSION);
+    asrtrace::add_attach(app, exit_status);
+    asrtrace::add_report(app, exit_status);
+    asrtrace::add_flamegraph(app, exit_status);
+    asrtrace::add_doctor(app, exit_status);
+    try {
+        app.parse(argc, argv);
+    } catch (const CLI::Success& asked) {  // --help, --version
+        return app.exit(asked);
+    } catch (const CLI::ParseError& wrong) {
+        app.exit(wrong);
+        return asrtrace::kExitError;
+    }
+    return exit_status;
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+    try {
+        return run(argc, argv);
+    } catch (const std::exception& error) {
+        std::cerr << "asrtrace: " << error.what() << '\n';
+        return asrtrace::kExitError;
+    }
+}

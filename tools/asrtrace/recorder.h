@@ -1,0 +1,72 @@
+// SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
+// A recording of one target: attaches, follows it until something ends the window, and leaves a
+// trace.
+//
+//   Programs --ring--> decode --> Ledger --> trace::Writer --read--> Recording
+//        `--stacks--> SymbolThread --------------^
+//                     SamplerThread -------------^
+//
+// run() is the thread that drains the ring and owns ledger and trace; symbols and samples come from
+// threads of their own.
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "user/base/result.h"
+#include "user/capture/programs.h"
+#include "user/ledger/recording.h"
+
+namespace asrtrace {
+
+struct RecorderOptions {
+    std::int32_t pid = 0;
+    capture::Tier tier = capture::Tier::kFull;
+    std::string request_spec = "auto";
+    std::optional<double> duration_seconds;
+    std::optional<std::uint64_t> requests;
+    std::uint64_t sample_mean_bytes = 512 << 10;
+    std::optional<capture::ProbeMethod> method;
+    std::string output;  ///< trace file; empty: kept in memory
+};
+
+/// What the progress line shows.
+struct Progress {
+    double seconds = 0;
+    std::uint64_t requests = 0;
+    std::uint64_t rss_anon_kb = 0, first_rss_anon_kb = 0;
+    std::uint64_t live_blocks = 0;
+    double events_per_second = 0;
+    std::uint64_t lost_events = 0;
+};
+
+class Recorder {
+  public:
+    /// Attaches. When it returns every probe is in, and notes() says what could not be.
+    static Result<Recorder> start(const RecorderOptions& options);
+
+    Recorder(Recorder&&) noexcept;
+    ~Recorder();
+
+    /// Follows the target until `stop` is set, the limits of the options are reached or the target
+    /// ends; calls `progress` every `progress_seconds`. Detaches and closes the trace.
+    Result<ledger::Recording> run(const std::atomic<bool>& stop, double progress_seconds,
+                                  const std::function<void(const Progress&)>& progress);
+
+    /// For people, one a line: what was chosen and what cannot be seen.
+    const std::vector<std::string>& notes() const;
+    /// What went wrong with the trace file while recording; empty if nothing did.
+    const std::string& trace_error() const;
+    const std::string& summary() const;  ///< "full tier, 8 probes by uprobe session, requests: ..."
+
+  private:
+    class State;
+    explicit Recorder(std::unique_ptr<State> state);
+    std::unique_ptr<State> state_;
+};
+
+}  // namespace asrtrace

@@ -1,0 +1,51 @@
+// SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
+#include "tools/asrtrace/sampler_thread.h"
+
+#include "tools/asrtrace/clock.h"
+#include "user/capture/sampler.h"
+
+namespace asrtrace {
+namespace {
+
+constexpr std::chrono::milliseconds kCadence{1000};
+/// smaps_rollup walks the target's page tables under its mmap lock: less often than the rest.
+constexpr int kPssEvery = 5;
+
+}  // namespace
+
+SamplerThread::SamplerThread(pid_t pid, std::uint64_t start_ns) : pid_(pid), start_ns_(start_ns) {
+    sample(true);
+    thread_ = std::thread([this] { run(); });
+}
+
+SamplerThread::~SamplerThread() {
+    finish();
+}
+
+std::vector<ledger::ProcSample> SamplerThread::finish() {
+    stop_.close();
+    if (thread_.joinable()) {
+        thread_.join();
+        sample(true);
+    }
+    return out_.take();
+}
+
+void SamplerThread::sample(bool with_pss) {
+    auto sample = capture::sample_process(pid_, with_pss);
+    if (!sample) return;
+    if (with_pss) pss_kb_ = sample->pss_kb;
+    sample->pss_kb = pss_kb_;
+    sample->t_ns = monotonic_ns() - start_ns_;
+    out_.post(*sample);
+}
+
+void SamplerThread::run() {
+    for (int round = 1;; ++round) {
+        stop_.wait(kCadence);
+        if (stop_.closed()) return;
+        sample(round % kPssEvery == 0);
+    }
+}
+
+}  // namespace asrtrace

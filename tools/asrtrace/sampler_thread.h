@@ -1,0 +1,38 @@
+// SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
+// procfs samples of the target at a fixed cadence.
+#pragma once
+
+#include <sys/types.h>
+
+#include <chrono>
+#include <thread>
+#include <vector>
+
+#include "tools/asrtrace/mailbox.h"
+#include "user/ledger/recording.h"
+
+namespace asrtrace {
+
+class SamplerThread {
+  public:
+    /// Takes the first sample at once; times count from `start_ns` (CLOCK_MONOTONIC).
+    SamplerThread(pid_t pid, std::uint64_t start_ns);
+    ~SamplerThread();
+
+    std::vector<ledger::ProcSample> take() { return out_.take(); }
+    /// Takes a last sample, if the target is there, and ends.
+    std::vector<ledger::ProcSample> finish();
+
+  private:
+    void sample(bool with_pss);
+    void run();
+
+    pid_t pid_;
+    std::uint64_t start_ns_;
+    std::uint64_t pss_kb_ = 0;  ///< of the last sample that looked
+    Mailbox<int> stop_;
+    Mailbox<ledger::ProcSample> out_;
+    std::thread thread_;
+};
+
+}  // namespace asrtrace

@@ -1,0 +1,65 @@
+// SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
+#include "tools/asrtrace/symbol_thread.h"
+
+#include "user/base/maps.h"
+
+namespace asrtrace {
+
+SymbolThread::SymbolThread(pid_t pid) : pid_(pid), symbolizer_(pid) {
+    look_at_mappings(0);
+    thread_ = std::thread([this] { run(); });
+}
+
+SymbolThread::~SymbolThread() {
+    finish();
+}
+
+std::vector<SymbolizedStack> SymbolThread::finish() {
+    in_.close();
+    if (thread_.joinable()) thread_.join();
+    return out_.take();
+}
+
+void SymbolThread::run() {
+    for (;;) {
+        const bool last = in_.closed();
+        for (const Work& work : in_.wait(std::chrono::milliseconds(500))) handle(work);
+        if (last) return;
+    }
+}
+
+void SymbolThread::handle(const Work& work) {
+    if (const auto* stack = std::get_if<RawStack>(&work)) {
+        out_.post(symbolize(*stack));
+    } else {
+        look_at_mappings(generation_);
+    }
+}
+
+void SymbolThread::look_at_mappings(std::uint32_t generation) {
+    generation_ = generation;
+    // After the target's end the last snapshot stays the newest.
+    if (const auto maps = read_maps(pid_); maps && !maps->empty()) {
+        symbolizer_.add_mappings(generation, *maps);
+    }
+}
+
+SymbolizedStack SymbolThread::symbolize(const RawStack& stack) {
+    const wire::stack_record& record = stack.record;
+    if (record.generation > generation_) look_at_mappings(record.generation);
+    SymbolizedStack out{.id = stack.id, .flags = record.flags, .frames = {}};
+    for (std::uint32_t i = 0; i < record.depth && i < wire::STACK_MAX_DEPTH; ++i) {
+        if (record.pcs[i] == 0) continue;
+        for (const auto& frame : symbolizer_.lookup(record.generation, record.pcs[i], i > 0)) {
+            out.frames.push_back({.function = frame.function,
+                                  .file = frame.file,
+                                  .line = frame.line,
+                                  .module = frame.module,
+                                  .module_offset = frame.module_offset,
+                                  .inlined = frame.inlined});
+        }
+    }
+    return out;
+}
+
+}  // namespace asrtrace

@@ -1,0 +1,44 @@
+// SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
+#include "tools/asrtrace/totals.h"
+
+#include <array>
+#include <utility>
+
+namespace asrtrace {
+
+ledger::Counts counts_of(const capture::Counters& counters) {
+    constexpr std::uint64_t kPageBytes = 4096;
+    static constexpr std::array<std::pair<std::size_t, const char*>, 9> kNames{{
+        {wire::FN_MALLOC, "malloc"},
+        {wire::FN_CALLOC, "calloc"},
+        {wire::FN_REALLOC, "realloc"},
+        {wire::FN_MEMALIGN, "memalign"},
+        {wire::FN_ALIGNED_ALLOC, "aligned_alloc"},
+        {wire::FN_POSIX_MEMALIGN, "posix_memalign"},
+        {wire::FN_VALLOC, "valloc"},
+        {wire::FN_PVALLOC, "pvalloc"},
+        {wire::FN_FREE, "free"},
+    }};
+    ledger::Counts counts;
+    for (const auto& [function, name] : kNames) {
+        counts.calls[name] = counters[static_cast<std::size_t>(wire::COUNT_CALLS) + function];
+    }
+    counts.faults_user = counters[wire::COUNT_FAULTS_USER];
+    counts.faults_kernel = counters[wire::COUNT_FAULTS_KERNEL];
+    counts.fault_bytes = counters[wire::COUNT_FAULT_PAGES] * kPageBytes;
+    return counts;
+}
+
+void add_losses(const capture::Counters& counters, const capture::ProgramStatistics& statistics,
+                ledger::Losses& losses) {
+    losses.ring_events = counters[wire::LOST_RING];
+    losses.map_full_events = counters[wire::LOST_STACK_MAP] + counters[wire::LOST_THREAD_MAP] +
+                             counters[wire::LOST_SAMPLED_MAP];
+    losses.stacks_failed = counters[wire::LOST_STACK_WALK] + counters[wire::LOST_SCRATCH];
+    losses.stacks_truncated = counters[wire::COUNT_STACK_TRUNCATED];
+    losses.stacks_heuristic = counters[wire::COUNT_STACK_HEURISTIC];
+    losses.inflight_reset = counters[wire::LOST_INFLIGHT];
+    losses.missed_programs = statistics.missed;
+}
+
+}  // namespace asrtrace

@@ -1,0 +1,368 @@
+// SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
+#include "user/capture/programs.h"
+
+#include <bpf/bpf.h>
+#include <bpf/libbpf.h>
+#include <sys/stat.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cstdarg>
+#include <cstring>
+
+// The generated skeleton names the type of the knobs without a namespace.
+using asrtrace::wire::config;
+#include "planes.skel.h"
+
+namespace asrtrace::capture {
+namespace {
+
+/// The inode of the initial pid namespace (PROC_PID_INIT_INO, include/linux/proc_ns.h).
+constexpr ino_t kInitialPidNamespace = 0xEFFFFFFC;
+
+/// libbpf's complaints, kept for the error message.
+std::string* log_sink = nullptr;
+
+int collect_log(libbpf_print_level level, const char* format, va_list arguments) {
+    if (level == LIBBPF_DEBUG || log_sink == nullptr) return 0;
+    char line[1024];
+    const int length = std::vsnprintf(line, sizeof(line), format, arguments);
+    if (log_sink->size() < 16384) log_sink->append(line);
+    return length;
+}
+
+std::string last_lines(const std::string& log, std::size_t limit) {
+    return log.size() <= limit ? log : "..." + log.substr(log.size() - limit);
+}
+
+wire::config make_config(const ProgramsConfig& config, const Features& features) {
+    wire::config knobs{};
+    struct stat pidns {};
+    if (::stat("/proc/self/ns/pid", &pidns) == 0 && pidns.st_ino != kInitialPidNamespace) {
+        knobs.pidns_dev = pidns.st_dev;
+        knobs.pidns_ino = pidns.st_ino;
+    }
+    knobs.tgid = static_cast<std::uint32_t>(config.pid);
+    knobs.sample_all = config.tier == Tier::kFull;
+    knobs.sample_mean_bytes = config.sample_mean_bytes;
+    knobs.fault_mean_bytes = config.fault_mean_bytes;
+    knobs.wakeup_bytes = 2 << 20;
+    knobs.exact_rss_stat = features.exact_rss_stat;
+    return knobs;
+}
+
+ProbeMethod choose_method(const ProgramsConfig& config, const Features& features) {
+    if (config.method) return *config.method;
+    if (features.uprobe_session) return ProbeMethod::kSession;
+    return features.uprobe_multi ? ProbeMethod::kMulti : ProbeMethod::kPerf;
+}
+
+void set_attach_type(bpf_program* program, std::uint32_t type) {
+    bpf_program__set_expected_attach_type(program, static_cast<bpf_attach_type>(type));
+}
+
+/// Loads only what will be attached: a program or map that a kernel lacks would fail the rest.
+void choose_programs(planes* skeleton, const ProgramsConfig& config, const Features& features,
+                     ProbeMethod method) {
+    auto& programs = skeleton->progs;
+    const bool session = method == ProbeMethod::kSession;
+    const bool allocator = config.tier != Tier::kWatch;
+    bpf_program__set_autoload(programs.alloc_session, allocator && session);
+    bpf_program__set_autoload(programs.alloc_enter, allocator && !session);
+    bpf_program__set_autoload(programs.alloc_leave, allocator && !session);
+    bpf_program__set_autoload(programs.free_enter, allocator);
+    bpf_program__set_autoload(programs.fault_user, features.fault_tracepoints);
+    bpf_program__set_autoload(programs.fault_kernel, features.fault_tracepoints);
+    bpf_program__set_autoload(programs.rss_stat,
+                              features.fault_tracepoints && features.exact_rss_stat);
+    if (method == ProbeMethod::kPerf) return;
+    set_attach_type(programs.alloc_session, kAttachUprobeSession);
+    for (bpf_program* program :
+         {programs.alloc_enter, programs.alloc_leave, programs.free_enter, programs.request_mark}) {
+        set_attach_type(program, kAttachUprobeMulti);
+    }
+}
+
+std::uint64_t wire_function(AllocatorFunction function) {
+    switch (function) {
+        case AllocatorFunction::kMalloc:
+            return wire::FN_MALLOC;
+        case AllocatorFunction::kCalloc:
+            return wire::FN_CALLOC;
+        case AllocatorFunction::kRealloc:
+            return wire::FN_REALLOC;
+        case AllocatorFunction::kMemalign:
+            return wire::FN_MEMALIGN;
+        case AllocatorFunction::kAlignedAlloc:
+            return wire::FN_ALIGNED_ALLOC;
+        case AllocatorFunction::kPosixMemalign:
+            return wire::FN_POSIX_MEMALIGN;
+        case AllocatorFunction::kValloc:
+            return wire::FN_VALLOC;
+        case AllocatorFunction::kPvalloc:
+            return wire::FN_PVALLOC;
+        case AllocatorFunction::kFree:
+            return wire::FN_FREE;
+    }
+    return wire::FN_NONE;
+}
+
+wire::usdt_arg wire_argument(const UsdtArg& argument) {
+    const auto offset = [](PtReg reg) {
+        return static_cast<__s16>(reg == PtReg::kNone ? -1 : static_cast<int>(reg) * 8);
+    };
+    wire::usdt_arg out{};
+    out.offset = argument.value;
+    out.size = argument.size;
+    out.scale = argument.scale;
+    out.shift = argument.shift;
+    out.reg = offset(argument.reg);
+    out.index = offset(argument.index);
+    switch (argument.kind) {
+        case UsdtArgKind::kConstant:
+            out.kind = wire::USDT_CONST;
+            break;
+        case UsdtArgKind::kRegister:
+            out.kind = wire::USDT_REG;
+            break;
+        case UsdtArgKind::kMemory:
+            out.kind = wire::USDT_DEREF;
+            break;
+        case UsdtArgKind::kUnsupported:
+            out.kind = wire::USDT_NONE;
+            break;
+    }
+    return out;
+}
+
+}  // namespace
+
+std::string tier_name(Tier tier) {
+    return tier == Tier::kWatch ? "watch" : tier == Tier::kSites ? "sites" : "full";
+}
+
+std::string method_name(ProbeMethod method) {
+    return method == ProbeMethod::kSession ? "uprobe session"
+           : method == ProbeMethod::kMulti ? "uprobe_multi"
+                                           : "perf uprobe";
+}
+
+struct Programs::State {
+    planes* skeleton = nullptr;
+    ring_buffer* ring = nullptr;
+    const std::function<void(Bytes)>* sink = nullptr;  ///< during poll() only
+    std::vector<UniqueFd> links;
+    pid_t pid = 0;
+
+    static int on_record(void* context, void* data, std::size_t size) {
+        auto* self = static_cast<State*>(context);
+        (*self->sink)({static_cast<const std::uint8_t*>(data), size});
+        return 0;
+    }
+    ~State() {
+        links.clear();
+        ring_buffer__free(ring);
+        planes::destroy(skeleton);
+    }
+};
+
+Programs::Programs(std::unique_ptr<State> state, ProbeMethod method)
+    : state_(std::move(state)), method_(method) {}
+Programs::Programs(Programs&&) noexcept = default;
+Programs& Programs::operator=(Programs&&) noexcept = default;
+Programs::~Programs() = default;
+
+Result<Programs> Programs::load(const ProgramsConfig& config, const Features& features) {
+    std::string log;
+    log_sink = &log;
+    libbpf_set_print(collect_log);
+    auto state = std::make_unique<State>();
+    state->pid = config.pid;
+    state->skeleton = planes::open(nullptr);
+    const ProbeMethod method = choose_method(config, features);
+    int error = state->skeleton == nullptr ? errno : 0;
+    if (error == 0) {
+        const wire::config knobs = make_config(config, features);
+        std::memcpy(&state->skeleton->rodata->cfg, &knobs, sizeof(knobs));
+        choose_programs(state->skeleton, config, features, method);
+        error = -planes::load(state->skeleton);
+    }
+    log_sink = nullptr;
+    if (error != 0) {
+        return errno_error("loading the BPF programs\n" + last_lines(log, 2000), error);
+    }
+    state->ring = ring_buffer__new(bpf_map__fd(state->skeleton->maps.events), State::on_record,
+                                   state.get(), nullptr);
+    if (state->ring == nullptr) return errno_error("opening the ring buffer");
+    return Programs(std::move(state), method);
+}
+
+void Programs::attach_kernel_plane(std::vector<std::string>& failed) {
+    auto& programs = state_->skeleton->progs;
+    auto& links = state_->skeleton->links;
+    const auto attach = [&](bpf_program* program, bpf_link** link) {
+        if (!bpf_program__autoload(program)) return;
+        *link = bpf_program__attach(program);
+        if (*link == nullptr) {
+            failed.push_back(std::string(bpf_program__section_name(program)) + ": " +
+                             std::strerror(errno));
+        }
+    };
+    attach(programs.on_exit, &links.on_exit);
+    attach(programs.on_fork, &links.on_fork);
+    attach(programs.on_exec, &links.on_exec);
+    attach(programs.on_oom, &links.on_oom);
+    // Exits first: an entry without its exit would wait for ever.
+    attach(programs.exit_mmap, &links.exit_mmap);
+    attach(programs.enter_mmap, &links.enter_mmap);
+    attach(programs.exit_munmap, &links.exit_munmap);
+    attach(programs.enter_munmap, &links.enter_munmap);
+    attach(programs.exit_mremap, &links.exit_mremap);
+    attach(programs.enter_mremap, &links.enter_mremap);
+    attach(programs.exit_brk, &links.exit_brk);
+    attach(programs.enter_brk, &links.enter_brk);
+    attach(programs.exit_madvise, &links.exit_madvise);
+    attach(programs.enter_madvise, &links.enter_madvise);
+    attach(programs.rss_stat, &links.rss_stat);
+    attach(programs.fault_user, &links.fault_user);
+    attach(programs.fault_kernel, &links.fault_kernel);
+}
+
+void Programs::attach_sites(int entry_fd, int return_fd, std::vector<UprobeSite> sites,
+                            std::vector<std::string>& failed) {
+    std::stable_sort(sites.begin(), sites.end(),
+                     [](const auto& a, const auto& b) { return a.path < b.path; });
+    const auto keep = [&](auto result, const std::string& what) {
+        if (!result) {
+            failed.push_back(what + ": " + result.error().message);
+            return;
+        }
+        if constexpr (std::is_same_v<std::decay_t<decltype(*result)>, UniqueFd>) {
+            state_->links.push_back(std::move(*result));
+        } else {
+            for (UniqueFd& fd : *result) state_->links.push_back(std::move(fd));
+        }
+    };
+    if (method_ == ProbeMethod::kPerf) {
+        for (const UprobeSite& site : sites) {
+            // The return first: a return without an entry is ignored, not the other way round.
+            if (return_fd >= 0)
+                keep(link_perf_uprobe(return_fd, site, true, state_->pid), site.what);
+            keep(link_perf_uprobe(entry_fd, site, false, state_->pid), site.what);
+        }
+        return;
+    }
+    const bool session = method_ == ProbeMethod::kSession && return_fd == entry_fd;
+    for (auto begin = sites.begin(); begin != sites.end();) {
+        const auto end = std::find_if(begin, sites.end(),
+                                      [&](const auto& site) { return site.path != begin->path; });
+        const std::span<const UprobeSite> group(begin, end);
+        if (return_fd >= 0 && !session) {
+            keep(link_uprobe_multi(return_fd, kAttachUprobeMulti, group, kUprobeMultiReturn,
+                                   state_->pid),
+                 begin->what);
+        }
+        keep(link_uprobe_multi(entry_fd, session ? kAttachUprobeSession : kAttachUprobeMulti, group,
+                               0, state_->pid),
+             begin->what);
+        begin = end;
+    }
+}
+
+void Programs::attach_allocator(const AllocatorProbes& probes, std::vector<std::string>& failed) {
+    std::vector<UprobeSite> calls;
+    std::vector<UprobeSite> frees;
+    for (const AllocatorProbe& probe : probes.probes) {
+        UprobeSite site{.path = probe.path,
+                        .file_offset = probe.placement.file_offset,
+                        .cookie = wire_function(probe.function),
+                        .ref_ctr_offset = 0,
+                        .what = std::string(function_name(probe.function))};
+        (probe.wants_return ? calls : frees).push_back(std::move(site));
+    }
+    const auto& programs = state_->skeleton->progs;
+    // Frees first: a free whose allocation was not seen is harmless, the other way round is not.
+    attach_sites(bpf_program__fd(programs.free_enter), -1, frees, failed);
+    if (method_ == ProbeMethod::kSession) {
+        const int fd = bpf_program__fd(programs.alloc_session);
+        attach_sites(fd, fd, calls, failed);
+    } else {
+        attach_sites(bpf_program__fd(programs.alloc_enter), bpf_program__fd(programs.alloc_leave),
+                     calls, failed);
+    }
+}
+
+void Programs::attach_requests(const std::vector<RequestProbe>& probes,
+                               std::vector<std::string>& failed) {
+    std::vector<UprobeSite> sites;
+    __u32 next_spec = 0;
+    for (const RequestProbe& probe : probes) {
+        UprobeSite site = probe.site;
+        site.cookie = probe.done ? wire::REQUEST_COOKIE_DONE : 0;
+        if (!probe.arguments.empty() && next_spec < wire::USDT_SPEC_MAX) {
+            wire::usdt_spec spec{};
+            const std::size_t count = std::min<std::size_t>(probe.arguments.size(), 3);
+            for (std::size_t i = 0; i < count; ++i)
+                spec.args[i] = wire_argument(probe.arguments[i]);
+            bpf_map__update_elem(state_->skeleton->maps.usdt_specs, &next_spec, sizeof(next_spec),
+                                 &spec, sizeof(spec), BPF_ANY);
+            site.cookie |= std::uint64_t{++next_spec} << wire::REQUEST_COOKIE_SPEC_SHIFT;
+        }
+        sites.push_back(std::move(site));
+    }
+    attach_sites(bpf_program__fd(state_->skeleton->progs.request_mark), -1, std::move(sites),
+                 failed);
+}
+
+void Programs::detach() {
+    state_->links.clear();
+    planes::detach(state_->skeleton);
+}
+
+std::uint64_t Programs::poll(int timeout_ms, const std::function<void(Bytes)>& record) {
+    state_->sink = &record;
+    // The wake-up comes only when much is waiting, so what is there is taken after a time-out too.
+    int taken = ring_buffer__poll(state_->ring, timeout_ms);
+    if (taken <= 0) taken = ring_buffer__consume(state_->ring);
+    state_->sink = nullptr;
+    return taken > 0 ? static_cast<std::uint64_t>(taken) : 0;
+}
+
+Counters Programs::counters() const {
+    Counters sums{};
+    std::vector<std::uint64_t> values(static_cast<std::size_t>(libbpf_num_possible_cpus()));
+    for (__u32 index = 0; index < sums.size(); ++index) {
+        if (bpf_map__lookup_elem(state_->skeleton->maps.counters, &index, sizeof(index),
+                                 values.data(), values.size() * sizeof(values[0]), 0) != 0) {
+            continue;
+        }
+        for (const std::uint64_t value : values) sums[index] += value;
+    }
+    return sums;
+}
+
+std::optional<wire::stack_record> Programs::stack(std::uint64_t key) const {
+    wire::stack_record record;
+    if (bpf_map__lookup_elem(state_->skeleton->maps.stacks, &key, sizeof(key), &record,
+                             sizeof(record), 0) != 0) {
+        return std::nullopt;
+    }
+    return record;
+}
+
+ProgramStatistics Programs::statistics() const {
+    ProgramStatistics sums;
+    bpf_program* program = nullptr;
+    bpf_object__for_each_program(program, state_->skeleton->obj) {
+        const int fd = bpf_program__fd(program);
+        bpf_prog_info info{};
+        __u32 length = sizeof(info);
+        if (fd < 0 || bpf_obj_get_info_by_fd(fd, &info, &length) != 0) continue;
+        sums.runs += info.run_cnt;
+        sums.seconds += static_cast<double>(info.run_time_ns) * 1e-9;
+        sums.missed += info.recursion_misses;
+    }
+    return sums;
+}
+
+}  // namespace asrtrace::capture

@@ -1,0 +1,93 @@
+// SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
+// The BPF programs of asrtrace: loading, attaching, reading what they leave. The only part of the
+// project that knows libbpf and the skeleton. Everything is a file descriptor underneath: whatever
+// ends the tracer removes every probe.
+#pragma once
+
+#include <sys/types.h>
+
+#include <array>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "bpf/event.h"
+#include "user/base/bytes.h"
+#include "user/base/result.h"
+#include "user/capture/allocator_probes.h"
+#include "user/capture/features.h"
+#include "user/capture/uprobes.h"
+#include "user/capture/usdt.h"
+
+namespace asrtrace::capture {
+
+enum class Tier : std::uint8_t { kWatch, kSites, kFull };
+std::string tier_name(Tier tier);
+
+/// How probes with a return are attached, from cheap to dear.
+enum class ProbeMethod : std::uint8_t { kSession, kMulti, kPerf };
+std::string method_name(ProbeMethod method);
+
+struct ProgramsConfig {
+    pid_t pid = 0;
+    Tier tier = Tier::kFull;
+    std::uint64_t sample_mean_bytes = 512 << 10;
+    std::uint64_t fault_mean_bytes = 64 << 10;
+    std::optional<ProbeMethod>
+        method;  ///< for tests and benchmarks; nothing: the cheapest there is
+};
+
+/// Sums over all CPUs, index: enum wire::counter.
+using Counters = std::array<std::uint64_t, wire::COUNTER_MAX>;
+
+struct ProgramStatistics {
+    std::uint64_t runs = 0;
+    double seconds = 0;        ///< time inside the programs while statistics were on
+    std::uint64_t missed = 0;  ///< runs the kernel skipped because another program was running
+};
+
+/// A probe of the request plane.
+struct RequestProbe {
+    UprobeSite site;
+    bool done = false;
+    std::vector<UsdtArg> arguments;
+};
+
+class Programs {
+  public:
+    /// Opens and loads; nothing is attached yet. Error: what the kernel or the verifier refused.
+    static Result<Programs> load(const ProgramsConfig& config, const Features& features);
+
+    Programs(Programs&&) noexcept;
+    Programs& operator=(Programs&&) noexcept;
+    ~Programs();
+
+    /// What could not be attached is appended to `failed`, by name and reason.
+    void attach_kernel_plane(std::vector<std::string>& failed);
+    void attach_allocator(const AllocatorProbes& probes, std::vector<std::string>& failed);
+    void attach_requests(const std::vector<RequestProbe>& probes, std::vector<std::string>& failed);
+    /// Removes every probe; what is in the ring can still be read.
+    void detach();
+
+    /// Waits up to `timeout_ms` and hands over every record that is there. Returns their number.
+    std::uint64_t poll(int timeout_ms, const std::function<void(Bytes)>& record);
+
+    Counters counters() const;
+    std::optional<wire::stack_record> stack(std::uint64_t key) const;
+    ProgramStatistics statistics() const;
+    ProbeMethod method() const { return method_; }
+
+  private:
+    struct State;
+    explicit Programs(std::unique_ptr<State> state, ProbeMethod method);
+    void attach_sites(int entry_fd, int return_fd, std::vector<UprobeSite> sites,
+                      std::vector<std::string>& failed);
+
+    std::unique_ptr<State> state_;
+    ProbeMethod method_;
+};
+
+}  // namespace asrtrace::capture

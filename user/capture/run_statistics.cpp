@@ -1,0 +1,34 @@
+// SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
+#include "user/capture/run_statistics.h"
+
+#include <bpf/bpf.h>
+#include <linux/bpf.h>
+
+namespace asrtrace::capture {
+namespace {
+
+constexpr std::uint64_t kOnNs = 250'000'000;
+constexpr std::uint64_t kOffNs = 1'750'000'000;
+
+}  // namespace
+
+void RunStatistics::advance(std::uint64_t now_ns) {
+    if (!available_ || now_ns < next_ns_) return;
+    if (fd_.valid()) {
+        stop(now_ns);
+        next_ns_ = now_ns + kOffNs;
+        return;
+    }
+    fd_.reset(bpf_enable_stats(BPF_STATS_RUN_TIME));
+    available_ = fd_.valid();
+    begin_ns_ = now_ns;
+    next_ns_ = now_ns + kOnNs;
+}
+
+void RunStatistics::stop(std::uint64_t now_ns) {
+    if (!fd_.valid()) return;
+    fd_.reset();
+    enabled_ns_ += now_ns - begin_ns_;
+}
+
+}  // namespace asrtrace::capture

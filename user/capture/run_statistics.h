@@ -1,0 +1,28 @@
+// SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
+// The kernel's run-time statistics of BPF programs cost every run two clock reads, so they are on for
+// an eighth of the time only; what they tell is scaled up.
+#pragma once
+
+#include <cstdint>
+
+#include "user/base/fd.h"
+
+namespace asrtrace::capture {
+
+class RunStatistics {
+  public:
+    /// Switches as the time demands; call it often.
+    void advance(std::uint64_t now_ns);
+    void stop(std::uint64_t now_ns);
+    /// Seconds for which they were on.
+    double enabled_seconds() const { return static_cast<double>(enabled_ns_) * 1e-9; }
+
+  private:
+    UniqueFd fd_;
+    std::uint64_t begin_ns_ = 0;
+    std::uint64_t next_ns_ = 0;
+    std::uint64_t enabled_ns_ = 0;
+    bool available_ = true;
+};
+
+}  // namespace asrtrace::capture

@@ -1,0 +1,68 @@
+// SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
+#include "user/capture/sampler.h"
+
+#include <charconv>
+#include <ctime>
+#include <string>
+
+#include "user/base/maps.h"
+
+namespace asrtrace::capture {
+namespace {
+
+/// The number behind "Name:" in a file of "Name:   123 kB" lines; 0 if there is none.
+std::uint64_t field(const std::string& text, const std::string& name) {
+    const std::string key = "\n" + name + ":";
+    std::size_t at = text.starts_with(name + ":") ? name.size() + 1 : text.find(key);
+    if (at == std::string::npos) return 0;
+    if (!text.starts_with(name + ":")) at += key.size();
+    at = text.find_first_not_of(" \t", at);
+    std::uint64_t value = 0;
+    if (at != std::string::npos)
+        std::from_chars(text.data() + at, text.data() + text.size(), value);
+    return value;
+}
+
+/// memory.current of the target's cgroup v2, where it is mounted at its usual place.
+std::optional<std::uint64_t> cgroup_current(const std::string& directory) {
+    const auto membership = read_text_file(directory + "/cgroup");
+    if (!membership) return std::nullopt;
+    const std::size_t at = membership->find("0::");
+    if (at == std::string::npos) return std::nullopt;
+    const std::string path = membership->substr(at + 3, membership->find('\n', at) - at - 3);
+    const auto text = read_text_file("/sys/fs/cgroup" + path + "/memory.current");
+    std::uint64_t bytes = 0;
+    if (!text ||
+        std::from_chars(text->data(), text->data() + text->size(), bytes).ec != std::errc{}) {
+        return std::nullopt;
+    }
+    return bytes;
+}
+
+}  // namespace
+
+std::optional<ledger::ProcSample> sample_process(pid_t pid, bool with_pss) {
+    const std::string directory = "/proc/" + std::to_string(pid);
+    const auto status = read_text_file(directory + "/status");
+    const auto meminfo = read_text_file("/proc/meminfo");
+    if (!status || !meminfo || status->find("\nVmRSS:") == std::string::npos) return std::nullopt;
+    ledger::ProcSample sample;
+    sample.unix_seconds = std::time(nullptr);
+    sample.vm_rss_kb = field(*status, "VmRSS");
+    sample.rss_anon_kb = field(*status, "RssAnon");
+    sample.rss_file_kb = field(*status, "RssFile");
+    sample.rss_shmem_kb = field(*status, "RssShmem");
+    sample.vm_swap_kb = field(*status, "VmSwap");
+    sample.threads = static_cast<std::uint32_t>(field(*status, "Threads"));
+    sample.mem_available_kb = field(*meminfo, "MemAvailable");
+    sample.mem_total_kb = field(*meminfo, "MemTotal");
+    sample.cgroup_current_bytes = cgroup_current(directory);
+    if (with_pss) {
+        if (const auto rollup = read_text_file(directory + "/smaps_rollup")) {
+            sample.pss_kb = field(*rollup, "Pss");
+        }
+    }
+    return sample;
+}
+
+}  // namespace asrtrace::capture

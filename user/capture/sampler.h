@@ -1,0 +1,18 @@
+// SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
+// One procfs sample of the target and the machine.
+#pragma once
+
+#include <sys/types.h>
+
+#include <cstdint>
+#include <optional>
+
+#include "user/ledger/recording.h"
+
+namespace asrtrace::capture {
+
+/// Reads status, smaps_rollup (if `with_pss`: it walks the page tables), meminfo and the cgroup's
+/// memory.current. t_ns is left 0. Nothing if the target has gone.
+std::optional<ledger::ProcSample> sample_process(pid_t pid, bool with_pss);
+
+}  // namespace asrtrace::capture

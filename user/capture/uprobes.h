@@ -1,0 +1,41 @@
+// SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
+// Attaching uprobes: as a session or by uprobe_multi in one link a file, else by one perf event a
+// probe. Links are file descriptors: whatever ends us ends them.
+#pragma once
+
+#include <sys/types.h>
+
+#include <cstdint>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "user/base/fd.h"
+#include "user/base/result.h"
+
+namespace asrtrace::capture {
+
+// enum bpf_attach_type, include/uapi/linux/bpf.h; newer than Debian 12's headers.
+constexpr std::uint32_t kAttachUprobeMulti = 48;
+constexpr std::uint32_t kAttachUprobeSession = 57;
+// BPF_F_UPROBE_MULTI_RETURN
+constexpr std::uint32_t kUprobeMultiReturn = 1;
+
+struct UprobeSite {
+    std::string path;
+    std::uint64_t file_offset = 0;
+    std::uint64_t cookie = 0;
+    std::uint64_t ref_ctr_offset = 0;  ///< USDT semaphore, 0 for none
+    std::string what;                  ///< for messages: "malloc"
+};
+
+/// One link for all of `sites`, which are of one file. `pid` 0: every process that maps the file.
+Result<UniqueFd> link_uprobe_multi(int program_fd, std::uint32_t attach_type,
+                                   std::span<const UprobeSite> sites, std::uint32_t flags,
+                                   pid_t pid);
+
+/// One perf event and its link; the event is kept open by the link.
+Result<std::vector<UniqueFd>> link_perf_uprobe(int program_fd, const UprobeSite& site,
+                                               bool return_probe, pid_t pid);
+
+}  // namespace asrtrace::capture
