@@ -151,7 +151,8 @@ TEST_P(Agreement, WithAddr2line) {
 }
 
 INSTANTIATE_TEST_SUITE_P(Symbols, Agreement,
-                         ::testing::Values("/proc/self/exe", SAMPLE_FIXED, SAMPLE_DWARF4));
+                         ::testing::Values("/proc/self/exe", SAMPLE_FIXED, SAMPLE_DWARF4,
+                                           SAMPLE_COMPRESSED));
 
 }  // namespace
 }  // namespace asrtrace::symbols

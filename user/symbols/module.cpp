@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "user/symbols/demangle.h"
+#include "user/symbols/inflate.h"
 #include "user/symbols/mini_debug.h"
 
 namespace asrtrace::symbols {
@@ -15,6 +16,8 @@ namespace {
 /// Resident pages of one module's files that lookups may leave behind.
 constexpr std::size_t kMaxTouchedBytes = std::size_t{16} << 20U;
 
+/// Compressed debug sections from this size on are inflated to a file.
+constexpr std::uint64_t kMinInflateBytes = std::uint64_t{64} << 10U;
 constexpr std::uint64_t kMaxMemoryImageInflatedBytes = std::uint64_t{4} << 20U;
 
 bool has_dwarf(const ElfImage& image) {
@@ -75,13 +78,27 @@ void Module::load() {
     load_tables();
 }
 
+/// Small compressed sections (or all, where no temporary file can be had) are left to libdw.
+const ElfImage& Module::inflated(const ElfImage& debug) {
+    if (inflated_ != nullptr) return *inflated_;
+    if (inflate_failed_ || debug.inflated_debug_bytes() < kMinInflateBytes) return debug;
+    auto copy = inflate_debug_sections(debug);
+    if (!copy) {
+        inflate_failed_ = true;
+        note_failure(copy.error());
+        return debug;
+    }
+    inflated_ = std::move(*copy);
+    return *inflated_;
+}
+
 void Module::load_debug_info() {
     const ElfImage& debug = debug_ != nullptr ? *debug_ : *image_;
     if (!has_dwarf(debug)) return;
     if (files_ != nullptr && debug.has_section(".gnu_debugaltlink")) {
         shared_ = files_->find_shared(debug);
     }
-    auto info = DebugInfo::open(debug, *image_, shared_.get(), max_inflated_bytes_);
+    auto info = DebugInfo::open(inflated(debug), *image_, shared_.get(), max_inflated_bytes_);
     if (!info) {
         debug_refused_ = true;
         return note_failure(info.error());
@@ -180,6 +197,7 @@ void Module::drop_touched_pages() {
     touched_bytes_ = 0;
     image_->file().drop_pages();
     if (debug_ != nullptr) debug_->file().drop_pages();
+    if (inflated_ != nullptr) inflated_->file().drop_pages();
     if (shared_ != nullptr) shared_->file().drop_pages();
 }
 
@@ -197,6 +215,7 @@ void Module::release() {
     shared_.reset();
     debug_.reset();
     loaded_ = false;
+    if (inflated_ != nullptr) inflated_->file().drop_pages();
     if (failed()) return;
     image_->file().drop_pages();
     if (!image_->reopen()) image_.reset();  // frees sections that libelf inflated

@@ -57,6 +57,7 @@ class Module {
     void take_image(Result<ElfImage> image);
     void load();
     void load_debug_info();
+    const ElfImage& inflated(const ElfImage& debug);
     void load_tables();
     void add_table(const ElfImage& image, std::uint32_t type, const char* source);
     void note_failure(const Error& error);
@@ -69,13 +70,15 @@ class Module {
     std::shared_ptr<const TargetFiles> files_;
     std::uint64_t max_inflated_bytes_ = 0;
     std::unique_ptr<ElfImage> image_;
-    std::unique_ptr<ElfImage> debug_;   ///< separate debug file
-    std::unique_ptr<ElfImage> shared_;  ///< dwz's
-    std::unique_ptr<ElfImage> mini_;    ///< .gnu_debugdata
+    std::unique_ptr<ElfImage> debug_;     ///< separate debug file
+    std::unique_ptr<ElfImage> inflated_;  ///< of either; kept by release(), it is not in memory
+    std::unique_ptr<ElfImage> shared_;    ///< dwz's
+    std::unique_ptr<ElfImage> mini_;      ///< .gnu_debugdata
     std::unique_ptr<DebugInfo> info_;
     std::vector<Table> tables_;
     std::vector<std::string> errors_;
     bool loaded_ = false;
+    bool inflate_failed_ = false;
     bool debug_refused_ = false;  ///< its DWARF failed once; not tried again
     std::size_t touched_bytes_ = 0;
 };
