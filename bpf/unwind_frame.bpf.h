@@ -353,7 +353,9 @@ static __always_inline long unwind_frame(struct unwind_state *state)
 	__u32 depth = state->out.depth;
 	int unknown = unwind_find_mapping(state, state->ip - !state->exact);
 
-	if (!unknown && state->mapping.kind == UNWIND_MAPPING_UPROBES) {
+	/* A trampoline is no call's target: it begins its mapping, and ip - 1 is outside. */
+	if (unknown && !state->exact && !unwind_find_mapping(state, state->ip) &&
+	    state->mapping.kind == UNWIND_MAPPING_UPROBES) {
 		if (unwind_resolve_trampoline(state))
 			return unwind_stop(state, UNWIND_TRAMPOLINE);
 		unknown = unwind_find_mapping(state, state->ip - 1);

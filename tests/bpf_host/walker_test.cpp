@@ -1,0 +1,258 @@
+// SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
+// The walker's rules one by one, on stacks made by hand; every test with and without bpf_loop.
+#include <gtest/gtest.h>
+
+#include <string>
+#include <vector>
+
+#include "tests/bpf_host/fake_target.h"
+
+namespace asrtrace::unwind {
+namespace {
+
+constexpr std::uint64_t kText = 0x400000;
+constexpr std::uint64_t kJit = 0x10000000;
+constexpr std::uint64_t kStack = 0x7fff0000;
+
+constexpr unwind_row row(std::uint32_t pc, int cfa, int cfa_words, int saved = 0,
+                         int fp_words = 0) {
+    return {pc, static_cast<__u8>(cfa | saved << 4), static_cast<__s8>(fp_words),
+            static_cast<__s16>(cfa_words)};
+}
+
+/// A module whose function at 0x1000 is the root (return address undefined).
+class Walker : public testing::TestWithParam<bool> {
+  protected:
+    static constexpr std::uint64_t kRoot = kText + 0x1010;
+
+    void module(std::vector<unwind_row> rows) {
+        rows.push_back(row(0x1000, UNWIND_CFA_END, 0));
+        target.add_module(kText, 0x2000, rows);
+    }
+
+    stack_record walk(std::uint64_t ip, std::uint64_t sp = kStack, std::uint64_t fp = 0) {
+        in.ip = ip;
+        in.sp = sp;
+        in.fp = fp;
+        in.without_loop = GetParam() ? 1 : 0;
+        return target.run(in);
+    }
+
+    static std::vector<std::uint64_t> pcs(const stack_record& stack) {
+        return {stack.pcs, stack.pcs + stack.depth};
+    }
+    static void expect_truncated(const stack_record& stack, unwind_reason reason) {
+        EXPECT_EQ(stack.flags & UNWIND_TRUNCATED, UNWIND_TRUNCATED);
+        EXPECT_EQ(stack.reason, reason);
+    }
+
+    FakeTarget target;
+    host_walk in{};
+};
+
+using Pcs = std::vector<std::uint64_t>;
+
+TEST_P(Walker, StackPointerRule) {
+    module({row(0x100, UNWIND_CFA_SP, 3)});
+    target.put_words(kStack, {1, 2, kRoot, 0, 0});
+    const auto stack = walk(kText + 0x110);
+    EXPECT_EQ(pcs(stack), (Pcs{kText + 0x110, kRoot}));
+    EXPECT_EQ(stack.flags, 0);
+    EXPECT_EQ(stack.reason, UNWIND_COMPLETE);
+}
+
+TEST_P(Walker, FramePointerRuleRestoresTheCallersFramePointer) {
+    module({row(0x100, UNWIND_CFA_FP, 2, UNWIND_SAVED_CFA, -2)});
+    target.put_words(kStack, {0, 0, kStack + 64, kText + 0x150, 0, 0, 0, 0, 0, kRoot});
+    EXPECT_EQ(pcs(walk(kText + 0x110, kStack, kStack + 16)),
+              (Pcs{kText + 0x110, kText + 0x150, kRoot}));
+}
+
+TEST_P(Walker, RealignedStack) {
+    // CFA = *(rbp - 8), rbp at *(rbp + 0): GCC's dynamic realignment.
+    module({row(0x100, UNWIND_CFA_DEREF_FP, -1, UNWIND_SAVED_FP, 0)});
+    target.put_words(kStack, {0, kStack + 64, 0xabc, 0, 0, 0, 0, kRoot});
+    EXPECT_EQ(pcs(walk(kText + 0x110, kStack, kStack + 16)), (Pcs{kText + 0x110, kRoot}));
+}
+
+TEST_P(Walker, SavedStackPointerOfAssembly) {
+    module({row(0x100, UNWIND_CFA_DEREF_SP, 1)});
+    target.put_words(kStack, {0, kStack + 32, 0, 0, kRoot, 0});
+    EXPECT_EQ(pcs(walk(kText + 0x110)), (Pcs{kText + 0x110, kRoot}));
+}
+
+TEST_P(Walker, PltEntryBeforeAndBehindItsPush) {
+    module({row(0x100, UNWIND_CFA_PLT, 11)});
+    target.put_words(kStack, {kRoot, kRoot + 4, 0});
+    EXPECT_EQ(pcs(walk(kText + 0x106)), (Pcs{kText + 0x106, kRoot}));
+    EXPECT_EQ(pcs(walk(kText + 0x10b)), (Pcs{kText + 0x10b, kRoot + 4}));
+}
+
+TEST_P(Walker, RegisterRuleOnlyInTheInnermostFrame) {
+    module({row(0x100, UNWIND_CFA_REGISTER, 10 << 12 | 1), row(0x200, UNWIND_CFA_SP, 1)});
+    target.put_words(kStack, {kText + 0x110, kRoot, kRoot});
+    in.regs[10] = kStack + 8;
+    EXPECT_EQ(pcs(walk(kText + 0x110)), (Pcs{kText + 0x110, kRoot}));
+    expect_truncated(walk(kText + 0x210), UNWIND_BAD_RULE);
+}
+
+TEST_P(Walker, SignalFrameIsLeftWithTheInterruptedRegistersAndExactAddress) {
+    // The interrupted instruction is the first of its function: pc - 1 would be another one.
+    module({row(0x100, UNWIND_CFA_SIGNAL, 0), row(0x200, UNWIND_CFA_BAD, 0),
+            row(0x300, UNWIND_CFA_SP, 1)});
+    std::vector<std::uint64_t> context(40, 0);
+    context[15 + 5] = kStack + 0x400;  // rsp
+    context[16 + 5] = kText + 0x300;   // rip
+    target.put_words(kStack, context);
+    target.put_words(kStack + 0x400, {kRoot});
+    EXPECT_EQ(pcs(walk(kText + 0x110)), (Pcs{kText + 0x110, kText + 0x300, kRoot}));
+}
+
+TEST_P(Walker, InASystemCallAtTheVeryEndOfTheRestorer) {
+    module({row(0x100, UNWIND_CFA_SIGNAL, 0), row(0x109, UNWIND_CFA_NONE, 0),
+            row(0x300, UNWIND_CFA_SP, 1)});
+    std::vector<std::uint64_t> context(40, 0);
+    context[15 + 5] = kStack + 0x400;
+    context[16 + 5] = kText + 0x300;
+    target.put_words(kStack, context);
+    target.put_words(kStack + 0x400, {kRoot});
+    EXPECT_EQ(pcs(walk(kText + 0x109)), (Pcs{kText + 0x109, kText + 0x300, kRoot}));
+}
+
+TEST_P(Walker, CallersAreLookedUpByTheCallInstruction) {
+    // A noreturn call is its function's last instruction: the return address is the next
+    // function's.
+    module({row(0x100, UNWIND_CFA_SP, 1), row(0x200, UNWIND_CFA_SP, 2),
+            row(0x300, UNWIND_CFA_BAD, 0)});
+    target.put_words(kStack, {kText + 0x300, 0, kRoot});
+    EXPECT_EQ(pcs(walk(kText + 0x110)), (Pcs{kText + 0x110, kText + 0x300, kRoot}));
+}
+
+TEST_P(Walker, EntryProbeTakesTheReturnAddressAtTheStackPointer) {
+    module({row(0x100, UNWIND_CFA_BAD, 0)});
+    target.put_words(kStack, {kRoot});
+    in.input = UNWIND_AT_ENTRY;
+    EXPECT_EQ(pcs(walk(kText + 0x100)), (Pcs{kText + 0x100, kRoot}));
+}
+
+TEST_P(Walker, ZeroReturnAddressIsTheRoot) {
+    module({row(0x100, UNWIND_CFA_SP, 1)});
+    target.put_words(kStack, {0, 0});
+    const auto stack = walk(kText + 0x110);
+    EXPECT_EQ(stack.depth, 1U);
+    EXPECT_EQ(stack.reason, UNWIND_COMPLETE);
+}
+
+TEST_P(Walker, JitFrameIsBridgedByScanning) {
+    // xbyak's prologue: push rbx; push rbp. Caller uses rbp.
+    module({row(0x100, UNWIND_CFA_FP, 2, UNWIND_SAVED_CFA, -2)});
+    target.add_mapping(kJit, 0x1000, UNWIND_MAPPING_JIT);
+    target.put(kText + 0x140, {0, 0, 0, 0, 0, 0xe8, 1, 2, 3, 4, 0, 0});  // call ends at 0x14a
+    target.put_words(kStack, {kText + 0x180 /* not behind a call */, 7, kStack + 64, 0xb,
+                              kText + 0x14a, 0, 0, 0, 0, kRoot, 0});
+    const auto stack = walk(kJit + 0x20);
+    EXPECT_EQ(pcs(stack), (Pcs{kJit + 0x20, kText + 0x14a, kRoot}));
+    EXPECT_EQ(stack.flags, UNWIND_HEURISTIC);
+}
+
+TEST_P(Walker, NothingToBeFoundByScanning) {
+    module({row(0x100, UNWIND_CFA_SP, 1)});
+    target.add_mapping(kJit, 0x1000, UNWIND_MAPPING_JIT);
+    target.put_words(kStack, std::vector<std::uint64_t>(128, 3));
+    expect_truncated(walk(kJit + 0x20), UNWIND_NO_ROW);
+}
+
+TEST_P(Walker, ModuleWithoutTableIsWalkedByFramePointers) {
+    module({row(0x100, UNWIND_CFA_SP, 1)});
+    target.add_mapping(kJit, 0x1000, UNWIND_MAPPING_NO_TABLE);
+    target.put_words(kStack, {0, 0, kStack + 48, kJit + 0x50, 0, 0, 0, kRoot});
+    const auto stack = walk(kJit + 0x20, kStack, kStack + 16);
+    EXPECT_EQ(pcs(stack), (Pcs{kJit + 0x20, kJit + 0x50, kRoot}));
+    EXPECT_EQ(stack.flags, UNWIND_FRAME_POINTER);
+}
+
+TEST_P(Walker, ReturnProbeTrampolineIsReplaced) {
+    module({row(0x100, UNWIND_CFA_SP, 1), row(0x200, UNWIND_CFA_SP, 2)});
+    target.add_mapping(0x7ffff000, 0x1000, UNWIND_MAPPING_UPROBES);
+    target.put_words(kStack, {0x7ffff000, 0, kRoot});
+    expect_truncated(walk(kText + 0x110), UNWIND_TRAMPOLINE);
+    in.saved_count = 1;
+    in.saved[0] = {kStack, kText + 0x210};
+    EXPECT_EQ(pcs(walk(kText + 0x110)), (Pcs{kText + 0x110, kText + 0x210, kRoot}));
+}
+
+TEST_P(Walker, UnreadableAndUnalignedStacks) {
+    module({row(0x100, UNWIND_CFA_SP, 1)});
+    expect_truncated(walk(kText + 0x110), UNWIND_BAD_READ);
+    target.put_words(kStack, {kRoot, kRoot});
+    expect_truncated(walk(kText + 0x110, kStack + 4), UNWIND_BAD_READ);
+}
+
+TEST_P(Walker, TopOfTheStackEndsInsideTheWindow) {
+    module({row(0x100, UNWIND_CFA_SP, 1)});
+    target.put_words(kStack + 4096 - 8, {kRoot});
+    EXPECT_EQ(pcs(walk(kText + 0x110, kStack + 4096 - 8)), (Pcs{kText + 0x110, kRoot}));
+}
+
+TEST_P(Walker, GoesInNoCircles) {
+    module({row(0x100, UNWIND_CFA_FP, 2, UNWIND_SAVED_CFA, -2)});
+    target.put_words(kStack, {0, 0, kStack + 16, kText + 0x110, 0, 0});
+    expect_truncated(walk(kText + 0x110, kStack, kStack + 16), UNWIND_LOOP);
+}
+
+TEST_P(Walker, StopsAtItsDepth) {
+    module({row(0x100, UNWIND_CFA_SP, 1)});
+    target.put_words(kStack, std::vector<std::uint64_t>(500, kText + 0x110));
+    const auto stack = walk(kText + 0x110);
+    expect_truncated(stack, UNWIND_TOO_DEEP);
+    EXPECT_EQ(stack.depth, static_cast<__u32>(UNWIND_MAX_FRAMES));
+}
+
+TEST_P(Walker, ReturnAddressInNoCode) {
+    module({row(0x100, UNWIND_CFA_SP, 1)});
+    target.put_words(kStack, {0x123456789, 0});
+    const auto stack = walk(kText + 0x110);
+    expect_truncated(stack, UNWIND_NOT_CODE);
+    EXPECT_EQ(stack.depth, 1U);
+}
+
+TEST_P(Walker, CodeThatWasMappedAMomentAgoIsMarked) {
+    module({row(0x100, UNWIND_CFA_SP, 1)});
+    target.put(kText + 0x140, {0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xd0, 0, 0});  // call *%rax, to 0x14a
+    target.put_words(kStack, {5, kText + 0x14a, kRoot, 0});
+    const auto stack = walk(0x5000000);
+    EXPECT_EQ(pcs(stack), (Pcs{0x5000000, kText + 0x14a, kRoot}));
+    EXPECT_EQ(stack.flags, UNWIND_HEURISTIC | UNWIND_UNKNOWN_MAPPING);
+}
+
+TEST_P(Walker, UntracedProcess) {
+    in.process = nullptr;
+    in.ip = kText;
+    host_run(&in);
+    expect_truncated(in.stack, UNWIND_NO_PROCESS);
+    EXPECT_EQ(in.stack.depth, 1U);
+}
+
+TEST_P(Walker, ManyRowsOnOnePage) {
+    std::vector<unwind_row> rows;
+    for (std::uint32_t pc = 0x100; pc < 0x200; ++pc) {
+        rows.push_back(row(pc, UNWIND_CFA_SP, static_cast<int>(pc - 0x100 + 1)));
+    }
+    module(rows);
+    std::vector<std::uint64_t> words(260, kRoot);
+    target.put_words(kStack, words);
+    for (std::uint64_t pc = 0x100; pc < 0x1ff; ++pc) {
+        target.put_words(kStack + (pc - 0x100) * 8, {kRoot + 1});
+        EXPECT_EQ(pcs(walk(kText + pc)), (Pcs{kText + pc, kRoot + 1})) << pc;
+        target.put_words(kStack + (pc - 0x100) * 8, {kRoot});
+    }
+}
+
+std::string loop_name(const testing::TestParamInfo<bool>& param) {
+    return param.param ? "BoundedLoop" : "BpfLoop";
+}
+
+INSTANTIATE_TEST_SUITE_P(BpfHost, Walker, testing::Bool(), loop_name);
+
+}  // namespace
+}  // namespace asrtrace::unwind
