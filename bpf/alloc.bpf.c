@@ -28,19 +28,19 @@ enum {
 	CALL_OLD_SAMPLED = 0x200,
 };
 
-static __always_inline __u64 call_size(struct pt_regs *ctx, __u32 function)
+static __always_inline __u64 call_size(__u64 first, __u64 second, __u64 third, __u32 function)
 {
 	switch (function) {
 	case FN_CALLOC:
-		return PT_REGS_PARM1(ctx) * PT_REGS_PARM2(ctx);
+		return first * second;
 	case FN_REALLOC:
 	case FN_MEMALIGN:
 	case FN_ALIGNED_ALLOC:
-		return PT_REGS_PARM2(ctx);
+		return second;
 	case FN_POSIX_MEMALIGN:
-		return PT_REGS_PARM3(ctx);
+		return third;
 	default:
-		return PT_REGS_PARM1(ctx);
+		return first;
 	}
 }
 
@@ -86,9 +86,13 @@ static __always_inline bool enter_realloc(struct thread_state *state, __u32 tid,
 /* Returns 1 if the return need not be seen (a session then skips its return probe). */
 static __always_inline int enter_call(struct pt_regs *ctx, __u32 function)
 {
+	/* All registers at once: the verifier wants plain offsets from the context. */
+	__u64 sp = PT_REGS_SP(ctx);
+	__u64 first = PT_REGS_PARM1(ctx);
+	__u64 second = PT_REGS_PARM2(ctx);
+	__u64 third = PT_REGS_PARM3(ctx);
 	__u64 id = target_thread();
 	__u32 tid = id;
-	__u64 sp = PT_REGS_SP(ctx);
 
 	if (!id)
 		return 1;
@@ -105,12 +109,12 @@ static __always_inline int enter_call(struct pt_regs *ctx, __u32 function)
 	state->call_sp = 0;
 	count(COUNT_CALLS + function, 1);
 	start_countdowns(state);
-	__u64 size = call_size(ctx, function);
+	__u64 size = call_size(first, second, third, function);
 	bool is_sampled = cfg.sample_all ||
 			  sample_bytes(&state->alloc_countdown, size, cfg.sample_mean_bytes);
 	state->call_function = function | (is_sampled ? CALL_NEW_SAMPLED : 0);
 	state->call_size = size;
-	state->call_argument = PT_REGS_PARM1(ctx);
+	state->call_argument = first;
 	state->call_stack = 0;
 	if (function == FN_REALLOC) {
 		if (!enter_realloc(state, tid, is_sampled))
@@ -124,13 +128,13 @@ static __always_inline int enter_call(struct pt_regs *ctx, __u32 function)
 	return 0;
 }
 
-static __always_inline __u64 call_result(struct pt_regs *ctx, struct thread_state *state)
+static __always_inline __u64 call_result(__u64 returned, struct thread_state *state)
 {
 	__u64 address = 0;
 
 	if ((state->call_function & CALL_FUNCTION_MASK) != FN_POSIX_MEMALIGN)
-		return PT_REGS_RC(ctx);
-	if ((__u32)PT_REGS_RC(ctx) != 0)
+		return returned;
+	if ((__u32)returned != 0)
 		return 0;
 	bpf_probe_read_user(&address, sizeof(address), (void *)state->call_argument);
 	return address;
@@ -185,6 +189,8 @@ static __always_inline void finish_realloc(struct thread_state *state, __u32 tid
 
 static __always_inline void leave_call(struct pt_regs *ctx)
 {
+	__u64 returned = PT_REGS_RC(ctx);
+	__u64 sp = PT_REGS_SP(ctx);
 	__u64 id = target_thread();
 	__u32 tid = id;
 
@@ -193,9 +199,9 @@ static __always_inline void leave_call(struct pt_regs *ctx)
 	count(COUNT_PROBE_HITS, 1);
 	struct thread_state *state = bpf_map_lookup_elem(&threads, &tid);
 	/* `ret` has popped the return address: anything else is the return of a nested call. */
-	if (!state || !state->call_sp || PT_REGS_SP(ctx) != state->call_sp + 8)
+	if (!state || !state->call_sp || sp != state->call_sp + 8)
 		return;
-	__u64 address = call_result(ctx, state);
+	__u64 address = call_result(returned, state);
 	state->call_sp = 0;
 	if (address && (state->call_function & CALL_NEW_SAMPLED)) {
 		count(COUNT_ALLOCATED_BYTES, state->call_size);

@@ -9,22 +9,22 @@
 
 #define PROT_EXEC_BIT 4
 
-static __always_inline struct thread_state *entering(struct trace_event_raw_sys_enter *ctx,
-						     __u32 *tid)
+static __always_inline struct thread_state *entering(__u32 *tid)
 {
 	__u64 id = target_thread();
-	struct thread_state *state;
 
-	if (!id)
-		return NULL;
 	*tid = id;
-	state = thread_state_of(*tid);
-	if (!state)
-		return NULL;
-	for (int i = 0; i < 4; i++)
-		state->syscall_args[i] = ctx->args[i];
-	return state;
+	return id ? thread_state_of(*tid) : NULL;
 }
+
+/*
+ * The first `n` arguments, one by one: the verifier wants plain offsets from the context, and none
+ * behind the last argument that the tracepoint has.
+ */
+#define KEEP_ARGS_1(state, ctx) ((state)->syscall_args[0] = (ctx)->args[0])
+#define KEEP_ARGS_2(state, ctx) (KEEP_ARGS_1(state, ctx), (state)->syscall_args[1] = (ctx)->args[1])
+#define KEEP_ARGS_3(state, ctx) (KEEP_ARGS_2(state, ctx), (state)->syscall_args[2] = (ctx)->args[2])
+#define KEEP_ARGS_4(state, ctx) (KEEP_ARGS_3(state, ctx), (state)->syscall_args[3] = (ctx)->args[3])
 
 static __always_inline struct thread_state *leaving(__u32 *tid)
 {
@@ -40,11 +40,13 @@ SEC("tp/syscalls/sys_enter_mmap")
 int enter_mmap(struct trace_event_raw_sys_enter *ctx)
 {
 	__u32 tid;
-	struct thread_state *state = entering(ctx, &tid);
+	struct thread_state *state = entering(&tid);
 
+	if (!state)
+		return 0;
+	KEEP_ARGS_4(state, ctx);
 	/* The address asked for is of no use; its slot carries the file descriptor. */
-	if (state)
-		state->syscall_args[0] = ctx->args[4];
+	state->syscall_args[0] = ctx->args[4];
 	return 0;
 }
 
@@ -93,7 +95,7 @@ int enter_munmap(struct trace_event_raw_sys_enter *ctx)
 {
 	__u32 tid;
 
-	if (entering(ctx, &tid))
+	if (entering(&tid))
 		emit_range(tid, EV_MUNMAP_BEGIN, ctx->args[0], ctx->args[1], 0);
 	return 0;
 }
@@ -134,10 +136,12 @@ SEC("tp/syscalls/sys_enter_mremap")
 int enter_mremap(struct trace_event_raw_sys_enter *ctx)
 {
 	__u32 tid;
-	struct thread_state *state = entering(ctx, &tid);
+	struct thread_state *state = entering(&tid);
 
-	if (state)
-		emit_mremap(state, tid, EV_MREMAP_BEGIN, 0, 0);
+	if (!state)
+		return 0;
+	KEEP_ARGS_4(state, ctx);
+	emit_mremap(state, tid, EV_MREMAP_BEGIN, 0, 0);
 	return 0;
 }
 
@@ -156,7 +160,7 @@ SEC("tp/syscalls/sys_enter_brk")
 int enter_brk(struct trace_event_raw_sys_enter *ctx)
 {
 	__u32 tid;
-	struct thread_state *state = entering(ctx, &tid);
+	struct thread_state *state = entering(&tid);
 	struct task_struct *task = (void *)bpf_get_current_task();
 
 	if (state)
@@ -189,8 +193,10 @@ SEC("tp/syscalls/sys_enter_madvise")
 int enter_madvise(struct trace_event_raw_sys_enter *ctx)
 {
 	__u32 tid;
+	struct thread_state *state = entering(&tid);
 
-	entering(ctx, &tid);
+	if (state)
+		KEEP_ARGS_3(state, ctx);
 	return 0;
 }
 

@@ -20,7 +20,7 @@ extern __u64 target_mm SEC(".bss");
 
 struct {
 	__uint(type, BPF_MAP_TYPE_RINGBUF);
-	__uint(max_entries, 16 << 20);
+	__uint(max_entries, 8 << 20);
 } events SEC(".maps") __weak;
 
 struct {

@@ -117,6 +117,9 @@ std::string census_text(pid_t pid, const heap::Census& census) {
                      : std::string("the target ran on; --stop makes it exact");
     fmt::format_to(std::back_inserter(out), "read in {:.2f} s, {} readings rejected; {}\n",
                    census.seconds, census.rejected, reading);
+    if (census.rejected > 0) {
+        out += "last rejected because: " + escape_terminal(census.last_rejection, 76) + "\n";
+    }
     if (!census.note.empty()) out += "note: " + escape_terminal(census.note, 94) + "\n";
     add_totals(out, census);
     add_arenas(out, census);

@@ -25,14 +25,19 @@ std::string* log_sink = nullptr;
 
 int collect_log(libbpf_print_level level, const char* format, va_list arguments) {
     if (level == LIBBPF_DEBUG || log_sink == nullptr) return 0;
-    char line[1024];
-    const int length = std::vsnprintf(line, sizeof(line), format, arguments);
-    if (log_sink->size() < 16384) log_sink->append(line);
+    char* line = nullptr;
+    const int length = ::vasprintf(&line, format, arguments);
+    if (length >= 0) log_sink->append(line);
+    std::free(line);
     return length;
 }
 
-std::string last_lines(const std::string& log, std::size_t limit) {
-    return log.size() <= limit ? log : "..." + log.substr(log.size() - limit);
+/// The end of the log, where the verifier says why, on one line.
+std::string last_words(const std::string& log) {
+    constexpr std::size_t kLimit = 700;
+    std::string words = log.size() <= kLimit ? log : "... " + log.substr(log.size() - kLimit);
+    std::replace(words.begin(), words.end(), '\n', ' ');
+    return words;
 }
 
 wire::config make_config(const ProgramsConfig& config, const Features& features) {
@@ -46,7 +51,7 @@ wire::config make_config(const ProgramsConfig& config, const Features& features)
     knobs.sample_all = config.tier == Tier::kFull;
     knobs.sample_mean_bytes = config.sample_mean_bytes;
     knobs.fault_mean_bytes = config.fault_mean_bytes;
-    knobs.wakeup_bytes = 2 << 20;
+    knobs.wakeup_bytes = 1 << 20;
     knobs.exact_rss_stat = features.exact_rss_stat;
     return knobs;
 }
@@ -189,7 +194,7 @@ Result<Programs> Programs::load(const ProgramsConfig& config, const Features& fe
     }
     log_sink = nullptr;
     if (error != 0) {
-        return errno_error("loading the BPF programs\n" + last_lines(log, 2000), error);
+        return errno_error("loading the BPF programs: " + last_words(log), error);
     }
     state->ring = ring_buffer__new(bpf_map__fd(state->skeleton->maps.events), State::on_record,
                                    state.get(), nullptr);
