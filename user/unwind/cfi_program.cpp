@@ -315,13 +315,13 @@ void CfiProgram::run(Bytes instructions, std::uint32_t location, std::uint32_t e
     location_ = location;
     end_ = end;
     rows_ = &rows;
-    while (!reader.at_end()) {
-        if (step(reader)) continue;
+    bool understood = true;
+    while (understood && !reader.at_end()) {
+        understood = step(reader);
         if (location_ == end_) return;
-        break;
     }
     // An instruction that could not be understood spoils the rest of the function.
-    if (!reader.at_end() || reader.failed()) state_.cfa.kind = CfaRule::Kind::kOther;
+    if (!understood || reader.failed()) state_.cfa.kind = CfaRule::Kind::kOther;
     emit();
 }
 

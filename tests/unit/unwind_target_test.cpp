@@ -1,0 +1,198 @@
+// SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
+// Tables of this very process while libraries and generated code come and go.
+#include <dlfcn.h>
+#include <gtest/gtest.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cstring>
+#include <filesystem>
+#include <fstream>
+#include <set>
+
+#include "tests/unit/unwind_banks.h"
+#include "user/unwind/target_tables.h"
+
+namespace asrtrace::unwind {
+namespace {
+
+class Target : public testing::Test {
+  protected:
+    ProcessUpdate update() {
+        auto maps = read_maps(::getpid());
+        EXPECT_TRUE(maps);
+        auto result = tables_.update(::getpid(), *maps);
+        EXPECT_TRUE(result) << result.error().message;
+        return *result;
+    }
+
+    const unwind_space& space(const ProcessUpdate& update) const {
+        const std::uint64_t at = std::uint64_t{update.record.space_chunk} * UNWIND_CHUNK_BYTES;
+        const auto& bank = *banks_.banks[at / MemoryBanks::kBankBytes];
+        return *reinterpret_cast<const unwind_space*>(bank.data() + at % MemoryBanks::kBankBytes);
+    }
+
+    /// As the walker finds it; null: in no mapping.
+    const unwind_mapping* find(const ProcessUpdate& update, const void* address) const {
+        const auto pc = reinterpret_cast<std::uintptr_t>(address);
+        const unwind_space& all = space(update);
+        const auto* next = std::upper_bound(std::begin(all.begin), std::end(all.begin), pc);
+        if (next == std::begin(all.begin)) return nullptr;
+        const auto i = next - 1 - std::begin(all.begin);
+        const unwind_mapping& mapping = all.mapping[i];
+        return (pc - all.begin[i]) >> 12 < mapping.pages ? &mapping : nullptr;
+    }
+
+    __u64 cell(std::uint64_t at) const {
+        __u64 value = 0;
+        const auto& bank = *banks_.banks[at * 8 / MemoryBanks::kBankBytes];
+        std::memcpy(&value, bank.data() + at * 8 % MemoryBanks::kBankBytes, 8);
+        return value;
+    }
+
+    MemoryBanks banks_;
+    TargetTables tables_{banks_, nullptr, 2};
+};
+
+TEST_F(Target, FindsTheTableOfAFunction) {
+    const auto first = update();
+    EXPECT_TRUE(first.changed);
+    EXPECT_GE(first.modules, 4U);  // this program, libc, libstdc++, the loader ...
+    const void* function = reinterpret_cast<const void*>(&std::strtol);
+    const unwind_mapping* mapping = find(first, function);
+    ASSERT_NE(mapping, nullptr);
+    ASSERT_EQ(mapping->kind, static_cast<__u32>(UNWIND_MAPPING_TABLE));
+    // The first instruction of any function: CFA = rsp + 8.
+    const std::uint64_t offset = reinterpret_cast<std::uintptr_t>(function) - mapping->bias;
+    const std::uint64_t word_at = mapping->index_word + (offset >> UNWIND_PAGE_SHIFT);
+    const auto word = static_cast<__u32>(cell(word_at / 2) >> (word_at % 2 * 32));
+    unwind_row row{};
+    for (__u32 i = 0; i < (word & 0xff); ++i) {
+        unwind_row candidate{};
+        const __u64 raw = cell(mapping->rows_cell + (word >> 8) + i);
+        std::memcpy(&candidate, &raw, sizeof(raw));
+        if (candidate.pc <= offset) row = candidate;
+    }
+    EXPECT_EQ(row.rule, UNWIND_CFA_SP);
+    EXPECT_EQ(row.cfa_offset, 1);
+    EXPECT_EQ(first.record.generation, 1U);
+}
+
+TEST_F(Target, NothingChangesWhenNothingChanged) {
+    const auto first = update();
+    const auto second = update();
+    EXPECT_FALSE(second.changed);
+    EXPECT_EQ(second.tables_built, 0U);
+    EXPECT_EQ(std::memcmp(&first.record, &second.record, sizeof(first.record)), 0);
+}
+
+TEST_F(Target, FollowsDlopenAndDlclose) {
+    const auto before = update();
+    void* library = ::dlopen("libcap.so.2", RTLD_NOW);
+    if (library == nullptr) library = ::dlopen("libbz2.so.1.0", RTLD_NOW);
+    if (library == nullptr) GTEST_SKIP() << "no library to load";
+    void* function = ::dlsym(library, "cap_get_proc");
+    if (function == nullptr) function = ::dlsym(library, "BZ2_bzlibVersion");
+    const auto with = update();
+    EXPECT_TRUE(with.changed);
+    EXPECT_EQ(with.tables_built, 1U);
+    EXPECT_EQ(with.record.generation, before.record.generation);
+    EXPECT_NE(find(with, function), nullptr);
+    const std::uint64_t used = tables_.used_bytes();
+    ::dlclose(library);
+    const auto after = update();
+    EXPECT_TRUE(after.changed);
+    EXPECT_GT(after.record.generation, with.record.generation);
+    EXPECT_EQ(find(after, function), nullptr);
+    update();  // what a walk might have been reading is freed one update later
+    EXPECT_LT(tables_.used_bytes(), used);
+}
+
+TEST_F(Target, TellsGeneratedCode) {
+    void* code = ::mmap(nullptr, 8192, PROT_READ | PROT_EXEC, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    ASSERT_NE(code, MAP_FAILED);
+    const auto with = update();
+    const unwind_mapping* mapping = find(with, code);
+    ASSERT_NE(mapping, nullptr);
+    EXPECT_EQ(mapping->kind, static_cast<__u32>(UNWIND_MAPPING_JIT));
+    EXPECT_GE(with.jit_bytes, 8192U);
+    ::munmap(code, 8192);
+}
+
+TEST_F(Target, HasTheVdso) {
+    const auto first = update();
+    const auto maps = read_maps(::getpid());
+    for (const MapsEntry& entry : *maps) {
+        if (entry.path != "[vdso]") continue;
+        const auto* mapping = find(first, reinterpret_cast<const void*>(entry.begin));
+        ASSERT_NE(mapping, nullptr);
+        EXPECT_EQ(mapping->kind, static_cast<__u32>(UNWIND_MAPPING_TABLE));
+        return;
+    }
+    GTEST_SKIP() << "no vdso";
+}
+
+TEST_F(Target, ADamagedLibraryIsNamedAndTheRestGoesOn) {
+    const std::string path = testing::TempDir() + "unwind-damaged.so";
+    std::filesystem::copy_file("/proc/self/exe", path,
+                               std::filesystem::copy_options::overwrite_existing);
+    {
+        std::fstream file(path, std::ios::in | std::ios::out | std::ios::binary);
+        file.seekp(32);  // e_phoff
+        const std::uint64_t wild = ~std::uint64_t{0} - 100;
+        file.write(reinterpret_cast<const char*>(&wild), sizeof(wild));
+    }
+    std::FILE* file = std::fopen(path.c_str(), "r");
+    ASSERT_NE(file, nullptr);
+    void* code = ::mmap(nullptr, 4096, PROT_READ | PROT_EXEC, MAP_PRIVATE, ::fileno(file), 0);
+    std::fclose(file);
+    if (code == MAP_FAILED) GTEST_SKIP() << "temporary directory is noexec";
+    const auto first = update();
+    ASSERT_EQ(first.problems.size(), 1U);
+    EXPECT_EQ(first.problems[0].path, std::filesystem::canonical(path));
+    EXPECT_EQ(find(first, code)->kind, static_cast<__u32>(UNWIND_MAPPING_NO_TABLE));
+    EXPECT_EQ(find(first, reinterpret_cast<const void*>(&std::strtol))->kind,
+              static_cast<__u32>(UNWIND_MAPPING_TABLE));
+    ::munmap(code, 4096);
+    std::filesystem::remove(path);
+}
+
+TEST_F(Target, ProcessesShareTables) {
+    update();
+    const std::uint64_t used = tables_.used_bytes();
+    const pid_t child = ::fork();
+    if (child == 0) {
+        ::pause();
+        ::_exit(0);
+    }
+    const auto maps = read_maps(child);
+    ASSERT_TRUE(maps);
+    const auto second = tables_.update(child, *maps);
+    ASSERT_TRUE(second);
+    EXPECT_EQ(second->tables_built, 0U);
+    EXPECT_EQ(tables_.used_bytes(), used + UNWIND_CHUNK_BYTES);  // its own mappings
+    ::kill(child, SIGKILL);
+    tables_.forget(child);
+    update();
+    EXPECT_EQ(tables_.used_bytes(), used);
+}
+
+TEST_F(Target, TooManyMappingsIsAnError) {
+    std::vector<MapsEntry> maps;
+    for (std::uint64_t i = 0; i < 2 * UNWIND_MAX_MAPPINGS + 2; ++i) {
+        MapsEntry entry;
+        entry.begin = (i + 1) << 20;
+        entry.end = entry.begin + 4096;
+        entry.readable = entry.executable = true;
+        if (i % 2 == 0) {
+            entry.inode = 1;
+            entry.path = "/nonexistent";
+        }
+        maps.push_back(entry);
+    }
+    EXPECT_FALSE(tables_.update(::getpid(), maps));
+}
+
+}  // namespace
+}  // namespace asrtrace::unwind
