@@ -21,6 +21,7 @@ libelf-dev           # ELF files of the target
 libdw-dev            # DWARF: functions, lines, inline frames
 libiberty-dev        # demangles C++ and Rust names with bounded output
 liblzma-dev          # .gnu_debugdata, the small symbol table of stripped files
+robin-map-dev        # the table of live blocks
 zlib1g-dev           # compressed debug sections and raw event blocks
 libsqlite3-dev       # the trace file
 libfmt-dev           # text of reports
