@@ -21,6 +21,7 @@ void FakeTarget::put(std::uint64_t address, const std::vector<std::uint8_t>& byt
 }
 
 void FakeTarget::put_words(std::uint64_t address, const std::vector<std::uint64_t>& words) {
+    if (words.empty()) return;
     std::vector<std::uint8_t> bytes(words.size() * 8);
     std::memcpy(bytes.data(), words.data(), bytes.size());
     put(address, bytes);

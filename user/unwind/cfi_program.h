@@ -39,7 +39,7 @@ class CfiProgram {
 
     const Architecture& arch_;
     const Cie& cie_;
-    const CfiState& initial_;
+    const CfiState initial_;  // what DW_CFA_restore goes back to
     CfiState state_;
     std::vector<CfiState> remembered_;
     std::uint32_t location_ = 0;
