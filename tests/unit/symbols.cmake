@@ -1,17 +1,17 @@
 # SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
 # The sample is built by the compiler at hand, once a way of laying out symbols; its flags come last,
 # so that they win over the build type's.
-function(symbols_sample name)
+function(symbols_sample name pie)
   add_executable(${name} symbols_sample.cpp)
-  target_compile_options(${name} PRIVATE -g -O2 -fno-sanitize=all ${ARGN})
-  target_link_options(${name} PRIVATE -Wl,--build-id -fno-sanitize=all ${ARGN})
+  target_compile_options(${name} PRIVATE -g -O2 -fno-sanitize=all -f${pie} ${ARGN})
+  target_link_options(${name} PRIVATE -Wl,--build-id -fno-sanitize=all -${pie} ${ARGN})
   set_target_properties(${name} PROPERTIES
     RUNTIME_OUTPUT_DIRECTORY ${CMAKE_CURRENT_BINARY_DIR}/symbols)
 endfunction()
-symbols_sample(symbols_sample_pie -fPIE -pie)
-symbols_sample(symbols_sample_fixed -fno-pie -no-pie)
-symbols_sample(symbols_sample_compressed -fPIE -pie -gz)
-symbols_sample(symbols_sample_dwarf4 -fPIE -pie -gdwarf-4)
+symbols_sample(symbols_sample_pie pie)
+symbols_sample(symbols_sample_fixed no-pie)
+symbols_sample(symbols_sample_compressed pie -gz)
+symbols_sample(symbols_sample_dwarf4 pie -gdwarf-4)
 
 add_executable(symbols_test
   symbols_agreement_test.cpp symbols_fixture.cpp symbols_hostile_test.cpp symbols_lookup_test.cpp

@@ -17,7 +17,7 @@ using testing::MappedImage;
 using testing::run;
 using testing::ScratchDirectory;
 
-const std::string kOutermost = "_ZN6sample9outermostEi";
+constexpr const char* kOutermost = "_ZN6sample9outermostEi";
 
 /// The frames of the first address in sample::outermost that has three of them.
 std::vector<SourceFrame> deepest_in_outermost(MappedImage& image, const Extent& extent) {
@@ -112,12 +112,15 @@ TEST_F(SeparateDebug, IsFoundByDebugLinkInTheThreePlaces) {
     run(in_root + "mv program.debug kept && strip -R .note.gnu.build-id program");
     for (const std::string& folder :
          {std::string("."), std::string(".debug"), "usr/lib/debug" + root_.path().string()}) {
-        run(in_root + "cp kept program.debug && objcopy -R .gnu_debuglink program && " +
-            "objcopy --add-gnu-debuglink=program.debug program && rm program.debug && mkdir -p '" +
-            folder + "' && cp kept '" + folder + "/program.debug'");
+        std::string command = in_root;
+        command += "cp kept program.debug && objcopy -R .gnu_debuglink program && ";
+        command += "objcopy --add-gnu-debuglink=program.debug program && rm program.debug && ";
+        command.append("mkdir -p './").append(folder).append("' && cp kept './").append(folder);
+        command += "/program.debug'";
+        run(command);
         MappedImage mapped = image();
         expect_inline_chain(mapped, extent_);
-        run(in_root + "rm '" + folder + "/program.debug'");
+        std::filesystem::remove(root_ / (folder + "/program.debug"));
     }
 }
 
@@ -150,7 +153,8 @@ TEST_F(SeparateDebug, IsNotReadFromAPipe) {
 }
 
 TEST_F(SeparateDebug, MiniDebugInfoNamesLocalFunctions) {
-    run("cd '" + root_.path().string() + "' && objcopy -S -K " + kOutermost + " '" SAMPLE_PIE +
+    run("cd '" + root_.path().string() + "' && objcopy -S -K " + std::string(kOutermost) +
+        " '" SAMPLE_PIE +
         "' mini && xz -k mini && objcopy --add-section .gnu_debugdata=mini.xz program");
     MappedImage mapped = image();
     const auto frames = mapped.at(extent_.begin + 1);

@@ -30,8 +30,8 @@ TEST(SymbolNames, StopsANameThatExplodes) {
     const std::string digits = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ";
     symbol += "S_IS0_S0_E";
     for (std::size_t i = 1; i < 34; ++i) {
-        const std::string previous = std::string("S") + digits[i] + "_";
-        symbol += "S_I" + previous + previous + "E";
+        const std::string previous{'S', digits[i], '_'};
+        symbol.append("S_I").append(previous).append(previous).append("E");
     }
     const auto start = std::chrono::steady_clock::now();
     const std::string name = demangle(symbol);

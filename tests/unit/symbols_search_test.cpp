@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
 #include <gtest/gtest.h>
+#include <search.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -67,11 +68,11 @@ TEST(FunctionSearch, LooksInExportedSymbolsAndMappedFiles) {
     const auto maps = read_maps(::getpid());
     for (const MapsEntry& entry : *maps) {
         if (!entry.executable || entry.path.find("libc.so") == std::string::npos) continue;
-        const auto functions = find_function(::getpid(), entry, "qsort");
+        const auto functions = find_function(::getpid(), entry, "lfind");
         ASSERT_TRUE(functions.ok());
         ASSERT_EQ(functions->size(), 1U);
         EXPECT_EQ(entry.begin + (functions->front().file_offset - entry.file_offset),
-                  reinterpret_cast<std::uint64_t>(&::qsort));
+                  reinterpret_cast<std::uint64_t>(&::lfind));
         const auto indirect = find_function(::getpid(), entry, "memcpy");
         ASSERT_TRUE(indirect.ok() && !indirect->empty());
         EXPECT_TRUE(std::any_of(indirect->begin(), indirect->end(),

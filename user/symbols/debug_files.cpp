@@ -125,14 +125,16 @@ std::unique_ptr<ElfImage> TargetFiles::by_link(const ElfImage& image,
     const std::string directory = directory_of(path);
     std::vector<std::string> candidates{join(directory, link->name),
                                         join(directory + "/.debug", link->name)};
+    // /lib is a link to /usr/lib on merged systems, and packages say either.
+    std::string other = directory;
+    if (directory.starts_with("/usr/")) {
+        other.erase(0, 4);
+    } else {
+        other.insert(0, "/usr");
+    }
     for (const std::string& debug : debug_directories_) {
         candidates.push_back(join(debug + directory, link->name));
-        // /lib is a link to /usr/lib on merged systems, and packages say either.
-        if (directory.starts_with("/usr/")) {
-            candidates.push_back(join(debug + directory.substr(4), link->name));
-        } else {
-            candidates.push_back(join(debug + "/usr" + directory, link->name));
-        }
+        candidates.push_back(join(debug + other, link->name));
     }
     const std::string build_id = image.build_id();
     for (const std::string& candidate : candidates) {
