@@ -21,7 +21,7 @@ class Http : public testing::Test {
     static void SetUpTestSuite() { worker_ = new WorkerProcess({"--max-seconds", "2"}); }
     static void TearDownTestSuite() { delete worker_; }
 
-    static httplib::Client client() { return httplib::Client("127.0.0.1", worker_->port()); }
+    static httplib::Client client() { return worker_->client(); }
 
     static httplib::Result upload(const std::string& file,
                                   const std::string& field = "audio_file") {
@@ -130,7 +130,7 @@ TEST_F(Http, EveryAnswerIsCounted) {
 
 TEST(WorkerPlants, TruthInStats) {
     WorkerProcess worker({"--plant", "leak=12345", "--plant", "cache=5000,entries=4"});
-    httplib::Client client("127.0.0.1", worker.port());
+    auto client = worker.client();
     for (int i = 0; i < 10; ++i) {
         // Refused requests run the plants, too.
         const auto file = i % 2 == 0 ? test::wav_of_length(3200) : std::string("bad");
@@ -155,7 +155,7 @@ TEST(WorkerPlants, TruthInStats) {
 
 TEST(WorkerDebug, TrimAndMallinfo) {
     WorkerProcess worker({"--debug-endpoints"});
-    httplib::Client client("127.0.0.1", worker.port());
+    auto client = worker.client();
     const auto answer = client.Post("/debug/trim");
     ASSERT_TRUE(answer);
     const auto trim = nlohmann::json::parse(answer->body);

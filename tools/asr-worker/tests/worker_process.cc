@@ -3,7 +3,6 @@
 
 #include <arpa/inet.h>
 #include <fcntl.h>
-#include <httplib.h>
 #include <signal.h>
 #include <spawn.h>
 #include <sys/socket.h>
@@ -16,6 +15,8 @@
 
 namespace asr::test {
 namespace {
+
+constexpr int kTimeoutSeconds = 60;
 
 // Planted leaks are no news to LeakSanitizer.
 void quieten_leak_check() {
@@ -90,9 +91,14 @@ int WorkerProcess::stop(int signal) {
     return status;
 }
 
-nlohmann::json WorkerProcess::get(const std::string& path) const {
+httplib::Client WorkerProcess::client() const {
     httplib::Client client("127.0.0.1", port_);
-    const auto answer = client.Get(path);
+    client.set_read_timeout(kTimeoutSeconds);
+    return client;
+}
+
+nlohmann::json WorkerProcess::get(const std::string& path) const {
+    const auto answer = client().Get(path);
     if (!answer || answer->status != 200) throw std::runtime_error("GET " + path + " failed");
     return nlohmann::json::parse(answer->body);
 }

@@ -3,6 +3,7 @@
 // A worker of its own for a test: started on a free port, stopped with the object.
 #pragma once
 
+#include <httplib.h>
 #include <sys/types.h>
 
 #include <nlohmann/json.hpp>
@@ -27,6 +28,9 @@ class WorkerProcess {
 
     /// Sends a signal and waits for the end; the exit status, as of run_program.
     int stop(int signal);
+
+    /// A client of this worker, patient enough for a busy machine.
+    httplib::Client client() const;
 
     nlohmann::json get(const std::string& path) const;
 
