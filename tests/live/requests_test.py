@@ -11,11 +11,15 @@ def function_of(site, name):
     return any(name in frame["function"] for frame in site["stack"])
 
 
+# Long enough for a dozen epochs of a quarter of a second: an interval needs five.
+PACE_US = 6000
+
+
 class Requests(harness.LiveTest):
 
     def leak(self, *arguments, request=None, requests=400):
         program = self.start("leaky_requests", "--seed", self.seed % 1000003, "--requests",
-                             requests, *arguments)
+                             requests, *(arguments or ("--pace-us", PACE_US)))
         spec = request or f"func:{program.ready['begin']},{program.ready['done']}"
         truth, report, tracer = self.trace(program, "--request", spec)
         self.assertEqual(program.quit(), 0)
@@ -30,8 +34,9 @@ class Requests(harness.LiveTest):
                      f"first site {first['bytes_per_request']} {first['ci95']} in "
                      f"{first['stack'][0]['function']}, {first['live_bytes']} live")
         self.assertTrue(function_of(first, truth["leak_function"]), first["stack"])
-        low, high = first["ci95"]
         wanted = truth["leak_bytes_per_request"]
+        self.assertIsNotNone(first["ci95"], "no interval")
+        low, high = first["ci95"]
         self.assertLessEqual(abs(first["bytes_per_request"] - wanted), 0.05 * wanted)
         self.assertLessEqual(low, first["bytes_per_request"])
         self.assertGreaterEqual(high, first["bytes_per_request"])
@@ -79,7 +84,7 @@ class Requests(harness.LiveTest):
         errors = []
         for run in range(5):
             program = self.start("leaky_requests", "--seed", (self.seed + run) % 1000003,
-                                 "--requests", 200, "--pace-us", 1000)
+                                 "--requests", 300, "--pace-us", PACE_US)
             truth, report, _ = self.trace(
                 program, "--request", f"func:{program.ready['begin']},{program.ready['done']}")
             self.check_leak(truth, report)

@@ -20,6 +20,7 @@ struct unwind_sample {
 	__u64 ip;
 	__u64 sp;
 	__u64 fp;
+	__u64 regs[16];
 	struct stack_record stack;
 };
 

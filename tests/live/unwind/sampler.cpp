@@ -74,6 +74,7 @@ Result<bool> Sampler::refresh() {
     for (const ModuleProblem& problem : update->problems) {
         std::fprintf(stderr, "  no table: %s: %s\n", problem.path.c_str(), problem.reason.c_str());
     }
+    process_ = update->record;
     if (!update->changed) return false;
     const auto key = static_cast<__u32>(pid_);
     const int fd = bpf_map__fd(skeleton_->maps.unwind_processes);

@@ -36,6 +36,9 @@ class Sampler {
     Result<bool> refresh();
 
     const std::vector<MapsEntry>& maps() const { return maps_; }
+    const unwind_process& process() const { return process_; }
+    /// A chunk of the space; null: none.
+    void* chunk(__u32 bank, __u32 slot) const { return banks_.chunk(bank, slot); }
     const TargetTables& tables() const { return tables_; }
 
   private:
@@ -46,6 +49,7 @@ class Sampler {
     unwind_sampler* skeleton_ = nullptr;
     capture::BpfBanks banks_;
     TargetTables tables_;
+    unwind_process process_{};
     std::vector<MapsEntry> maps_;
     std::vector<bpf_link*> links_;
 };

@@ -43,6 +43,7 @@ static __always_inline void take_sample(__u32 source)
 	sample.ip = state->ip;
 	sample.sp = state->sp;
 	sample.fp = state->fp;
+	__builtin_memcpy(sample.regs, state->regs, sizeof(sample.regs));
 	unwind_user(state);
 	__builtin_memcpy(&sample.stack, &state->out, 16);
 	bpf_probe_read_kernel(sample.stack.pcs, sizeof(sample.stack.pcs), state->out.pcs);
