@@ -328,7 +328,7 @@ static __always_inline long unwind_from_mapping(struct unwind_state *state, __u6
 
 	if (state->mapping.kind == UNWIND_MAPPING_TABLE) {
 		row = unwind_find_row(state, pc);
-		/* In a system call ip is behind the instruction: for rt_sigreturn, behind all code. */
+		/* In a system call ip is behind the instruction; of rt_sigreturn, behind all. */
 		if (state->exact && unwind_row_cfa(row) == UNWIND_CFA_NONE)
 			row = unwind_find_row(state, pc - 1);
 		switch (unwind_row_cfa(row)) {

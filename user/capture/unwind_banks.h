@@ -51,6 +51,12 @@ class BpfBanks final : public unwind::BankProvider {
         return hang_in(0, static_cast<std::uint32_t>(banks_.size()));
     }
 
+    /// A chunk's memory; null: none. For tests.
+    void* chunk(std::uint32_t bank, std::uint32_t slot) const {
+        if (bank >= banks_.size() || slot >= UNWIND_BANK_CHUNKS) return nullptr;
+        return banks_[bank].memory.data() + std::size_t{slot} * UNWIND_CHUNK_BYTES;
+    }
+
   private:
     struct Bank {
         UniqueFd fd;

@@ -14,6 +14,11 @@
 #define __noinline __attribute__((noinline, unused))
 #define preserve_access_index
 
+/* Not to be taken for libbpf's functions of the same names. */
+#define bpf_map_lookup_elem host_map_lookup_elem
+#define bpf_map_update_elem host_map_update_elem
+#define bpf_map_delete_elem host_map_delete_elem
+
 void *bpf_map_lookup_elem(void *map, const void *key);
 long bpf_map_update_elem(void *map, const void *key, const void *value, __u64 flags);
 long bpf_map_delete_elem(void *map, const void *key);
