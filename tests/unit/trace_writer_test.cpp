@@ -2,13 +2,10 @@
 // What is written is what is read; limits hold; files are ours alone.
 #include "user/trace/writer.h"
 
-#include <fcntl.h>
-#include <sys/resource.h>
 #include <sys/stat.h>
-#include <sys/wait.h>
-#include <unistd.h>
 
-#include <csignal>
+#include <algorithm>
+#include <filesystem>
 
 #include "tests/unit/trace_fixture.h"
 
@@ -91,6 +88,137 @@ TEST(TraceWriter, ReadsItselfBackInMemoryAndOnDisk) {
         ASSERT_TRUE(after) << after.error().message;
         expect_script(*after, {});
     }
+}
+
+std::uint64_t sum_of_flows(const ledger::Recording& recording, StackId stack) {
+    std::uint64_t sum = 0;
+    for (const auto& epoch : recording.site_epochs)
+        for (const auto& site : epoch)
+            if (site.stack == stack) sum += site.allocated_bytes;
+    return sum;
+}
+
+TEST(TraceWriter, MergedEpochsKeepFlowsLevelsAndOrder) {
+    const Script script{1000, 10, 4096};
+    auto writer = Writer::in_memory({.epochs = 64, .samples = 100});
+    ASSERT_TRUE(writer);
+    write_script(*writer, script);
+    ASSERT_TRUE(writer->finish());
+    const auto got = writer->read();
+    ASSERT_TRUE(got);
+    EXPECT_TRUE(got->damage.empty());
+    ASSERT_LE(got->epochs.size(), 64U);
+    ASSERT_GE(got->epochs.size(), 32U);
+    EXPECT_EQ(sum_of_flows(*got, StackId(1)), 10'000U * 4096);
+    std::uint64_t last = 0, widest = 0;
+    for (std::size_t i = 0; i < got->epochs.size(); ++i) {
+        EXPECT_GT(got->epochs[i].requests, last);
+        widest = std::max(widest, got->epochs[i].requests - last);
+        last = got->epochs[i].requests;
+        EXPECT_EQ(got->site_epochs[i][0].outlived_bytes, last * 4096) << "the later level";
+    }
+    EXPECT_EQ(last, 10'000U);
+    EXPECT_LE(widest, 10'000U / 64 * 4) << "the resolution stays even";
+    EXPECT_LE(got->samples.size(), 100U);
+    EXPECT_GE(got->samples.size(), 50U);
+    EXPECT_EQ(got->samples.front().t_ns, 0U);
+    EXPECT_EQ(got->samples.back().t_ns, 999'000'000'000U);
+}
+
+TEST(TraceWriter, RowsOfSitesAreBounded) {
+    auto writer = Writer::in_memory({.epochs = 1000, .site_rows = 5000});
+    ASSERT_TRUE(writer);
+    for (std::uint64_t i = 0; i < 400; ++i) {
+        ledger::EpochRecord record;
+        record.epoch = {i, i + 1, 0};
+        for (std::uint32_t k = 0; k < 100; ++k)
+            record.sites.push_back({ledger::SiteKind::kHeap, StackId(k), 1, 1, 0, 0, i, i, i, i});
+        writer->add_epoch(record);
+    }
+    ASSERT_TRUE(writer->finish());
+    const auto got = writer->read();
+    ASSERT_TRUE(got);
+    EXPECT_LE(got->epochs.size(), 50U);
+    EXPECT_EQ(sum_of_flows(*got, StackId(7)), 400U);
+    EXPECT_EQ(got->stacks.size(), 100U) << "stacks that never came are there, as unknown ones";
+    EXPECT_EQ(got->stacks[99].flags, ledger::kStackFailed);
+}
+
+TEST(TraceWriter, DroppedRequestsKeepTheirTimes) {
+    auto writer = Writer::in_memory({.requests = 3000});
+    ASSERT_TRUE(writer);
+    for (std::uint64_t i = 0; i < 10'000; ++i) {
+        writer->add_request(scripted_request(i));
+        if (i % 500 == 0) {
+            ASSERT_TRUE(writer->commit());
+        }
+    }
+    ASSERT_TRUE(writer->finish());
+    const auto got = writer->read();
+    ASSERT_TRUE(got);
+    EXPECT_TRUE(got->damage.empty());
+    EXPECT_LE(got->requests.size(), 3000U);
+    EXPECT_EQ(got->requests.size() + got->requests_dropped, 10'000U);
+    EXPECT_EQ(got->requests.back().external_id, 9999U);
+    std::uint64_t dropped = 0;
+    for (const auto& latency : got->dropped_latencies) {
+        dropped += latency.count;
+        EXPECT_NEAR(static_cast<double>(latency.latency_ns), 23e6, 3.3e6);
+    }
+    EXPECT_EQ(dropped, got->requests_dropped);
+}
+
+TEST(TraceWriter, TwoEntriesOfOneSiteAreOne) {
+    auto writer = Writer::in_memory();
+    ASSERT_TRUE(writer);
+    const ledger::SiteEpoch site{ledger::SiteKind::kHeap, StackId(1), 5, 1, 0, 0, 5, 1, 5, 1};
+    writer->add_epoch({{1, 1, 0}, {site, site}});
+    ASSERT_TRUE(writer->finish());
+    EXPECT_EQ(writer->read()->site_epochs[0].size(), 1U);
+}
+
+TEST(TraceFiles, OwnTracesAreReplacedWithWhatLiesBesideThem) {
+    const Directory directory;
+    const std::string path = directory / "a.asrtrace";
+    make_trace(path);
+    write_file(path + "-wal", "left over");
+    make_trace(path, {7, 10, 64});
+    const auto got = read(path);
+    ASSERT_TRUE(got) << got.error().message;
+    EXPECT_EQ(got->epochs.size(), 7U);
+}
+
+TEST(TraceFiles, OthersAreRefusedAndUnchanged) {
+    const Directory directory;
+    make_trace(directory / "other.asrtrace");
+    write_file(directory / "text", "dear diary");
+    write_file(directory / "empty", "");
+    ASSERT_EQ(::symlink((directory / "other.asrtrace").c_str(), (directory / "link").c_str()), 0);
+    ASSERT_EQ(::symlink((directory / "nowhere").c_str(), (directory / "dangling").c_str()), 0);
+    ASSERT_EQ(::mkdir((directory / "dir").c_str(), 0700), 0);
+    ASSERT_EQ(::mkfifo((directory / "fifo").c_str(), 0600), 0);
+    write_file(directory / "fresh-wal", "a stranger's");
+    for (const char* name :
+         {"text", "empty", "link", "dangling", "dir", "fifo", "fresh", "no/dir"}) {
+        const auto writer = Writer::create(directory / name);
+        ASSERT_FALSE(writer) << name;
+        EXPECT_NE(writer.error().message.find(std::string(name).substr(0, 2)), std::string::npos);
+    }
+    EXPECT_EQ(read_file(directory / "text"), "dear diary");
+    EXPECT_EQ(read_file(directory / "fresh-wal"), "a stranger's");
+    EXPECT_FALSE(std::filesystem::exists(directory / "nowhere"));
+    EXPECT_TRUE(read(directory / "other.asrtrace"));
+}
+
+TEST(TraceFiles, ATraceThatIsBeingRecordedIsNotReplaced) {
+    const Directory directory;
+    auto first = Writer::create(directory / "a.asrtrace");
+    ASSERT_TRUE(first);
+    const auto second = Writer::create(directory / "a.asrtrace");
+    ASSERT_FALSE(second);
+    EXPECT_NE(second.error().message.find("another process"), std::string::npos);
+    write_script(*first, {});
+    EXPECT_TRUE(first->finish());
 }
 
 }  // namespace

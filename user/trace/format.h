@@ -12,7 +12,7 @@ constexpr std::uint32_t kApplicationId = 0x41535254;  ///< "ASRT", in the file's
 constexpr std::uint32_t kFormatVersion = 1;           ///< user_version, in the header at 60
 
 /// Rows are verified in blocks of so many keys; an epoch with its sites is a block of its own.
-constexpr std::uint64_t kBlockRows = 1024;
+constexpr std::uint64_t kBlockRows = 128;
 
 struct Table {
     std::string_view name;

@@ -55,12 +55,18 @@ class Loader {
     void cut_rows(std::vector<T>& rows, const std::vector<std::uint64_t>& sequences,
                   const char* part, const char* what);
     void damage(std::string what) { out_.damage.push_back(std::move(what)); }
+    /// A table can be read only up to some row.
+    void break_off(const char* table, const SqlError& error) {
+        broken_tables_ += (broken_tables_.empty() ? "" : ", ") + std::string(table);
+        broken_why_ = error.what();
+    }
 
     Database& database_;
     ledger::Recording out_;
     BlockMap stored_;  ///< what the trace says its blocks are
     BlockMap found_;   ///< what they are
     std::vector<std::uint64_t> epoch_ids_;
+    std::string broken_tables_, broken_why_;
 };
 
 template <typename Row, typename Use>
@@ -70,7 +76,7 @@ void Loader::each_row(const char* sql, Use use) {
         while (select.step())
             if (!use(read_row<Row>(select))) throw SqlError(kCorrupt, "rows are out of order");
     } catch (const SqlError& error) {
-        damage(std::string("table ") + Row::kTable + ": " + error.what());
+        break_off(Row::kTable, error);
     }
 }
 
@@ -87,6 +93,8 @@ ledger::Recording Loader::load(bool recording) {
     load_requests();
     load_latencies();
     load_samples();
+    if (!broken_tables_.empty())
+        damage("rows of the tables " + broken_tables_ + " (" + broken_why_ + ")");
     return std::move(out_);
 }
 
@@ -109,7 +117,7 @@ void Loader::load_blocks() {
                 {static_cast<std::uint64_t>(select.integer(2)),
                  static_cast<std::uint64_t>(select.integer(3))};
     } catch (const SqlError& error) {
-        damage(std::string("table blocks: ") + error.what());
+        break_off("blocks", error);
     }
     if (stored_.empty()) throw SqlError(kCorrupt, "nothing in it is intact");
 }
@@ -123,7 +131,7 @@ void Loader::check_commit() {
             return;
         damage("the list of blocks does not match its digest: the end may be missing");
     } catch (const SqlError& error) {
-        damage(std::string("table commits: ") + error.what());
+        break_off("commits", error);
     }
 }
 
@@ -142,7 +150,7 @@ void Loader::load_meta(bool recording) {
             parts[part][key] = std::move(value);
         }
     } catch (const SqlError& error) {
-        damage(std::string("table meta: ") + error.what());
+        break_off("meta", error);
     }
     if (intact({kIdentityPart, 0}))
         apply_identity(parts[kIdentityPart], out_);

@@ -43,7 +43,7 @@ Result<ledger::Recording> salvage(int fd, std::int64_t size, const std::string& 
     const auto image = read_whole(fd, size, name);
     if (!image) return image.error();
     auto recording = read_image(as_bytes(*image), name);
-    if (recording) recording->damage.insert(recording->damage.begin(), "the file: " + reason);
+    if (recording) recording->damage.push_back("pages of the file (" + reason + ")");
     return recording;
 }
 

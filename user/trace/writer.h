@@ -24,7 +24,7 @@ namespace asrtrace::trace {
 struct Limits {
     std::size_t epochs = 256;
     std::size_t site_rows = 600'000;  ///< rows of all epochs together, about 40 bytes each
-    std::size_t requests = 100'000;   ///< dropped by 1,024
+    std::size_t requests = 100'000;   ///< dropped by 128
     std::size_t samples = 20'000;     ///< thinned by half
 };
 

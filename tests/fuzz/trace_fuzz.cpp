@@ -1,0 +1,24 @@
+// SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
+// A trace is foreign bytes: reading one and reporting on what was read never crashes, hangs or
+// prints control characters. The seed corpus is a small trace of the writer's.
+#include <cstddef>
+#include <cstdint>
+#include <cstdlib>
+
+#include "user/classify/summary.h"
+#include "user/report/flame_svg.h"
+#include "user/report/json.h"
+#include "user/report/text.h"
+#include "user/trace/reader.h"
+
+extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
+    using namespace asrtrace;
+    const auto recording = trace::read_image({data, size}, "fuzz");
+    if (!recording) return 0;
+    const auto summary = classify::summarize(*recording);
+    for (const char c : report::text(*recording, summary) + report::json(*recording, summary))
+        if (static_cast<unsigned char>(c) < 0x20 && c != '\n') std::abort();
+    const auto stacks = report::weighed_stacks(*recording, report::FlameKind::kLive);
+    if (!stacks.empty()) (void)report::flame_svg(*recording, stacks, report::FlameKind::kLive);
+    return 0;
+}

@@ -1,0 +1,45 @@
+// SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
+#include "user/base/output_file.h"
+
+#include <sys/stat.h>
+
+#include "tests/unit/trace_fixture.h"
+
+namespace asrtrace {
+namespace {
+
+using trace::Directory;
+using trace::read_file;
+using trace::write_file;
+
+TEST(OutputFile, IsPrivateAndReplacesInOneStep) {
+    const Directory directory;
+    const std::string path = directory / "a.json";
+    ASSERT_TRUE(write_output_file(path, "one"));
+    ASSERT_TRUE(write_output_file(path, "two"));
+    EXPECT_EQ(read_file(path), "two");
+    struct stat info {};
+    ASSERT_EQ(::stat(path.c_str(), &info), 0);
+    EXPECT_EQ(info.st_mode & 0777, 0600U);
+    std::size_t files = 0;
+    for ([[maybe_unused]] const auto& entry :
+         std::filesystem::directory_iterator(std::filesystem::path(path).parent_path()))
+        ++files;
+    EXPECT_EQ(files, 1U) << "nothing is left beside it";
+    EXPECT_TRUE(write_output_file("/dev/null", "gone"));
+}
+
+TEST(OutputFile, FollowsNoLinkAndNeedsAFile) {
+    const Directory directory;
+    write_file(directory / "victim", "precious");
+    ASSERT_EQ(::symlink((directory / "victim").c_str(), (directory / "link").c_str()), 0);
+    EXPECT_FALSE(write_output_file(directory / "link", "x"));
+    EXPECT_EQ(read_file(directory / "victim"), "precious");
+    EXPECT_FALSE(write_output_file(directory / "", "x"));
+    EXPECT_FALSE(write_output_file(directory / "no/such", "x"));
+    EXPECT_FALSE(write_output_file("", "x"));
+    EXPECT_FALSE(create_exclusively(directory / "victim"));
+}
+
+}  // namespace
+}  // namespace asrtrace

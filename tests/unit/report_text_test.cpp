@@ -1,0 +1,73 @@
+// SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
+#include "user/report/text.h"
+
+#include <algorithm>
+
+#include "tests/unit/trace_fixture.h"
+#include "user/report/page.h"
+
+namespace asrtrace::report {
+namespace {
+
+std::string report_of(const ledger::Recording& recording) {
+    return text(recording, classify::summarize(recording));
+}
+
+ledger::Recording recorded(const trace::Script& script, bool hostile = false) {
+    auto writer = trace::Writer::in_memory();
+    trace::write_script(*writer, script);
+    if (hostile) trace::write_hostile(*writer);
+    EXPECT_TRUE(writer->finish());
+    return *writer->read();
+}
+
+void expect_contains(const std::string& text, const std::string& part) {
+    EXPECT_NE(text.find(part), std::string::npos) << part << "\nis not in\n" << text;
+}
+
+TEST(ReportText, FindingsComeFirst) {
+    const auto text = report_of(recorded({}));
+    expect_contains(text, "Each request leaves 4,096 B (95 % interval 4,096 to 4,096 B)");
+    expect_contains(text, "First by size: leak_plant, leak_plant.cpp:33");
+    EXPECT_LT(text.find("Each request"), text.find("MEMORY"));
+    expect_contains(text, "not measured (needs the heap census): heap.live");
+    expect_contains(text, "p50 23.0 ms, p95 26.0 ms");
+    expect_contains(text, "96.8 % of the memory events belong to a request");
+    expect_contains(text, "not attached: calloc: no such symbol");
+    expect_contains(text, "[heuristic]");
+}
+
+TEST(ReportText, NoGrowthAndTooLittleAreSaid) {
+    expect_contains(report_of(recorded({40, 10, 0})),
+                    "No growth of the heap per request shows: 0 B");
+    expect_contains(report_of(recorded({2, 10, 64})),
+                    "Too few requests to tell growth from chance");
+    expect_contains(report_of({}), "No completed requests");
+    expect_contains(report_of({}), "nothing lost");
+}
+
+TEST(ReportText, FitsThePageAndIsHarmless) {
+    const auto text = report_of(recorded({}, true));
+    for (std::size_t at = 0; at < text.size();) {
+        const auto end = text.find('\n', at);
+        EXPECT_LE(columns_of(text.substr(at, end - at)), kPageColumns);
+        at = end + 1;
+    }
+    const bool clean = std::none_of(text.begin(), text.end(), [](char c) {
+        return (static_cast<unsigned char>(c) < 0x20 && c != '\n') || c == 0x7f;
+    });
+    EXPECT_TRUE(clean);
+    EXPECT_EQ(text.find("\xe2\x80\xae"), std::string::npos) << "no bidirectional override";
+}
+
+TEST(ReportText, IntervalsAreNotCalledRequests) {
+    auto recording = recorded({});
+    recording.request_source = ledger::RequestSource::kEvery;
+    recording.request_spec = "every:10";
+    const auto text = report_of(recording);
+    expect_contains(text, "Each interval leaves");
+    EXPECT_EQ(text.find("latency"), std::string::npos);
+}
+
+}  // namespace
+}  // namespace asrtrace::report
