@@ -37,7 +37,8 @@ int run_census(pid_t pid, const heap::CensusOptions& options, const std::string&
             complain(failure.reason);
             return kEnvironment;
         }
-        complain(fmt::format("census rejected ({} readings): {}", failure.rejected, failure.reason));
+        complain(
+            fmt::format("census rejected ({} readings): {}", failure.rejected, failure.reason));
         return kRejected;
     }
     if (json_path != "-") {
@@ -58,7 +59,8 @@ void add_census(CLI::App& app, int& exit_status) {
     verb->add_option("--pid,-p", given->pid, "Process to look at")->required();
     verb->add_flag("--stop", given->options.stop,
                    "Hold the process while it is read: exact; the pause is printed");
-    verb->add_flag("--reach", given->options.reach, "Also find memory that nothing points to (leaks)");
+    verb->add_flag("--reach", given->options.reach,
+                   "Also find memory that nothing points to (leaks)");
     verb->add_option("--json", given->json, "Write asrtrace.census/1; - is standard output");
     verb->add_option("--memory-cap", given->memory_cap_mib,
                      "MiB that the reader may hold (default: a quarter of what is available)");

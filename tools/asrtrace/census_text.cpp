@@ -26,8 +26,8 @@ std::string amount(std::uint64_t bytes) {
 }
 
 void row(std::string& out, const char* name, std::uint64_t bytes, const std::string& what) {
-    fmt::format_to(std::back_inserter(out), "  {:<14}{:>11}{:>16}  {}\n", name, amount(bytes), bytes,
-                   what);
+    fmt::format_to(std::back_inserter(out), "  {:<14}{:>11}{:>16}  {}\n", name, amount(bytes),
+                   bytes, what);
 }
 
 void add_totals(std::string& out, const heap::Census& census) {
@@ -38,7 +38,8 @@ void add_totals(std::string& out, const heap::Census& census) {
     row(out, "free", t.free, "freed, kept by arenas (fordblks)");
     row(out, "  fastbin", t.fastbin, fmt::format("{} chunks", t.fastbin_chunks));
     row(out, "  top", t.top, "never used or returned, at the ends of the arenas");
-    row(out, "mmapped", t.mmapped_bytes, fmt::format("part of in use, {} chunks", t.mmapped_chunks));
+    row(out, "mmapped", t.mmapped_bytes,
+        fmt::format("part of in use, {} chunks", t.mmapped_chunks));
     row(out, "system", t.system, "of all arenas, without mmapped");
     out += "resident\n";
     row(out, "live", census.books.live, "");
@@ -58,8 +59,9 @@ void add_arenas(std::string& out, const heap::Census& census) {
     for (const heap::ArenaFigures& arena : census.arenas) arenas.push_back(&arena);
     std::stable_sort(arenas.begin(), arenas.end(),
                      [](auto* a, auto* b) { return a->resident_free > b->resident_free; });
-    fmt::format_to(std::back_inserter(out), "arenas ({})\n  {:<16}{:>5}{:>11}{:>11}{:>11}{:>12}  {}\n",
-                   arenas.size(), "id", "heaps", "size", "in use", "retained", "releasable", "pin");
+    fmt::format_to(std::back_inserter(out),
+                   "arenas ({})\n  {:<16}{:>5}{:>11}{:>11}{:>11}{:>12}  {}\n", arenas.size(), "id",
+                   "heaps", "size", "in use", "retained", "releasable", "pin");
     for (std::size_t i = 0; i < arenas.size() && i < kMaxArenas; ++i) {
         const heap::ArenaFigures& arena = *arenas[i];
         fmt::format_to(std::back_inserter(out), "  {:<16}{:>5}{:>11}{:>11}{:>11}{:>12}  {}\n",
@@ -113,8 +115,9 @@ std::string census_text(pid_t pid, const heap::Census& census) {
     std::string out = fmt::format("heap of process {}: {}, {} threads, {}\n", pid, census.layout,
                                   census.threads, escape_terminal(census.libc, 50));
     const std::string reading =
-        census.exact ? fmt::format("exact; the target stood still for {:.1f} ms", census.totals.pause_ms)
-                     : std::string("the target ran on; --stop makes it exact");
+        census.exact
+            ? fmt::format("exact; the target stood still for {:.1f} ms", census.totals.pause_ms)
+            : std::string("the target ran on; --stop makes it exact");
     fmt::format_to(std::back_inserter(out), "read in {:.2f} s, {} readings rejected; {}\n",
                    census.seconds, census.rejected, reading);
     if (census.rejected > 0) {

@@ -1,0 +1,19 @@
+# SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
+if(ASRTRACE_SANITIZE)
+  return()
+endif()
+add_executable(heap_census heap_census_main.cpp
+  ${CMAKE_SOURCE_DIR}/tools/asrtrace/census.cpp
+  ${CMAKE_SOURCE_DIR}/tools/asrtrace/census_json.cpp
+  ${CMAKE_SOURCE_DIR}/tools/asrtrace/census_text.cpp)
+target_link_libraries(heap_census PRIVATE asrtrace_heap
+  CLI11::CLI11 fmt::fmt nlohmann_json::nlohmann_json)
+set_target_properties(heap_census PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/tests/live)
+
+add_executable(heap_live_test heap_exact_test.cpp heap_target_process.cpp)
+target_compile_definitions(heap_live_test PRIVATE HEAP_PROGS="${CMAKE_BINARY_DIR}/progs")
+target_link_libraries(heap_live_test PRIVATE asrtrace_heap GTest::gtest_main)
+add_dependencies(heap_live_test heap_target heap_target_stripped heap_target_static
+  heap_target_static_stripped heap_target_static_pie)
+gtest_discover_tests(heap_live_test TEST_PREFIX live.heap.
+  PROPERTIES LABELS live RUN_SERIAL TRUE TIMEOUT 60 DISCOVERY_TIMEOUT 60)

@@ -1,0 +1,133 @@
+// SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
+// The census: one reading of a target's glibc heap from outside. Nothing is injected and nothing
+// written; by default the target is not even stopped.
+//
+//   take_census(pid) = find malloc -> snapshot (again until its invariants hold) -> figures
+//
+// The words are those of the project: in use = mallinfo2's uordblks + hblkhd, live = in use less
+// tcaches, retained = resident bytes that the program has freed.
+#pragma once
+
+#include <sys/types.h>
+
+#include <chrono>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "user/heap/reach.h"
+#include "user/heap/snapshot.h"
+#include "user/heap/trim.h"
+
+namespace asrtrace::heap {
+
+struct CensusOptions {
+    bool stop = false;   ///< hold all threads of the target while it is read: exact
+    bool reach = false;  ///< also find the chunks that nothing points to
+    unsigned attempts = 12;
+    std::chrono::milliseconds time_limit{15000};
+    /// What the reader may hold: chunk records and copies. 0: a quarter of MemAvailable.
+    std::uint64_t memory_cap_bytes = 0;
+    std::size_t max_leaked = 100000;  ///< entries of Reach::leaked, the largest groups first
+};
+
+struct CensusTotals {
+    std::uint64_t in_use = 0;          ///< mallinfo2: uordblks + hblkhd
+    std::uint64_t live = 0;            ///< in_use less tcache
+    std::uint64_t free = 0;            ///< mallinfo2: fordblks (bins, fastbins and tops)
+    std::uint64_t tcache = 0;          ///< chunks that threads keep; part of in_use
+    std::uint64_t fastbin = 0;         ///< part of free
+    std::uint64_t top = 0;             ///< part of free
+    std::uint64_t mmapped_bytes = 0;   ///< hblkhd
+    std::uint64_t mmapped_chunks = 0;  ///< hblks
+    std::uint64_t system = 0;          ///< mallinfo2: arena; without mapped chunks
+    std::uint64_t resident_free = 0;   ///< resident bytes of free, top, tcache, fastbins
+    std::uint64_t releasable = 0;      ///< what malloc_trim(0) would give back
+    std::uint64_t free_chunks = 0;     ///< mallinfo2: ordblks (bins, and a top an arena)
+    std::uint64_t fastbin_chunks = 0;  ///< smblks
+    std::uint64_t keepcost = 0;        ///< the main arena's top
+    std::uint64_t live_chunks = 0;
+    double pause_ms = 0;
+};
+
+struct HeapFigures {
+    std::uint64_t address = 0;
+    std::uint64_t size = 0;
+    std::uint64_t resident_free = 0;
+    std::uint64_t releasable = 0;
+    Pin pin;
+};
+
+struct ArenaFigures {
+    std::uint64_t id = 0;  ///< address of its malloc_state
+    std::uint64_t size = 0;
+    std::uint64_t in_use = 0;
+    std::uint64_t resident_free = 0;
+    std::uint64_t releasable = 0;
+    Pin pin;  ///< of the heap that holds the top
+    std::vector<HeapFigures> heaps;
+};
+
+/// Live chunks of sizes in (previous upper, upper].
+struct SizeClass {
+    std::uint64_t upper = 0;
+    std::uint64_t chunks = 0;
+    std::uint64_t bytes = 0;
+};
+
+/// Resident anonymous bytes of malloc's memory; the three add up to all of it.
+struct HeapBooks {
+    std::uint64_t live = 0;
+    std::uint64_t retained = 0;
+    std::uint64_t overhead = 0;
+};
+
+/// Memory that belongs to malloc, so that the books can class the rest.
+struct MallocRange {
+    std::uint64_t begin = 0;
+    std::uint64_t end = 0;
+    SegmentKind kind = SegmentKind::kMain;
+};
+
+struct Census {
+    CensusTotals totals;
+    std::vector<ArenaFigures> arenas;  ///< main arena first
+    std::vector<SizeClass> classes;    ///< ascending, without empty ones
+    HeapBooks books;
+    std::vector<MallocRange> ranges;
+    std::optional<Reach> reach;
+    std::string layout;          ///< versions whose layout was found
+    std::string libc;            ///< path of the module that malloc lives in
+    std::string note;            ///< what a reader must know, e.g. another allocator beside glibc's
+    bool exact = false;          ///< the target stood still
+    unsigned rejected = 0;       ///< readings that broke an invariant before this one
+    std::string last_rejection;  ///< why the last of these was refused
+    unsigned threads = 0;
+    std::uint64_t tracer_bytes = 0;  ///< records and copies that were held
+    double seconds = 0;
+};
+
+/// Why there is no census.
+struct CensusFailure {
+    enum class Kind : std::uint8_t { kEnvironment, kRejected };
+    Kind kind = Kind::kEnvironment;
+    std::string reason;
+    unsigned rejected = 0;
+};
+
+struct CensusOutcome {
+    std::optional<Census> census;
+    CensusFailure failure;  ///< of meaning if there is no census
+};
+
+/// Takes a census of a process. The threads of the target run on, or run again, whatever happens.
+CensusOutcome take_census(pid_t pid, const CensusOptions& options = {});
+
+/// The figures of a snapshot: pure.
+Census compute_census(const Snapshot& snapshot, std::uint64_t page_size);
+
+/// The class of a chunk: by 16 up to 1 KiB, then eight a doubling. Returns its largest size.
+std::uint64_t size_class(std::uint64_t chunk_bytes);
+
+}  // namespace asrtrace::heap

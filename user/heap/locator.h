@@ -1,0 +1,43 @@
+// SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
+// From a word to the chunk that it points into, as fast as marking needs it: a hash of 1 MiB
+// granules finds the segment, an index of pages the chunk. Both grow with the chunks, not with the
+// address space that a hostile heap may claim.
+#pragma once
+
+#include <vector>
+
+#include "user/heap/snapshot.h"
+
+namespace asrtrace::heap {
+
+class Locator {
+  public:
+    explicit Locator(const Snapshot& snapshot);
+
+    /// True if `word` lies in the usable bytes [chunk + 16, chunk + size + 8) of a chunk.
+    bool find(std::uint64_t word, std::size_t& segment, std::size_t& chunk) const;
+
+  private:
+    struct Slot {
+        std::uint64_t granule = ~0ULL;
+        std::uint32_t segment = 0;  ///< the first that reaches into the granule
+    };
+    void insert(std::uint64_t granule, std::uint32_t segment);
+    const Snapshot& snapshot_;
+    std::uint64_t lowest_ = ~0ULL;
+    std::uint64_t highest_ = 0;
+    std::uint64_t mask_ = 0;
+    unsigned granule_shift_ = 20;
+    std::vector<Slot> slots_;
+    struct PageIndex {
+        std::size_t base = 0;  ///< where the segment's pages begin in pages_
+        std::size_t count = 0;
+        unsigned shift = 12;  ///< larger where chunks are few
+    };
+    void index_pages(const Segment& segment, PageIndex& index);
+
+    std::vector<PageIndex> indices_;    ///< by segment
+    std::vector<std::uint32_t> pages_;  ///< chunk that holds the page's first byte, or the first
+};
+
+}  // namespace asrtrace::heap

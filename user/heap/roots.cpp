@@ -1,0 +1,234 @@
+// SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
+#include "user/heap/roots.h"
+
+#include <algorithm>
+#include <map>
+#include <set>
+
+#include "user/base/bytes.h"
+
+namespace asrtrace::heap {
+namespace {
+
+constexpr std::uint64_t kRedZone = 128;  // the x86-64 ABI lets leaves write below the stack pointer
+constexpr std::uint64_t kBlockAlignment = 64;  // TCB_ALIGNMENT
+constexpr std::uint64_t kBlockBytes = 0x900;   // sizeof(struct pthread), rounded up
+constexpr std::uint64_t kMaxMappingSearched = 512ULL << 20;
+constexpr std::size_t kMaxBlocks = 100000;
+
+struct Interval {
+    std::uint64_t begin, end;
+};
+
+bool is_malloc_memory(const Snapshot& snapshot, std::uint64_t address) {
+    const auto behind = std::partition_point(snapshot.segments.begin(), snapshot.segments.end(),
+                                             [&](const Segment& s) { return s.begin <= address; });
+    if (behind == snapshot.segments.begin()) return false;
+    const Segment& segment = *(behind - 1);
+    return address < std::max(segment.end, segment.committed);
+}
+
+/// The stack that a thread block describes: stackblock and stackblock_size stand in it side by
+/// side, at an offset that differs by version; they must hold the block near their end.
+void find_stack(Bytes block, ThreadBlock& out) {
+    for (std::size_t at = 0x100; at + 16 <= block.size(); at += 8) {
+        const std::uint64_t begin = *read_at<std::uint64_t>(block, at);
+        const std::uint64_t size = *read_at<std::uint64_t>(block, at + 8);
+        if (begin == 0 || begin % 4096 != 0 || size % 4096 != 0 || begin >= out.address) continue;
+        if (size < 16384 || size > 1ULL << 34 || begin + size <= out.address) continue;
+        if (begin + size - out.address > 1 << 20) continue;
+        out.stack_begin = begin;
+        out.stack_end = begin + size;
+        return;
+    }
+}
+
+/// Finds in one present range the 64-byte aligned places that point at themselves twice: tcb and
+/// self of tcbhead_t (sysdeps/x86_64/nptl/tls.h).
+void search_blocks(TargetMemory& memory, const PageRange& range,
+                   std::vector<std::uint64_t>& found) {
+    std::vector<std::uint8_t> window(256 << 10);
+    for (std::uint64_t at = range.begin; at < range.end; at += window.size()) {
+        const std::size_t wanted = std::min<std::uint64_t>(window.size(), range.end - at);
+        const std::size_t got = memory.read(at, std::span(window).first(wanted));
+        for (std::size_t i = 0; i + 24 <= got; i += kBlockAlignment) {
+            std::uint64_t self;
+            std::memcpy(&self, window.data() + i, 8);
+            if (self != at + i) continue;
+            std::memcpy(&self, window.data() + i + 16, 8);
+            if (self == at + i && found.size() < kMaxBlocks) found.push_back(self);
+        }
+    }
+}
+
+/// Offset of `tid` in struct pthread: where most blocks hold a live thread's number.
+std::size_t learn_tid_offset(const std::vector<std::vector<std::uint8_t>>& blocks,
+                             const std::set<std::int32_t>& tids) {
+    std::size_t best = 0, most = 0;
+    for (std::size_t at = 0x200; at < 0x400; at += 4) {
+        std::size_t hits = 0;
+        for (const auto& block : blocks) {
+            hits += tids.count(read_at<std::int32_t>(block, at).value_or(-1));
+        }
+        if (hits > most) most = hits, best = at;
+    }
+    return best;
+}
+
+class RootSearch {
+  public:
+    RootSearch(TargetMemory& memory, const Snapshot& snapshot,
+               const std::vector<ThreadState>& threads)
+        : snapshot_(snapshot), threads_(threads) {
+        blocks_ = find_thread_blocks(memory, snapshot, threads);
+    }
+
+    std::vector<RootRange> run() {
+        exclude_malloc();
+        exclude_stacks();
+        std::sort(excluded_.begin(), excluded_.end(),
+                  [](const Interval& a, const Interval& b) { return a.begin < b.begin; });
+        for (std::size_t i = 0; i < snapshot_.maps.size(); ++i) add_mapping(i);
+        std::stable_sort(roots_.begin(), roots_.end(),
+                         [](const RootRange& a, const RootRange& b) { return a.kind < b.kind; });
+        return std::move(roots_);
+    }
+
+  private:
+    void exclude_malloc() {
+        for (const Segment& segment : snapshot_.segments) {
+            excluded_.push_back({segment.begin, std::max(segment.end, segment.committed)});
+        }
+        const std::uint64_t main = snapshot_.location.main_arena;
+        excluded_.push_back({main, main + snapshot_.layout().state_size()});
+    }
+
+    void exclude_stacks() {
+        for (const ThreadBlock& block : blocks_) {
+            if (!block.alive && block.stack_end != 0) {
+                excluded_.push_back({block.stack_begin, block.stack_end});
+            }
+        }
+        for (const ThreadState& thread : threads_) {
+            if (thread.stack_pointer < kRedZone) continue;
+            const std::uint64_t used = thread.stack_pointer - kRedZone;
+            const MapsEntry* mapping = find_mapping(snapshot_.maps, thread.stack_pointer);
+            if (mapping == nullptr) continue;
+            std::uint64_t begin = mapping->begin;
+            bool known = mapping->path == "[stack]";
+            for (const ThreadBlock& block : blocks_) {
+                if (block.stack_begin <= used && used < block.stack_end) {
+                    begin = std::max(begin, block.stack_begin);
+                    known = true;
+                }
+            }
+            // Without a block the mapping may hold more than this stack: leave nothing out then.
+            if (known && begin < used) excluded_.push_back({begin, used});
+        }
+    }
+
+    RootKind kind_of(const MapsEntry& entry, std::uint64_t address, std::uint64_t& owner) const {
+        for (const ThreadBlock& block : blocks_) {
+            if (block.alive && block.stack_begin <= address && address < block.stack_end) {
+                owner = block.address;
+                return RootKind::kStack;
+            }
+        }
+        if (entry.path == "[stack]") return owner = 0, RootKind::kStack;
+        if (entry.is_file()) return RootKind::kData;
+        // .bss stands directly behind its module's data
+        const std::size_t index = static_cast<std::size_t>(&entry - snapshot_.maps.data());
+        const bool bss = index > 0 && snapshot_.maps[index - 1].is_file() &&
+                         snapshot_.maps[index - 1].end == entry.begin && entry.path.empty();
+        return bss ? RootKind::kData : RootKind::kAnonymous;
+    }
+
+    void add_mapping(std::size_t index) {
+        const MapsEntry& entry = snapshot_.maps[index];
+        if (!entry.readable || !entry.writable || entry.path == "[vvar]") return;
+        std::uint64_t at = entry.begin;
+        auto next = std::partition_point(excluded_.begin(), excluded_.end(),
+                                         [&](const Interval& i) { return i.begin < entry.begin; });
+        for (auto i = excluded_.begin(); i != next; ++i) at = std::max(at, i->end);
+        for (; next != excluded_.end() && next->begin < entry.end; ++next) {
+            add_range(index, at, next->begin);
+            at = std::max(at, next->end);
+        }
+        add_range(index, at, entry.end);
+    }
+
+    /// Present pages of [begin, end) only.
+    void add_range(std::size_t index, std::uint64_t begin, std::uint64_t end) {
+        const MapsEntry& entry = snapshot_.maps[index];
+        while (begin < end) {
+            const PageRange* range = snapshot_.residency.find_from(begin);
+            if (range == nullptr || range->begin >= end) return;
+            const std::uint64_t from = std::max(begin, range->begin);
+            const std::uint64_t to = std::min(end, range->end);
+            const bool readable =
+                range->kind == PageKind::kAnonymous || range->kind == PageKind::kFile;
+            if (readable && from < to) {
+                RootRange root{(from + 7) & ~7ULL, to, RootKind::kData, index};
+                root.kind = kind_of(entry, from, root.owner);
+                roots_.push_back(root);
+            }
+            begin = to;
+        }
+    }
+
+    const Snapshot& snapshot_;
+    const std::vector<ThreadState>& threads_;
+    std::vector<ThreadBlock> blocks_;
+    std::vector<Interval> excluded_;
+    std::vector<RootRange> roots_;
+};
+
+}  // namespace
+
+std::vector<ThreadBlock> find_thread_blocks(TargetMemory& memory, const Snapshot& snapshot,
+                                            const std::vector<ThreadState>& threads) {
+    std::vector<std::uint64_t> found;
+    for (const MapsEntry& entry : snapshot.maps) {
+        if (entry.is_file() || !entry.readable || !entry.writable || entry.shared) continue;
+        if (entry.size_bytes() > kMaxMappingSearched || entry.path == "[heap]") continue;
+        for (const PageRange* range = snapshot.residency.find_from(entry.begin);
+             range != nullptr && range->begin < entry.end;
+             range = snapshot.residency.find_from(range->end)) {
+            if (range->kind != PageKind::kAnonymous || is_malloc_memory(snapshot, range->begin))
+                continue;
+            search_blocks(memory, *range, found);
+        }
+    }
+    std::vector<std::vector<std::uint8_t>> contents;
+    std::set<std::int32_t> tids;
+    std::set<std::uint64_t> bases;
+    for (const ThreadState& thread : threads) {
+        tids.insert(thread.tid);
+        if (thread.tls_base != 0) bases.insert(thread.tls_base);
+    }
+    std::vector<ThreadBlock> blocks;
+    for (std::uint64_t address : found) {
+        std::vector<std::uint8_t> bytes(kBlockBytes);
+        bytes.resize(memory.read(address, bytes));
+        ThreadBlock block;
+        block.address = address;
+        find_stack(bytes, block);
+        blocks.push_back(block);
+        contents.push_back(std::move(bytes));
+    }
+    // The kernel clears tid when a thread ends (CLONE_CHILD_CLEARTID).
+    const std::size_t tid_at = learn_tid_offset(contents, tids);
+    for (std::size_t i = 0; i < blocks.size(); ++i) {
+        const std::int32_t tid = read_at<std::int32_t>(contents[i], tid_at).value_or(0);
+        const bool ended = tid_at != 0 && tids.count(tid) == 0;
+        blocks[i].alive = !bases.empty() ? bases.count(blocks[i].address) != 0 : !ended;
+    }
+    return blocks;
+}
+
+std::vector<RootRange> find_roots(TargetMemory& memory, const Snapshot& snapshot,
+                                  const std::vector<ThreadState>& threads) {
+    return RootSearch(memory, snapshot, threads).run();
+}
+
+}  // namespace asrtrace::heap
