@@ -59,7 +59,7 @@ stages_say "dependencies"
 tools/install-deps.sh --quiet build worker
 mount_kernel_file_systems
 check_bpf
-stage "build" build_preset release
+stage "build" build_preset release asrtrace asr-worker asr-model asr-load asr-speak
 mkdir -p "$out"
 stage "speak $utterances requests" speak
 

@@ -21,22 +21,23 @@ case "${1:-}" in
 esac
 need_root
 
+# Each target of tests/fuzz for a few seconds, from the seeds whose directory begins its name.
 fuzz_all() {
-    local target name corpus seeds found=0
-    for target in build/clang/bin/*fuzz*; do
-        [[ -x $target && -f $target ]] || continue
-        found=1
+    local target name corpus seeds prefix
+    for target in build/clang/bin/*_fuzz; do
         name=$(basename "$target")
         corpus=build/clang/corpus/$name
         mkdir -p "$corpus"
-        echo "== $name"
         seeds=()
-        [[ ! -d tests/fuzz/corpus/$name ]] || seeds=("tests/fuzz/corpus/$name")
+        for prefix in tests/fuzz/*_seeds; do
+            prefix=${prefix%_seeds}
+            [[ $name != "${prefix##*/}"_* ]] || seeds+=("${prefix}_seeds")
+        done
+        echo "== $name (${seeds[*]})"
         # The first directory takes new inputs; the repository's seeds are only read.
         "$target" -max_total_time=$fuzz_seconds -rss_limit_mb=2048 -print_final_stats=1 \
             -artifact_prefix="$corpus/" "$corpus" "${seeds[@]}"
     done
-    [[ $found -eq 1 ]] || echo "no fuzz target is built"
 }
 
 sanitized_tests() {
