@@ -172,7 +172,7 @@ static __always_inline __u64 unwind_return_slot(__u64 row, __u64 cfa, __u64 fp_s
 #endif
 }
 
-static __noinline long unwind_by_row(struct unwind_state *state, __u64 row)
+static __always_inline long unwind_by_row(struct unwind_state *state, __u64 row)
 {
 	__u64 cfa = 0, fp = 0, fp_slot = 0, slot, ip = state->regs[0];
 	__u32 reason = unwind_cfa(state, row, &cfa);
@@ -248,7 +248,7 @@ static __always_inline int unwind_is_return(struct unwind_state *state, __u64 ad
 		return 0;
 	if (unwind_find_mapping(state, address - 1) || state->mapping.kind != UNWIND_MAPPING_TABLE)
 		return 0;
-	cfa = unwind_row_cfa(unwind_find_row(state, address - 1));
+	cfa = unwind_row_cfa(unwind_find_row_again(state, address - 1));
 	return cfa != UNWIND_CFA_NONE && cfa != UNWIND_CFA_BAD && cfa != UNWIND_CFA_REGISTER &&
 	       unwind_behind_call(address);
 }
@@ -330,7 +330,7 @@ static __always_inline long unwind_from_mapping(struct unwind_state *state, __u6
 		row = unwind_find_row(state, pc);
 		/* In a system call ip is behind the instruction; of rt_sigreturn, behind all. */
 		if (state->exact && unwind_row_cfa(row) == UNWIND_CFA_NONE)
-			row = unwind_find_row(state, pc - 1);
+			row = unwind_find_row_again(state, pc - 1);
 		switch (unwind_row_cfa(row)) {
 		case UNWIND_CFA_END:
 			return unwind_stop(state, UNWIND_COMPLETE);

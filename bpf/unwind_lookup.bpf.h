@@ -28,7 +28,7 @@ static __always_inline struct unwind_chunk *unwind_chunk(__u32 chunk)
 }
 
 /* Reads ahead: the next frames' slots lie above this one's. */
-static __always_inline int unwind_fill_window(struct unwind_state *state, __u64 address)
+static __noinline int unwind_fill_window(struct unwind_state *state, __u64 address)
 {
 	__u64 bytes = sizeof(state->window);
 
@@ -45,8 +45,8 @@ static __always_inline int unwind_fill_window(struct unwind_state *state, __u64 
 	return -1;
 }
 
-/* Fetches the stack's word at `address` into state->word; nonzero: unreadable or unaligned. */
-static __noinline int unwind_fetch(struct unwind_state *state, __u64 address)
+/* The stack's word at `address`; nonzero: unreadable or unaligned. */
+static __always_inline int unwind_read(struct unwind_state *state, __u64 address, __u64 *value)
 {
 	__u64 offset = address - state->window_begin;
 
@@ -57,28 +57,17 @@ static __noinline int unwind_fetch(struct unwind_state *state, __u64 address)
 			return -1;
 		offset = 0;
 	}
-	state->word = state->window[(offset >> 3) & (UNWIND_WINDOW_WORDS - 1)];
+	*value = state->window[(offset >> 3) & (UNWIND_WINDOW_WORDS - 1)];
 	return 0;
 }
 
-static __always_inline int unwind_read(struct unwind_state *state, __u64 address, __u64 *value)
-{
-	int failed = unwind_fetch(state, address);
-
-	*value = state->word;
-	return failed;
-}
-
-/* Makes state->mapping the one that holds pc; nonzero: in none. */
-static __noinline int unwind_find_mapping(struct unwind_state *state, __u64 pc)
+static __noinline int unwind_search_mapping(struct unwind_state *state, __u64 pc)
 {
 	struct unwind_space *space;
 	struct unwind_mapping *mapping;
 	__u64 at = 0;
 	__u64 begin;
 
-	if (pc >= state->mapping_begin && pc < state->mapping_end)
-		return 0;
 	if (pc >> 63)
 		return -1;
 	space = (struct unwind_space *)unwind_chunk(state->process.space_chunk);
@@ -103,6 +92,14 @@ static __noinline int unwind_find_mapping(struct unwind_state *state, __u64 pc)
 	return 0;
 }
 
+/* Makes state->mapping the one that holds pc; nonzero: in none. Mostly it is the last one's. */
+static __always_inline int unwind_find_mapping(struct unwind_state *state, __u64 pc)
+{
+	if (pc >= state->mapping_begin && pc < state->mapping_end)
+		return 0;
+	return unwind_search_mapping(state, pc);
+}
+
 /* The search proper, in at most 2 * first_step - 1 rows from `at`. */
 static __always_inline __u64 unwind_search(struct unwind_chunk *rows, __u64 at, __u64 count,
 					   __u64 target, __u32 first_step)
@@ -122,7 +119,7 @@ static __always_inline __u64 unwind_search(struct unwind_chunk *rows, __u64 at, 
 }
 
 /* The row (struct unwind_row as a number) of pc in state->mapping, 0 (UNWIND_CFA_NONE) if none. */
-static __noinline __u64 unwind_find_row(struct unwind_state *state, __u64 pc)
+static __always_inline __u64 unwind_find_row(struct unwind_state *state, __u64 pc)
 {
 	__u64 offset = pc - state->mapping.bias;
 	__u32 word_at = state->mapping.index_word + (__u32)(offset >> UNWIND_PAGE_SHIFT);
@@ -142,6 +139,12 @@ static __noinline __u64 unwind_find_row(struct unwind_state *state, __u64 pc)
 	if (count <= 8)
 		return unwind_search(chunk, cell, count, (__u32)offset, 4);
 	return unwind_search(chunk, cell, count, (__u32)offset, 128);
+}
+
+/* The same off the hot path. */
+static __noinline __u64 unwind_find_row_again(struct unwind_state *state, __u64 pc)
+{
+	return unwind_find_row(state, pc);
 }
 
 static __always_inline __u32 unwind_row_cfa(__u64 row)
