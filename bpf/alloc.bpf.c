@@ -123,7 +123,9 @@ static __always_inline int enter_call(struct pt_regs *ctx, __u32 function)
 		return 1;
 	}
 	if (is_sampled)
-		state->call_stack = take_stack(ctx, sp);
+		state->call_stack = take_entry_stack(ctx, &state->call_return);
+	else
+		bpf_probe_read_user(&state->call_return, 8, (void *)sp);
 	state->call_sp = sp;
 	return 0;
 }

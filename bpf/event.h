@@ -195,7 +195,6 @@ enum counter {
 	LOST_RING = 21,             /* ring full */
 	LOST_STACK_MAP = 22,        /* `stacks` full */
 	LOST_STACK_WALK = 23,       /* no stack could be taken */
-	LOST_SCRATCH = 24,          /* no free scratch slot */
 	LOST_THREAD_MAP = 25,       /* `threads` full: the call was not followed */
 	LOST_SAMPLED_MAP = 26,      /* `sampled` full */
 	LOST_INFLIGHT = 27,         /* a call's return was never seen */

@@ -22,20 +22,17 @@ extern const void __per_cpu_offset __ksym __weak;
  * part. */
 static __always_inline __s64 anon_pages_here(struct mm_struct *mm, __u32 cpu)
 {
-	struct percpu_counter *counter = &mm->rss_stat[ANON_PAGES];
 	__s64 shared = BPF_CORE_READ(mm, rss_stat[ANON_PAGES].count);
 	s32 *counters = BPF_CORE_READ(mm, rss_stat[ANON_PAGES].counters);
 	__u64 offset = 0;
 	__s32 own = 0;
 
-	(void)counter;
 	bpf_probe_read_kernel(&offset, sizeof(offset), (const __u64 *)&__per_cpu_offset + cpu);
 	bpf_probe_read_kernel(&own, sizeof(own), (void *)((__u64)counters + offset));
 	return shared + own;
 }
 
-static __always_inline void fault_brought(void *ctx, struct thread_state *state, __u32 tid,
-					  __u32 pages)
+static __always_inline void fault_brought(struct thread_state *state, __u32 tid, __u32 pages)
 {
 	struct ev_fault *record;
 	__u64 stack;
@@ -44,7 +41,7 @@ static __always_inline void fault_brought(void *ctx, struct thread_state *state,
 	start_countdowns(state);
 	if (!sample_bytes(&state->fault_countdown, (__u64)pages * PAGE_BYTES, cfg.fault_mean_bytes))
 		return;
-	stack = take_stack(ctx, 0);
+	stack = take_kernel_entry_stack(state);
 	record = reserve(sizeof(*record), EV_FAULT, tid);
 	if (!record)
 		return;
@@ -56,7 +53,7 @@ static __always_inline void fault_brought(void *ctx, struct thread_state *state,
 	submit(record);
 }
 
-static __always_inline int begin_fault(void *ctx, __u64 address, __u32 kernel_mode)
+static __always_inline int begin_fault(__u64 address, __u32 kernel_mode)
 {
 	__u64 id = target_thread();
 	__u32 tid = id;
@@ -71,7 +68,7 @@ static __always_inline int begin_fault(void *ctx, __u64 address, __u32 kernel_mo
 	state->fault_address = address;
 	state->fault_kernel_mode = kernel_mode;
 	if (!cfg.exact_rss_stat) {
-		fault_brought(ctx, state, tid, 1);
+		fault_brought(state, tid, 1);
 		return 0;
 	}
 	struct task_struct *task = (void *)bpf_get_current_task();
@@ -87,13 +84,13 @@ static __always_inline int begin_fault(void *ctx, __u64 address, __u32 kernel_mo
 SEC("tp_btf/page_fault_user")
 int BPF_PROG(fault_user, unsigned long address, struct pt_regs *regs, unsigned long error_code)
 {
-	return begin_fault(ctx, address, 0);
+	return begin_fault(address, 0);
 }
 
 SEC("tp_btf/page_fault_kernel")
 int BPF_PROG(fault_kernel, unsigned long address, struct pt_regs *regs, unsigned long error_code)
 {
-	return begin_fault(ctx, address, 1);
+	return begin_fault(address, 1);
 }
 
 SEC("tp_btf/rss_stat")
@@ -117,7 +114,7 @@ int BPF_PROG(rss_stat, struct mm_struct *mm, int member)
 	if (state->fault_cpu != cpu + 1 || pages > MAX_FAULT_PAGES || pages < 1)
 		pages = 1;
 	state->fault_cpu = 0;
-	fault_brought(ctx, state, tid, pages);
+	fault_brought(state, tid, pages);
 	return 0;
 }
 

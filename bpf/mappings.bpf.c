@@ -7,8 +7,6 @@
 #include "bpf/emit.bpf.h"
 #include "bpf/stack.bpf.h"
 
-#define PROT_EXEC_BIT 4
-
 static __always_inline struct thread_state *entering(__u32 *tid)
 {
 	__u64 id = target_thread();
@@ -60,9 +58,7 @@ int exit_mmap(struct trace_event_raw_sys_exit *ctx)
 
 	if (!state || (ctx->ret < 0 && ctx->ret >= -4095))
 		return 0;
-	if (state->syscall_args[2] & PROT_EXEC_BIT)
-		__sync_fetch_and_add(&map_generation, 1);
-	stack = take_stack(ctx, 0);
+	stack = take_kernel_entry_stack(state);
 	record = reserve(sizeof(*record), EV_MMAP, tid);
 	if (!record)
 		return 0;
@@ -152,7 +148,7 @@ int exit_mremap(struct trace_event_raw_sys_exit *ctx)
 	struct thread_state *state = leaving(&tid);
 
 	if (state)
-		emit_mremap(state, tid, EV_MREMAP_END, ctx->ret, take_stack(ctx, 0));
+		emit_mremap(state, tid, EV_MREMAP_END, ctx->ret, take_kernel_entry_stack(state));
 	return 0;
 }
 
@@ -178,7 +174,7 @@ int exit_brk(struct trace_event_raw_sys_exit *ctx)
 
 	if (!state)
 		return 0;
-	stack = take_stack(ctx, 0);
+	stack = take_kernel_entry_stack(state);
 	record = reserve(sizeof(*record), EV_BRK, tid);
 	if (!record)
 		return 0;

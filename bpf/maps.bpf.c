@@ -2,7 +2,6 @@
 #include "bpf/maps.bpf.h"
 
 const volatile struct config cfg = {};
-__u32 map_generation = 0;
 __u64 target_mm = 0;
 
 char LICENSE[] SEC("license") = "Dual BSD/GPL";

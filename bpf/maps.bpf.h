@@ -13,8 +13,6 @@
 #include "bpf/event.h"
 
 extern const volatile struct config cfg SEC(".rodata");
-/* Bumped whenever executable code is mapped: the same address may mean another function since. */
-extern __u32 map_generation SEC(".bss");
 /* The target's mm, learned at its first fault; rss_stat also fires for strangers' mms. */
 extern __u64 target_mm SEC(".bss");
 
@@ -43,6 +41,7 @@ struct thread_state {
 	__u64 call_size;
 	__u64 call_argument; /* realloc: old pointer; posix_memalign: where the result goes */
 	__u64 call_stack;
+	__u64 call_return; /* return address of the call under way */
 	__u32 call_function;
 	__u32 fault_cpu; /* 1 + the CPU on which the fault under way began, 0: none */
 	__u64 fault_address;

@@ -7,42 +7,7 @@
 #define ASRTRACE_STACK_BPF_H
 
 #include "bpf/maps.bpf.h"
-
-enum {
-	SCRATCH_SLOTS = 4,
-};
-
-struct scratch {
-	__u32 busy;
-	__u32 pad;
-	struct stack_record stack;
-};
-
-/* Programs can be preempted by others on the same CPU, so a slot is claimed, not assumed. */
-struct {
-	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
-	__uint(max_entries, SCRATCH_SLOTS);
-	__type(key, __u32);
-	__type(value, struct scratch);
-} scratches SEC(".maps") __weak;
-
-static __always_inline struct scratch *claim_scratch(void)
-{
-	for (__u32 i = 0; i < SCRATCH_SLOTS; i++) {
-		__u32 index = i;
-		struct scratch *slot = bpf_map_lookup_elem(&scratches, &index);
-
-		if (slot && __sync_val_compare_and_swap(&slot->busy, 0, 1) == 0)
-			return slot;
-	}
-	count(LOST_SCRATCH, 1);
-	return NULL;
-}
-
-static __always_inline void release_scratch(struct scratch *slot)
-{
-	__sync_lock_test_and_set(&slot->busy, 0);
-}
+#include "bpf/unwind.bpf.h"
 
 /* Mixes like MurmurHash3's finaliser (public domain, A. Appleby). */
 static __always_inline __u64 mix(__u64 hash, __u64 value)
@@ -59,7 +24,7 @@ static __noinline __u64 intern_stack(struct stack_record *stack)
 
 	if (!stack)
 		return 0;
-	stack->generation = map_generation;
+	/* The same address may mean another function after a dlclose. */
 	hash = mix(hash, stack->generation);
 	for (int i = 0; i < STACK_MAX_DEPTH; i++) {
 		if (i >= stack->depth)
@@ -78,41 +43,52 @@ static __noinline __u64 intern_stack(struct stack_record *stack)
 	return hash;
 }
 
-/*
- * The user stack of the current thread by frame pointers. At a function's first instruction the
- * kernel's walk skips the direct caller, whose return address still lies at [rsp]: `at_entry_sp` is
- * that stack pointer, 0 elsewhere.
- */
-static __always_inline __u64 take_stack(void *ctx, __u64 at_entry_sp)
+static __always_inline __u64 walk_and_intern(struct unwind_state *walk)
 {
-	struct scratch *slot = claim_scratch();
-	struct stack_record *stack;
-	__u64 hash = 0;
-	long bytes;
+	__u64 hash;
 
-	if (!slot)
-		return 0;
-	stack = &slot->stack;
-	stack->flags = 0;
-	stack->reason = 0;
-	if (at_entry_sp) {
-		bytes = bpf_get_stack(ctx, &stack->pcs[1], (STACK_MAX_DEPTH - 1) * 8,
-				      BPF_F_USER_STACK);
-		stack->pcs[0] = stack->pcs[1];
-		if (bpf_probe_read_user(&stack->pcs[1], 8, (void *)at_entry_sp))
-			stack->pcs[1] = 0;
-		bytes += 8;
-	} else {
-		bytes = bpf_get_stack(ctx, &stack->pcs[0], STACK_MAX_DEPTH * 8, BPF_F_USER_STACK);
-	}
-	if (bytes > 8) {
-		stack->depth = (__u64)bytes / 8;
-		hash = intern_stack(stack);
-	} else {
-		count(LOST_STACK_WALK, 1);
-	}
-	release_scratch(slot);
+	unwind_user(walk);
+	if (walk->out.flags & STACK_TRUNCATED)
+		count(COUNT_STACK_TRUNCATED, 1);
+	if (walk->out.flags & STACK_HEURISTIC)
+		count(COUNT_STACK_HEURISTIC, 1);
+	hash = intern_stack(&walk->out);
+	unwind_release(walk);
 	return hash;
+}
+
+/*
+ * The stack at a function's entry, before a return probe rewrites the return address. That address is
+ * left in *return_address: a stack taken further down meets the trampoline in its place.
+ */
+static __always_inline __u64 take_entry_stack(struct pt_regs *regs, __u64 *return_address)
+{
+	struct unwind_state *walk = unwind_claim();
+
+	*return_address = 0;
+	if (!walk) {
+		count(LOST_STACK_WALK, 1);
+		return 0;
+	}
+	unwind_from_regs(walk, regs, cfg.tgid);
+	walk->input = UNWIND_AT_ENTRY;
+	bpf_probe_read_user(return_address, 8, (void *)walk->sp);
+	return walk_and_intern(walk);
+}
+
+/* The stack with which the current thread entered the kernel. */
+static __always_inline __u64 take_kernel_entry_stack(struct thread_state *state)
+{
+	struct unwind_state *walk = unwind_claim();
+
+	if (!walk) {
+		count(LOST_STACK_WALK, 1);
+		return 0;
+	}
+	unwind_from_task(walk, cfg.tgid);
+	if (state->call_sp)
+		unwind_add_saved_return(walk, state->call_sp, state->call_return);
+	return walk_and_intern(walk);
 }
 
 #endif

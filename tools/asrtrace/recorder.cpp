@@ -140,7 +140,7 @@ Recorder::State::State(RecorderOptions options, capture::Process process,
       plan_(std::move(plan)),
       ledger_(config),
       writer_(std::move(writer)),
-      symbols_(options_.pid),
+      symbols_(options_.pid, programs_.unwinding()),
       sampler_(options_.pid, config.start_ns),
       start_ns_(config.start_ns),
       target_cpu_begin_(process_.cpu_seconds()) {}
@@ -161,6 +161,8 @@ void Recorder::State::attach(const capture::AllocatorProbes& allocator) {
 
     if (!plan_.note.empty()) notes_.push_back(plan_.note);
     for (const capture::Bypass& bypass : allocator.bypasses) notes_.push_back(bypass.explanation);
+    for (const std::string& problem : symbols_.problems())
+        notes_.push_back("unwinding: " + problem);
     for (const std::string& failure : losses_.attach_failed) {
         notes_.push_back("could not attach " + failure);
     }

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
-// Symbolization off the ring's thread: raw stacks go in, stacks with frames come out.
+// Code of the target, off the ring's thread: keeps the walker's tables and the symbolizer in step
+// with the target's mappings; raw stacks go in, stacks with frames come out.
 #pragma once
 
 #include <sys/types.h>
@@ -10,6 +11,7 @@
 
 #include "bpf/event.h"
 #include "tools/asrtrace/mailbox.h"
+#include "user/capture/unwinding.h"
 #include "user/ledger/recording.h"
 #include "user/symbols/symbolizer.h"
 
@@ -28,13 +30,17 @@ struct SymbolizedStack {
 
 class SymbolThread {
   public:
-    explicit SymbolThread(pid_t pid);
+    /// Looks at the target's mappings at once: the walker is ready when this returns.
+    SymbolThread(pid_t pid, capture::Unwinding unwinding);
     ~SymbolThread();
 
     /// The target mapped code: look at its mappings while they are there.
     void mappings_changed() { in_.post(MappingsChanged{}); }
     void post(RawStack stack) { in_.post(stack); }
     std::vector<SymbolizedStack> take() { return out_.take(); }
+    /// Modules whose call frame information is of no use, as found so far; before finish() only
+    /// what the constructor found may be asked for.
+    const std::vector<std::string>& problems() const { return problems_; }
     /// Ends the thread once everything posted is done; what is left to take is returned.
     std::vector<SymbolizedStack> finish();
 
@@ -44,11 +50,13 @@ class SymbolThread {
 
     void run();
     void handle(const Work& work);
-    void look_at_mappings(std::uint32_t generation);
+    void look_at_mappings();
     SymbolizedStack symbolize(const RawStack& stack);
 
     pid_t pid_;
+    capture::Unwinding unwinding_;
     symbols::Symbolizer symbolizer_;
+    std::vector<std::string> problems_;
     std::uint32_t generation_ = 0;  ///< of the newest snapshot
     Mailbox<Work> in_;
     Mailbox<SymbolizedStack> out_;

@@ -34,7 +34,7 @@ void add_losses(const capture::Counters& counters, const capture::ProgramStatist
     losses.ring_events = counters[wire::LOST_RING];
     losses.map_full_events = counters[wire::LOST_STACK_MAP] + counters[wire::LOST_THREAD_MAP] +
                              counters[wire::LOST_SAMPLED_MAP];
-    losses.stacks_failed = counters[wire::LOST_STACK_WALK] + counters[wire::LOST_SCRATCH];
+    losses.stacks_failed = counters[wire::LOST_STACK_WALK];
     losses.stacks_truncated = counters[wire::COUNT_STACK_TRUNCATED];
     losses.stacks_heuristic = counters[wire::COUNT_STACK_HEURISTIC];
     losses.inflight_reset = counters[wire::LOST_INFLIGHT];

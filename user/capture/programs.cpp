@@ -355,6 +355,11 @@ std::optional<wire::stack_record> Programs::stack(std::uint64_t key) const {
     return record;
 }
 
+Unwinding Programs::unwinding() const {
+    return {state_->pid, bpf_map__fd(state_->skeleton->maps.unwind_banks),
+            bpf_map__fd(state_->skeleton->maps.unwind_processes)};
+}
+
 ProgramStatistics Programs::statistics() const {
     ProgramStatistics sums;
     bpf_program* program = nullptr;

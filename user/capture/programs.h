@@ -19,6 +19,7 @@
 #include "user/base/result.h"
 #include "user/capture/allocator_probes.h"
 #include "user/capture/features.h"
+#include "user/capture/unwinding.h"
 #include "user/capture/uprobes.h"
 #include "user/capture/usdt.h"
 
@@ -78,6 +79,8 @@ class Programs {
     Counters counters() const;
     std::optional<wire::stack_record> stack(std::uint64_t key) const;
     ProgramStatistics statistics() const;
+    /// The walker's tables for the target; stacks have one frame until its first update().
+    Unwinding unwinding() const;
     ProbeMethod method() const { return method_; }
 
   private:
