@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
 """200,000 events a second and more pass without a loss; what is lost beyond that is counted."""
 
+import time
+
 import harness
 
 
@@ -53,6 +55,27 @@ class Rate(harness.LiveTest):
         self.assertGreaterEqual(losses["ring_events"] + losses["map_full_events"], missing)
         if losses["ring_events"] == 0:
             self.check_exact(truth, report)
+
+    def test_attached_and_detached_under_load(self):
+        """What began before or ends after the window is told apart; nothing is misattributed."""
+        program = self.start("alloc_rate", "--rate", 60_000, "--threads", 4, "--seconds", 12,
+                             "--seed", self.seed % 1000003)
+        program.say("go")
+        time.sleep(0.5)
+        tracer = self.attach(program.pid).wait_attached()
+        time.sleep(3)
+        self.assertEqual(tracer.stop(), 0, tracer.stderr)
+        truth = program.expect("done")
+        self.assertEqual(program.quit(), 0)
+        report = tracer.report()
+        counts = report["counts"]
+        harness.note(f"  {counts['calls']}, unknown {counts['freed_unknown_blocks']}, "
+                     f"losses {report['losses']}")
+        self.assert_nothing_lost(report)
+        self.assertGreater(truth["ok"]["malloc"], counts["calls"]["malloc"])
+        # Only what each thread held when the tracer came is unknown when it goes.
+        self.assertLessEqual(counts["freed_unknown_blocks"], 4 * 64 + 4)
+        self.assertLessEqual(counts["allocated_blocks"] - counts["freed_blocks"], 4 * 64 + 4)
 
 
 if __name__ == "__main__":
