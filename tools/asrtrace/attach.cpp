@@ -9,6 +9,7 @@
 #include <cstdio>
 #include <memory>
 
+#include "tools/asrtrace/clock.h"
 #include "tools/asrtrace/recorder.h"
 #include "tools/asrtrace/show.h"
 #include "tools/asrtrace/verbs.h"
@@ -28,17 +29,26 @@ struct AttachOptions {
 };
 
 std::atomic<bool> stop_requested{false};
+std::atomic<std::uint64_t> stop_requested_ns{0};
 
-/// The first signal ends the run with a report; the next one finds the default action: it kills us,
-/// and the kernel removes the probes.
-extern "C" void on_stop_signal(int) {
-    stop_requested = true;
+/// The first signal ends the run with a report, a second one ends us at once: the kernel removes the
+/// probes. timeout(1) and sudo may pass one Ctrl-C on twice, so what comes within half a second is
+/// the same.
+extern "C" void on_stop_signal(int signal) {
+    constexpr std::uint64_t kSameNs = 500'000'000;
+    const std::uint64_t now_ns = monotonic_ns();
+    if (stop_requested.exchange(true)) {
+        if (now_ns - stop_requested_ns < kSameNs) return;
+        ::signal(signal, SIG_DFL);
+        ::raise(signal);
+    }
+    stop_requested_ns = now_ns;
 }
 
 void catch_stop_signals() {
     struct sigaction action {};
     action.sa_handler = on_stop_signal;
-    action.sa_flags = SA_RESETHAND | SA_RESTART;
+    action.sa_flags = SA_RESTART;
     for (const int signal : {SIGINT, SIGTERM, SIGHUP}) ::sigaction(signal, &action, nullptr);
     ::signal(SIGPIPE, SIG_IGN);
 }

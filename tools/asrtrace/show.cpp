@@ -14,7 +14,7 @@ namespace asrtrace {
 Status show_recording(const ledger::Recording& recording, const std::string& json_path) {
     const auto summary = classify::summarize(recording);
     if (json_path != "-") {
-        const auto status = write_output_file("-", report::text(recording, summary));
+        auto status = write_output_file("-", report::text(recording, summary));
         if (!status || json_path.empty()) return status;
     }
     return write_output_file(json_path, report::json(recording, summary));

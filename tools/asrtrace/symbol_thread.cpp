@@ -1,13 +1,25 @@
 // SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
 #include "tools/asrtrace/symbol_thread.h"
 
+#include <malloc.h>
+
 #include "bpf/unwind.h"
+#include "tools/asrtrace/clock.h"
 #include "user/base/maps.h"
 
 namespace asrtrace {
+namespace {
+
+/// A JIT compiler at work must not make us read the maps for every stack.
+constexpr std::uint64_t kLookAgainNs = 200'000'000;
+constexpr std::size_t kSymbolMemoryBytes = std::size_t{24} << 20;
+
+}  // namespace
 
 SymbolThread::SymbolThread(pid_t pid, capture::Unwinding unwinding)
-    : pid_(pid), unwinding_(std::move(unwinding)), symbolizer_(pid) {
+    : pid_(pid),
+      unwinding_(std::move(unwinding)),
+      symbolizer_(pid, {.debuginfod = false, .root = {}, .memory_bytes = kSymbolMemoryBytes}) {
     look_at_mappings();
     thread_ = std::thread([this] { run(); });
 }
@@ -25,7 +37,10 @@ std::vector<SymbolizedStack> SymbolThread::finish() {
 void SymbolThread::run() {
     for (;;) {
         const bool last = in_.closed();
-        for (const Work& work : in_.wait(std::chrono::milliseconds(500))) handle(work);
+        const std::vector<Work> batch = in_.wait(std::chrono::milliseconds(500));
+        for (const Work& work : batch) handle(work);
+        // Reading DWARF leaves tens of megabytes of free chunks in this thread's arena.
+        if (!batch.empty()) ::malloc_trim(0);
         if (last) return;
     }
 }
@@ -39,6 +54,7 @@ void SymbolThread::handle(const Work& work) {
 }
 
 void SymbolThread::look_at_mappings() {
+    looked_ns_ = monotonic_ns();
     const auto maps = read_maps(pid_);
     // After the target's end the last snapshot stays the newest.
     if (!maps || maps->empty()) return;
@@ -54,8 +70,10 @@ void SymbolThread::look_at_mappings() {
 
 SymbolizedStack SymbolThread::symbolize(const RawStack& stack) {
     const wire::stack_record& record = stack.record;
-    // Code that was mapped a moment ago is known by the snapshot that came after.
+    // Code that was mapped a moment ago, or made executable by a JIT compiler, is known by the
+    // snapshot that comes after.
     const bool fresh = (record.flags & UNWIND_UNKNOWN_MAPPING) != 0;
+    if (fresh && monotonic_ns() - looked_ns_ >= kLookAgainNs) look_at_mappings();
     const std::uint32_t generation = fresh ? generation_ : record.generation;
     SymbolizedStack out{.id = stack.id,
                         .flags = record.flags & (ledger::kStackTruncated | ledger::kStackHeuristic),

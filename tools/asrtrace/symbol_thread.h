@@ -58,6 +58,7 @@ class SymbolThread {
     symbols::Symbolizer symbolizer_;
     std::vector<std::string> problems_;
     std::uint32_t generation_ = 0;  ///< of the newest snapshot
+    std::uint64_t looked_ns_ = 0;   ///< when that was taken
     Mailbox<Work> in_;
     Mailbox<SymbolizedStack> out_;
     std::thread thread_;
