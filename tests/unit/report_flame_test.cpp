@@ -43,8 +43,10 @@ TEST(Folded, SemicolonsAndUnknownStacks) {
 
 TEST(FlameTree, BoxesNestAndNarrowOnesAreCounted) {
     const auto recording = recorded();
-    const auto tree =
-        flame_tree(recording, {{StackId(1), 600}, {StackId(2), 399}, {StackId(3), 1}}, 0.01);
+    const std::vector<WeighedStack> stacks{{StackId(1), 600}, {StackId(2), 399}, {StackId(3), 1}};
+    const auto tree = flame_tree(recording, stacks, 0.01, 100);
+    EXPECT_LE(flame_tree(recording, stacks, 0.01, 3).boxes.size(), 3U);
+    EXPECT_EQ(flame_tree(recording, stacks, 0.01, 0).boxes.size(), 1U);
     EXPECT_EQ(tree.total_bytes, 1000U);
     EXPECT_EQ(tree.omitted, 1U);
     EXPECT_EQ(tree.boxes.front().frame.name, "all");

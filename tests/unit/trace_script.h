@@ -148,10 +148,10 @@ inline void write_script(Writer& writer, const Script& script) {
 
 /// One more stack and site, of names that are escape sequences, markup and no UTF-8.
 inline const std::string& hostile_name() {
-    static const std::string kName =
+    static const std::string name =
         "\x1b[31mred\x1b]0;title\x07<script>alert(1)</script>\xff\xfe\n]]>&\"'; "
         "\xe2\x80\xae\xef\xbf\xbf";
-    return kName;
+    return name;
 }
 
 inline void write_hostile(Writer& writer) {

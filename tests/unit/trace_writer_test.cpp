@@ -12,9 +12,7 @@
 namespace asrtrace::trace {
 namespace {
 
-using ledger::SiteKind;
-
-void expect_script(const ledger::Recording& got, const Script& script) {
+void expect_head(const ledger::Recording& got, const Script& script) {
     EXPECT_TRUE(got.damage.empty()) << got.damage.front();
     EXPECT_EQ(got.tool_version, "0.1.0");
     EXPECT_EQ(got.target.pid, 4711);
@@ -31,6 +29,10 @@ void expect_script(const ledger::Recording& got, const Script& script) {
     EXPECT_EQ(got.overhead.program_seconds, 0.125);
     EXPECT_FALSE(got.overhead.trap_seconds_estimated.has_value());
     EXPECT_EQ(got.notes, (std::vector<std::string>{"TLS is not seen", "a second note"}));
+}
+
+void expect_script(const ledger::Recording& got, const Script& script) {
+    expect_head(got, script);
     ASSERT_EQ(got.stacks.size(), 4U);
     EXPECT_EQ(got.stacks[0].flags, ledger::kStackFailed);
     ASSERT_EQ(got.stacks[1].frames.size(), 4U);

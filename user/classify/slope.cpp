@@ -32,6 +32,7 @@ double median(std::span<const double> sorted) {
 double variance_of_s(std::span<const Point> points) {
     const auto term = [](double n) { return n * (n - 1) * (2 * n + 5) / 18; };
     std::vector<double> values;
+    values.reserve(points.size());
     for (const auto& point : points) values.push_back(point.y);
     std::sort(values.begin(), values.end());
     double variance = term(static_cast<double>(values.size()));
@@ -46,10 +47,12 @@ double variance_of_s(std::span<const Point> points) {
 /// What each step adds beyond the slope. Jumps far outside the rest count as none.
 std::vector<double> steps_of(std::span<const Point> points, double slope) {
     std::vector<double> steps;
+    steps.reserve(points.size());
     for (std::size_t i = 1; i < points.size(); ++i)
         steps.push_back(points[i].y - points[i - 1].y - slope * (points[i].x - points[i - 1].x));
     const std::size_t jumps = std::max<std::size_t>(1, steps.size() / 20);
     std::vector<double> sizes;
+    sizes.reserve(steps.size());
     for (const double step : steps) sizes.push_back(std::abs(step));
     std::sort(sizes.begin(), sizes.end());
     const double largest_of_rest = sizes[sizes.size() - 1 - jumps];

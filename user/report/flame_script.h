@@ -14,7 +14,7 @@ svg { font: 12px ui-monospace, "DejaVu Sans Mono", monospace; background: #fffff
 .f rect { stroke: #ffffff; stroke-width: 0.5; }
 .f:hover rect, .f:focus rect { stroke: #000000; stroke-width: 1.5; }
 .f:focus { outline: none; }
-.up { opacity: 0.5; }
+.up rect { opacity: 0.5; }
 .m rect { fill: #e05be0; }
 .off { display: none; }
 .bar { display: flex; gap: 8px; }
@@ -26,6 +26,7 @@ svg { font: 12px ui-monospace, "DejaVu Sans Mono", monospace; background: #fffff
   .title, .info { fill: #e6e6e6; }
   .f rect { stroke: #16181c; filter: brightness(0.88); }
   .f:hover rect, .f:focus rect { stroke: #ffffff; }
+  .up text { fill: #e6e6e6; }
   .bar input, .bar button { color: #e6e6e6; background: #2a2d33; }
 }
 )css";
@@ -97,7 +98,7 @@ inline constexpr const char* kFlameScript = R"js(
       sum += f.w;
       end = f.x + f.w;
     });
-    matched = test ? 'matched ' + (100 * sum).toFixed(1) + ' % in ' + count + ' boxes' : '';
+    matched = test ? 'matched ' + (100 * sum).toFixed(1) + ' % in ' + count + (count === 1 ? ' box' : ' boxes') : '';
     svg.setAttribute('data-matched', test ? (100 * sum).toFixed(1) : '');
     tell(null);
   }

@@ -22,6 +22,7 @@ constexpr double kMargin = 10;
 constexpr std::size_t kRow = 17;
 constexpr std::size_t kTop = 92;
 constexpr double kSmallestShare = 1.0 / 10'000;
+constexpr std::size_t kMaxBoxes = 8000;  ///< about 3 MB
 constexpr std::size_t kMaxLabel = 200;
 
 std::uint32_t hash_of(std::string_view text) {
@@ -78,8 +79,9 @@ std::string head(const ledger::Recording& recording, const FlameTree& tree, Flam
     std::string out = fmt::format(
         "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n"
         "<svg xmlns=\"http://www.w3.org/2000/svg\" version=\"1.1\" width=\"100%\" "
-        "viewBox=\"0 0 {} {}\" data-height=\"{}\" aria-label=\"{}\">\n<style>{}</style>\n",
-        kWidth, height, height, escape_xml(title), kFlameStyle);
+        "height=\"{}\" preserveAspectRatio=\"xMinYMin meet\" viewBox=\"0 0 {} {}\" "
+        "data-height=\"{}\" aria-label=\"{}\">\n<style>{}</style>\n",
+        height, kWidth, height, height, escape_xml(title), kFlameStyle);
     out += fmt::format("<text class=\"title\" x=\"10\" y=\"24\">{}</text>\n", escape_xml(title));
     out +=
         "<foreignObject class=\"holder off\" x=\"10\" y=\"34\" width=\"1180\" height=\"28\">"
@@ -96,16 +98,15 @@ std::string head(const ledger::Recording& recording, const FlameTree& tree, Flam
 
 std::string flame_svg(const ledger::Recording& recording, const std::vector<WeighedStack>& stacks,
                       FlameKind kind) {
-    const auto tree = flame_tree(recording, stacks, kSmallestShare);
+    const auto tree = flame_tree(recording, stacks, kSmallestShare, kMaxBoxes);
     const std::size_t foot = tree.omitted == 0 ? 0 : 20;
     const std::size_t height = kTop + (tree.depth + 1) * kRow + 10 + foot;
     std::string out = head(recording, tree, kind, height);
     for (const auto& each : tree.boxes) out += box(tree, each);
     if (tree.omitted != 0)
         out += fmt::format(
-            "<text class=\"info\" x=\"10\" y=\"{}\">{} boxes below 0.01 % are not "
-            "drawn</text>\n",
-            height - 10, grouped(tree.omitted));
+            "<text class=\"info\" x=\"10\" y=\"{}\">{} boxes below {:.2g} % are not drawn</text>\n",
+            height - 10, grouped(tree.omitted), 100 * tree.smallest_share);
     out += fmt::format("<script><![CDATA[{}]]></script>\n</svg>\n", kFlameScript);
     return out;
 }

@@ -62,15 +62,18 @@ void lay_out(const Node& node, std::uint64_t begin, std::size_t depth, double sm
 }  // namespace
 
 FlameTree flame_tree(const ledger::Recording& recording, const std::vector<WeighedStack>& stacks,
-                     double smallest_share) {
+                     double smallest_share, std::size_t max_boxes) {
     Node root;
     root.frame.name = "all";
     for (const auto& stack : stacks)
         insert(root, flame_frames(recording, stack.stack), stack.bytes);
-    FlameTree tree;
-    tree.total_bytes = root.bytes;
-    lay_out(root, 0, 0, smallest_share * static_cast<double>(root.bytes), tree);
-    return tree;
+    for (;; smallest_share *= 2) {
+        FlameTree tree;
+        tree.total_bytes = root.bytes;
+        tree.smallest_share = smallest_share;
+        lay_out(root, 0, 0, smallest_share * static_cast<double>(root.bytes), tree);
+        if (tree.boxes.size() <= std::max<std::size_t>(max_boxes, 1)) return tree;
+    }
 }
 
 }  // namespace asrtrace::report

@@ -23,12 +23,13 @@ struct FlameTree {
     std::uint64_t total_bytes = 0;
     std::size_t depth = 0;    ///< of the highest box
     std::size_t omitted = 0;  ///< boxes too narrow to keep
+    double smallest_share = 0;
 };
 
 /// Equal functions of one module beside each other are one box, whatever their lines; siblings
 /// stand in the order of their names. Boxes that take a smaller share of the whole than
-/// `smallest_share` are left out.
+/// `smallest_share` are left out; the share is doubled until at most `max_boxes` are left.
 FlameTree flame_tree(const ledger::Recording& recording, const std::vector<WeighedStack>& stacks,
-                     double smallest_share);
+                     double smallest_share, std::size_t max_boxes);
 
 }  // namespace asrtrace::report

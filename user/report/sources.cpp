@@ -36,7 +36,7 @@ std::vector<std::pair<const char*, std::uint64_t>> loss_counters(const ledger::L
 }
 
 const char* loss_meaning(const std::string& name) {
-    static const std::map<std::string, const char*> kMeanings{
+    static const std::map<std::string, const char*> meanings{
         {"ring_events", "events: the ring buffer was full"},
         {"map_full_events", "events: a kernel map was full"},
         {"missed_programs", "probe hits that the kernel skipped"},
@@ -48,8 +48,8 @@ const char* loss_meaning(const std::string& name) {
         {"undecodable", "records that could not be decoded"},
         {"unknown_requests", "request ends without a beginning, or abandoned requests"},
         {"census_rejected", "readings of the heap that were rejected"}};
-    const auto found = kMeanings.find(name);
-    return found == kMeanings.end() ? "" : found->second;
+    const auto found = meanings.find(name);
+    return found == meanings.end() ? "" : found->second;
 }
 
 }  // namespace asrtrace::report

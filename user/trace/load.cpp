@@ -256,17 +256,19 @@ void Loader::load_sites() {
     SiteRow last;
     bool first = true;
     std::size_t at = 0;
+    BlockDigest* block = nullptr;  // of last.epoch
     constexpr auto kOrdered = "SELECT * FROM site_epochs ORDER BY epoch, kind, stack";
     each_row<SiteRow>(kOrdered, [&](const SiteRow& row) {
         if (!first && std::tie(row.epoch, row.site.kind, row.site.stack) <=
                           std::tie(last.epoch, last.site.kind, last.site.stack))
             return false;
+        if (first || row.epoch != last.epoch) block = &found_[{EpochRow::kTable, row.epoch}];
         first = false;
         last = row;
         while (at < epoch_ids_.size() && epoch_ids_[at] < row.epoch) ++at;
         if (at == epoch_ids_.size() || epoch_ids_[at] != row.epoch) return false;
         if (row.site.kind > ledger::SiteKind::kFault) return false;
-        found_[{EpochRow::kTable, row.epoch}].add(digest_row(row));
+        block->add(digest_row(row));
         out_.site_epochs[at].push_back(row.site);
         return true;
     });
