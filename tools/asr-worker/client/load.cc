@@ -42,6 +42,7 @@ class Load {
         start_ = Clock::now();
         std::vector<std::thread> threads;
         const std::size_t count = std::max<std::size_t>(1, plan_.concurrency);
+        threads.reserve(count);
         for (std::size_t i = 0; i < count; ++i) threads.emplace_back([this] { work(); });
         for (auto& thread : threads) thread.join();
         result_.seconds = std::chrono::duration<double>(Clock::now() - start_).count();

@@ -33,6 +33,7 @@ std::vector<RecordedUtterance> read_utterances(const std::filesystem::path& dire
     }
     std::sort(paths.begin(), paths.end());
     std::vector<RecordedUtterance> out;
+    out.reserve(paths.size());
     for (auto& path : paths) {
         auto wav = read_file(path);
         auto transcript = read_file(path.replace_extension(".txt"));

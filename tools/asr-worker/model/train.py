@@ -18,9 +18,6 @@ import torch
 from network import FRAME, VOCABULARY, Network, greedy, normalise
 
 BATCH_SECONDS = 40.0
-# From this share of the time on, the batch norms keep their statistics, as they will in the worker:
-# without it short utterances, rare in a batch's statistics, are recognised badly.
-FREEZE_NORMS_AT = 0.6
 
 
 def read_directory(directory):
@@ -126,7 +123,12 @@ def main():
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--rate", type=float, default=3e-3)
     parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--freeze-at", type=float, default=0.6, help="share of the time after which "
+                        "the batch norms keep their statistics, as they will in the worker; without "
+                        "it short utterances, rare in a batch's statistics, suffer")
     parser.add_argument("--resume", help="start from this checkpoint")
+    parser.add_argument("--restart-layer", type=int, help="context layer to begin anew, nearly as identity")
+    parser.add_argument("--freeze-encoder", action="store_true", help="train the context layers only")
     parser.add_argument("--out", required=True)
     args = parser.parse_args()
 
@@ -139,9 +141,16 @@ def main():
     network = Network()
     if args.resume:
         network.load_state_dict(torch.load(args.resume))
+    if args.restart_layer is not None:
+        conv, norm = network.residual[args.restart_layer]
+        conv.reset_parameters()
+        norm.reset_parameters()
+        torch.nn.init.constant_(norm.weight, 0.1)  # not 0: ReLU would never wake up
+    network.encoder.requires_grad_(not args.freeze_encoder)
     print(f"{sum(p.numel() for p in network.parameters())} parameters, {len(data)} utterances, "
           f"{sum(len(x) for x, _ in data) / 16000:.0f} s", flush=True)
-    optimiser = torch.optim.AdamW(network.parameters(), lr=args.rate, weight_decay=1e-2)
+    trained = [p for p in network.parameters() if p.requires_grad]
+    optimiser = torch.optim.AdamW(trained, lr=args.rate, weight_decay=1e-2)
     loss_of = torch.nn.CTCLoss(zero_infinity=True)
 
     start, step, epoch, recent, last_check = time.time(), 0, 0, [], time.time()
@@ -154,7 +163,9 @@ def main():
                 break
             samples, frames, labels, lengths = collate(
                 [(augment(data[i][0], rng), data[i][1]) for i in batch])
-            if done > FREEZE_NORMS_AT:
+            if args.freeze_encoder:
+                freeze_norms(network.encoder)
+            if done >= args.freeze_at:
                 freeze_norms(network)
             for group in optimiser.param_groups:
                 group["lr"] = learning_rate(done, args.rate)
@@ -162,7 +173,7 @@ def main():
             loss = loss_of(logits, labels, frames, lengths)
             optimiser.zero_grad()
             loss.backward()
-            torch.nn.utils.clip_grad_norm_(network.parameters(), 1.0)
+            torch.nn.utils.clip_grad_norm_(trained, 1.0)
             optimiser.step()
             recent = (recent + [loss.item()])[-50:]
             step += 1

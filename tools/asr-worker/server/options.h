@@ -17,7 +17,7 @@ struct Options {
     int compute_threads = 1;
     bool whole_file = false;
     double chunk_seconds = 4.0;
-    double stride_seconds = 0.6;
+    double stride_seconds = 0.8;
     double tail_seconds = -1.0;  ///< < 0: 1 with chunks, 0 (none) with whole files
     double max_seconds = 60.0;
     bool debug_endpoints = false;

@@ -44,6 +44,7 @@ PlantSpec parse_plant(std::string_view text) {
 }
 
 Plants::Plants(const std::vector<PlantSpec>& specs) {
+    plants_.reserve(specs.size());
     for (const auto& spec : specs) plants_.push_back({spec, {}, {}});
 }
 
@@ -71,6 +72,7 @@ void Plants::on_request() {
 std::vector<PlantTruth> Plants::truth() const {
     const std::lock_guard lock(mutex_);
     std::vector<PlantTruth> out;
+    out.reserve(plants_.size());
     for (const auto& plant : plants_) {
         const bool leak = plant.spec.kind == PlantKind::kLeak;
         out.push_back({leak ? "leak" : "cache",

@@ -40,6 +40,7 @@ void run_espeak(const asr::Utterance& utterance, const std::filesystem::path& wa
                                       wav.string(),
                                       utterance.spoken};
     std::vector<char*> argv;
+    argv.reserve(words.size() + 1);
     for (auto& word : words) argv.push_back(word.data());
     argv.push_back(nullptr);
     pid_t pid = 0;

@@ -26,6 +26,7 @@ void quieten_leak_check() {
 pid_t spawn(std::vector<std::string> command, int output) {
     quieten_leak_check();
     std::vector<char*> argv;
+    argv.reserve(command.size() + 1);
     for (auto& word : command) argv.push_back(word.data());
     argv.push_back(nullptr);
     posix_spawn_file_actions_t actions;
