@@ -16,7 +16,7 @@
 namespace asrtrace::unwind {
 namespace {
 
-const std::string kBuildId = "00112233445566778899aabbccddeeff00112233";
+constexpr const char* kBuildId = "00112233445566778899aabbccddeeff00112233";
 
 CfiSource source_of(std::uint8_t fill) {
     CfiSource source;
@@ -146,7 +146,7 @@ TEST_F(Cache, RefusesADirectoryThatIsOpenToOthers) {
 }
 
 TEST_F(Cache, PrunesTheOldest) {
-    const std::string newer = "ff" + kBuildId;
+    const std::string newer = std::string("ff") + kBuildId;
     ASSERT_TRUE(cache_->store(newer, source_of(1), table_of()));
     const timespec times[2] = {{1, 0}, {1, 0}};
     ASSERT_EQ(::utimensat(AT_FDCWD, entry_.c_str(), times, 0), 0);

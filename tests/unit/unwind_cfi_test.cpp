@@ -50,8 +50,12 @@ Result<UnwindTable> build(std::uint16_t machine, Code eh_frame) {
     return build_table(source);
 }
 
-const Code kX86{DW_CFA_def_cfa, 7, 8, DW_CFA_offset | 16, 1};
-const Code kArm64{DW_CFA_def_cfa, 31, 0};
+Code x86_initial() {
+    return {DW_CFA_def_cfa, 7, 8, DW_CFA_offset | 16, 1};
+}
+Code arm64_initial() {
+    return {DW_CFA_def_cfa, 31, 0};
+}
 
 unwind_row row_at(const Result<UnwindTable>& table, std::uint64_t offset) {
     const unwind_row* row = find_row(*table, offset);
@@ -66,7 +70,7 @@ void expect_row(const unwind_row& row, int cfa, int words, int saved, int fp_wor
 }
 
 TEST(Cfi, RowsEndWithTheFunction) {
-    const auto table = build(EM_X86_64, section(16, kX86, {}));
+    const auto table = build(EM_X86_64, section(16, x86_initial(), {}));
     ASSERT_TRUE(table);
     expect_row(row_at(table, 0), UNWIND_CFA_SP, 1, UNWIND_SAVED_NONE, 0);
     expect_row(row_at(table, 0xff), UNWIND_CFA_SP, 1, UNWIND_SAVED_NONE, 0);
@@ -76,7 +80,7 @@ TEST(Cfi, RowsEndWithTheFunction) {
 
 TEST(Cfi, RememberedStatesComeBack) {
     const auto table = build(
-        EM_X86_64, section(16, kX86,
+        EM_X86_64, section(16, x86_initial(),
                            {DW_CFA_advance_loc | 1, DW_CFA_def_cfa_offset, 16, DW_CFA_offset | 6, 2,
                             DW_CFA_remember_state, DW_CFA_advance_loc | 1, DW_CFA_def_cfa_offset, 8,
                             DW_CFA_restore | 6, DW_CFA_advance_loc | 1, DW_CFA_restore_state}));
@@ -87,7 +91,7 @@ TEST(Cfi, RememberedStatesComeBack) {
 }
 
 TEST(Cfi, UnknownInstructionSpoilsTheRestOfItsFunctionOnly) {
-    const auto table = build(EM_X86_64, section(16, kX86, {DW_CFA_advance_loc | 4, 0x3f}));
+    const auto table = build(EM_X86_64, section(16, x86_initial(), {DW_CFA_advance_loc | 4, 0x3f}));
     ASSERT_TRUE(table);
     expect_row(row_at(table, 3), UNWIND_CFA_SP, 1, UNWIND_SAVED_NONE, 0);
     expect_row(row_at(table, 4), UNWIND_CFA_BAD, 0, 0, 0);
@@ -96,24 +100,24 @@ TEST(Cfi, UnknownInstructionSpoilsTheRestOfItsFunctionOnly) {
 
 TEST(Cfi, WhatARowCannotHoldIsABadRule) {
     // An odd offset, and one beyond 256 KiB.
-    auto table = build(EM_X86_64, section(16, kX86, {DW_CFA_def_cfa_offset, 12}));
+    auto table = build(EM_X86_64, section(16, x86_initial(), {DW_CFA_def_cfa_offset, 12}));
     expect_row(row_at(table, 0), UNWIND_CFA_BAD, 0, 0, 0);
-    table = build(EM_X86_64, section(16, kX86, {DW_CFA_def_cfa_offset, 0x80, 0x80, 0x20}));
+    table = build(EM_X86_64, section(16, x86_initial(), {DW_CFA_def_cfa_offset, 0x80, 0x80, 0x20}));
     expect_row(row_at(table, 0), UNWIND_CFA_BAD, 0, 0, 0);
     // A frame pointer that nobody can find again.
-    table = build(EM_X86_64, section(16, kX86, {DW_CFA_register, 6, 3}));
+    table = build(EM_X86_64, section(16, x86_initial(), {DW_CFA_register, 6, 3}));
     expect_row(row_at(table, 0), UNWIND_CFA_SP, 1, UNWIND_SAVED_LOST, 0);
 }
 
 TEST(Cfi, OutermostFrame) {
-    const auto table = build(EM_X86_64, section(16, kX86, {DW_CFA_undefined, 16}));
+    const auto table = build(EM_X86_64, section(16, x86_initial(), {DW_CFA_undefined, 16}));
     expect_row(row_at(table, 0), UNWIND_CFA_END, 0, 0, 0);
 }
 
 TEST(Cfi, Arm64FrameRecordsFitTheSameRow) {
     // stp x29, x30, [sp, #-32]!: both saved; a leaf; x30 alone; a big frame saved at its bottom.
     const auto arm = [](const Code& code) {
-        return build(EM_AARCH64, section(30, kArm64, code, 4));
+        return build(EM_AARCH64, section(30, arm64_initial(), code, 4));
     };
     auto table = arm({DW_CFA_advance_loc | 1, DW_CFA_def_cfa_offset, 32, DW_CFA_offset | 29, 4,
                       DW_CFA_offset | 30, 3});
@@ -127,8 +131,8 @@ TEST(Cfi, Arm64FrameRecordsFitTheSameRow) {
 }
 
 TEST(Cfi, DamagedEntriesAreCountedAndPassedOver) {
-    Code bytes = section(16, kX86, {});
-    const Code good = section(16, kX86, {});
+    Code bytes = section(16, x86_initial(), {});
+    const Code good = section(16, x86_initial(), {});
     bytes[5] = 9;  // the CIE id becomes a pointer before the section
     bytes.insert(bytes.end(), good.begin(), good.end());
     const auto table = build(EM_X86_64, bytes);
@@ -137,8 +141,8 @@ TEST(Cfi, DamagedEntriesAreCountedAndPassedOver) {
 }
 
 TEST(Cfi, EveryTruncationIsSurvived) {
-    const Code whole =
-        section(16, kX86, {DW_CFA_advance_loc | 1, DW_CFA_def_cfa_expression, 2, DW_OP_breg7, 8});
+    const Code whole = section(
+        16, x86_initial(), {DW_CFA_advance_loc | 1, DW_CFA_def_cfa_expression, 2, DW_OP_breg7, 8});
     for (std::size_t length = 0; length <= whole.size(); ++length) {
         EXPECT_TRUE(
             build(EM_X86_64, Code(whole.begin(), whole.begin() + static_cast<long>(length))));
@@ -146,7 +150,7 @@ TEST(Cfi, EveryTruncationIsSurvived) {
 }
 
 TEST(Cfi, OverlappingFunctionsGiveAscendingRows) {
-    Code bytes = section(16, kX86, {DW_CFA_advance_loc | 8, DW_CFA_def_cfa_offset, 16});
+    Code bytes = section(16, x86_initial(), {DW_CFA_advance_loc | 8, DW_CFA_def_cfa_offset, 16});
     Code second = bytes;
     second[second.size() - 3 - 16] = 4;  // begins at 0x1004
     bytes.insert(bytes.end(), second.begin(), second.end());

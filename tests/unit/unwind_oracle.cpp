@@ -56,7 +56,7 @@ unwind_row cfa_row(const Dwarf_Op* ops, std::size_t count, bool signal) {
         kind = UNWIND_CFA_DEREF_SP;
     } else if (count == 9 && ops[1].atom == DW_OP_breg16 && ops[5].atom == DW_OP_ge) {
         kind = UNWIND_CFA_PLT;
-        offset = (ops[4].atom - DW_OP_lit0) * 8;
+        offset = (std::int64_t{ops[4].atom} - DW_OP_lit0) * 8;
     }
     if (kind == UNWIND_CFA_BAD || offset % 8 != 0 || std::llabs(offset) > 262000) return row;
     row.rule = static_cast<__u8>(kind);

@@ -35,7 +35,9 @@ class Target : public testing::Test {
 
     /// As the walker finds it; null: in no mapping.
     const unwind_mapping* find(const ProcessUpdate& update, const void* address) const {
-        const auto pc = reinterpret_cast<std::uintptr_t>(address);
+        return find_at(update, reinterpret_cast<std::uintptr_t>(address));
+    }
+    const unwind_mapping* find_at(const ProcessUpdate& update, std::uint64_t pc) const {
         const unwind_space& all = space(update);
         const auto* next = std::upper_bound(std::begin(all.begin), std::end(all.begin), pc);
         if (next == std::begin(all.begin)) return nullptr;
@@ -125,7 +127,7 @@ TEST_F(Target, HasTheVdso) {
     const auto maps = read_maps(::getpid());
     for (const MapsEntry& entry : *maps) {
         if (entry.path != "[vdso]") continue;
-        const auto* mapping = find(first, reinterpret_cast<const void*>(entry.begin));
+        const auto* mapping = find_at(first, entry.begin);
         ASSERT_NE(mapping, nullptr);
         EXPECT_EQ(mapping->kind, static_cast<__u32>(UNWIND_MAPPING_TABLE));
         return;

@@ -3,7 +3,7 @@
 
 #include <dwarf.h>
 
-#include <limits>
+#include <algorithm>
 
 namespace asrtrace::unwind {
 namespace {
@@ -207,95 +207,102 @@ bool CfiProgram::step(ByteReader& reader) {
 }
 
 bool CfiProgram::step_extended(ByteReader& reader, std::uint8_t opcode) {
-    using Kind = RegisterRule::Kind;
-    const auto signed_uleb = [&] { return static_cast<std::int64_t>(reader.uleb()); };
-    const auto reg16 = [&] {
-        return static_cast<std::uint16_t>(std::min<std::uint64_t>(reader.uleb(), 0xfffe));
-    };
-    std::uint64_t reg = 0;
     switch (opcode) {
         case DW_CFA_nop:
         case kAArch64NegateRaState:
             return true;
-        case DW_CFA_set_loc:
-            return false;  // no compiler writes it
         case DW_CFA_advance_loc1:
             return advance(reader.fixed<std::uint8_t>());
         case DW_CFA_advance_loc2:
             return advance(reader.fixed<std::uint16_t>());
         case DW_CFA_advance_loc4:
             return advance(reader.fixed<std::uint32_t>());
-        case DW_CFA_offset_extended:
-            reg = reader.uleb();
-            set_register(reg, Kind::kAtCfa, factored(signed_uleb()));
-            return true;
-        case DW_CFA_offset_extended_sf:
-            reg = reader.uleb();
-            set_register(reg, Kind::kAtCfa, factored(reader.sleb()));
-            return true;
-        case DW_CFA_GNU_negative_offset_extended:
-            reg = reader.uleb();
-            set_register(reg, Kind::kAtCfa, factored(-signed_uleb()));
-            return true;
-        case DW_CFA_restore_extended:
-            restore_register(reader.uleb());
-            return true;
-        case DW_CFA_undefined:
-            set_register(reader.uleb(), Kind::kUndefined, 0);
-            return true;
-        case DW_CFA_same_value:
-            set_register(reader.uleb(), Kind::kUnchanged, 0);
-            return true;
-        case DW_CFA_register:
-            set_register(reader.uleb(), Kind::kOther, 0);
-            reader.uleb();
-            return true;
-        case DW_CFA_val_offset:
-        case DW_CFA_val_offset_sf:
-            set_register(reader.uleb(), Kind::kOther, 0);
-            reader.uleb();
-            return true;
-        case DW_CFA_val_expression:
-            set_register(reader.uleb(), Kind::kOther, 0);
-            reader.skip(reader.uleb());
-            return true;
-        case DW_CFA_expression: {
-            reg = reader.uleb();
-            const RegisterRule rule = recognise_location(reader.take(reader.uleb()), arch_);
-            set_register(reg, rule.kind, rule.offset);
-            return true;
-        }
         case DW_CFA_remember_state:
             if (remembered_.size() >= kMaxRemembered) return false;
             remembered_.push_back(state_);
             return true;
         case DW_CFA_restore_state:
             return restore_state();
-        case DW_CFA_def_cfa: {
-            const std::uint16_t cfa_reg = reg16();
-            state_.cfa = {CfaRule::Kind::kRegister, cfa_reg, signed_uleb()};
-            return true;
-        }
-        case DW_CFA_def_cfa_sf: {
-            const std::uint16_t cfa_reg = reg16();
-            state_.cfa = {CfaRule::Kind::kRegister, cfa_reg, factored(reader.sleb())};
-            return true;
-        }
-        case DW_CFA_def_cfa_register:
-            state_.cfa.reg = reg16();
-            return true;
-        case DW_CFA_def_cfa_offset:
-            state_.cfa.offset = signed_uleb();
-            return true;
-        case DW_CFA_def_cfa_offset_sf:
-            state_.cfa.offset = factored(reader.sleb());
-            return true;
-        case DW_CFA_def_cfa_expression:
-            state_.cfa = recognise_cfa(reader.take(reader.uleb()), arch_);
-            return true;
         case DW_CFA_GNU_args_size:
             reader.uleb();
             return true;
+        default:
+            return step_cfa(reader, opcode) || step_register(reader, opcode);
+    }
+}
+
+/// Instructions that define the CFA; false: this is none.
+bool CfiProgram::step_cfa(ByteReader& reader, std::uint8_t opcode) {
+    using Kind = CfaRule::Kind;
+    CfaRule& cfa = state_.cfa;
+    const auto reg = [&] {
+        return static_cast<std::uint16_t>(std::min<std::uint64_t>(reader.uleb(), 0xfffe));
+    };
+    switch (opcode) {
+        case DW_CFA_def_cfa:
+            cfa = {Kind::kRegister, reg(), 0};
+            cfa.offset = static_cast<std::int64_t>(reader.uleb());
+            return true;
+        case DW_CFA_def_cfa_sf:
+            cfa = {Kind::kRegister, reg(), 0};
+            cfa.offset = factored(reader.sleb());
+            return true;
+        case DW_CFA_def_cfa_register:
+            cfa.reg = reg();
+            return true;
+        case DW_CFA_def_cfa_offset:
+            cfa.offset = static_cast<std::int64_t>(reader.uleb());
+            return true;
+        case DW_CFA_def_cfa_offset_sf:
+            cfa.offset = factored(reader.sleb());
+            return true;
+        case DW_CFA_def_cfa_expression:
+            cfa = recognise_cfa(reader.take(reader.uleb()), arch_);
+            return true;
+        default:
+            return false;
+    }
+}
+
+/// Instructions that say where a register is; false: nobody knows this one (or, like
+/// DW_CFA_set_loc, no compiler writes it).
+bool CfiProgram::step_register(ByteReader& reader, std::uint8_t opcode) {
+    using Kind = RegisterRule::Kind;
+    const std::uint64_t reg = reader.uleb();
+    switch (opcode) {
+        case DW_CFA_offset_extended:
+            set_register(reg, Kind::kAtCfa, factored(static_cast<std::int64_t>(reader.uleb())));
+            return true;
+        case DW_CFA_offset_extended_sf:
+            set_register(reg, Kind::kAtCfa, factored(reader.sleb()));
+            return true;
+        case DW_CFA_GNU_negative_offset_extended:
+            set_register(reg, Kind::kAtCfa, factored(static_cast<std::int64_t>(0 - reader.uleb())));
+            return true;
+        case DW_CFA_restore_extended:
+            restore_register(reg);
+            return true;
+        case DW_CFA_undefined:
+            set_register(reg, Kind::kUndefined, 0);
+            return true;
+        case DW_CFA_same_value:
+            set_register(reg, Kind::kUnchanged, 0);
+            return true;
+        case DW_CFA_register:
+        case DW_CFA_val_offset:
+        case DW_CFA_val_offset_sf:
+            set_register(reg, Kind::kOther, 0);
+            reader.uleb();
+            return true;
+        case DW_CFA_val_expression:
+            set_register(reg, Kind::kOther, 0);
+            reader.skip(reader.uleb());
+            return true;
+        case DW_CFA_expression: {
+            const RegisterRule rule = recognise_location(reader.take(reader.uleb()), arch_);
+            set_register(reg, rule.kind, rule.offset);
+            return true;
+        }
         default:
             return false;
     }

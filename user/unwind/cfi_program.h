@@ -29,6 +29,8 @@ class CfiProgram {
 
     bool step(ByteReader& reader);
     bool step_extended(ByteReader& reader, std::uint8_t opcode);
+    bool step_cfa(ByteReader& reader, std::uint8_t opcode);
+    bool step_register(ByteReader& reader, std::uint8_t opcode);
     bool advance(std::uint64_t delta);
     bool restore_state();
     void emit();

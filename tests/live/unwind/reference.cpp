@@ -12,7 +12,7 @@ int no_debug_file(Dwfl_Module*, void**, const char*, Dwarf_Addr, const char*, co
     return -1;
 }
 
-const Dwfl_Callbacks kCallbacks{dwfl_linux_proc_find_elf, no_debug_file, nullptr, nullptr};
+constexpr Dwfl_Callbacks kCallbacks{dwfl_linux_proc_find_elf, no_debug_file, nullptr, nullptr};
 
 int add_frame(Dwfl_Frame* frame, void* out) {
     Dwarf_Addr pc = 0;

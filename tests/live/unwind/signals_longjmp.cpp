@@ -36,7 +36,8 @@ void on_jump(int) {
 }
 
 int compare_ints(const void* a, const void* b) {
-    return std::memcmp(a, b, sizeof(int)) + (sink > 1e300 ? 1 : 0);
+    const int order = std::memcmp(a, b, sizeof(int));
+    return order < 0 ? -1 : static_cast<int>(order > 0);
 }
 
 [[gnu::noinline]] void inner_work(std::vector<int>& values, int depth) {

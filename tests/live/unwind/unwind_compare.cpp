@@ -8,9 +8,9 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <array>
 #include <cstdio>
 #include <cstdlib>
-#include <cstring>
 #include <map>
 #include <string>
 
@@ -57,9 +57,9 @@ bool is_jit(const std::vector<MapsEntry>& maps, std::uint64_t pc) {
 std::string place(const std::vector<MapsEntry>& maps, std::uint64_t pc) {
     const MapsEntry* entry = find_mapping(maps, pc);
     if (entry == nullptr) return "unmapped";
+    const unsigned long long inside = pc - entry->begin + entry->file_offset;
     std::array<char, 32> offset{};
-    std::snprintf(offset.data(), offset.size(), "+%#llx",
-                  static_cast<unsigned long long>(pc - entry->begin + entry->file_offset));
+    std::snprintf(offset.data(), offset.size(), "+%#llx", inside);
     const std::string path = entry->path.empty() ? "[jit]" : entry->path;
     return path.substr(path.rfind('/') + 1) + offset.data();
 }
@@ -207,27 +207,19 @@ pid_t start(char** command) {
 
 bool parse(int argc, char** argv, Options& options) {
     for (int i = 1; i < argc; ++i) {
-        const auto is = [&](const char* name) { return std::strcmp(argv[i], name) == 0; };
-        if (is("--faults")) {
-            options.sources = SAMPLE_FAULT;
-        } else if (is("--verbose")) {
-            options.verbose = true;
-        } else if (is("--")) {
+        const std::string word = argv[i];
+        if (word == "--") {
             options.command = argv + i + 1;
             return options.command[0] != nullptr;
-        } else if (i + 1 == argc) {
-            return false;
-        } else if (is("--samples")) {
-            options.samples = std::atoi(argv[++i]);
-        } else if (is("--settle-ms")) {
-            options.settle_ms = std::atoi(argv[++i]);
-        } else if (is("--pid")) {
-            options.pid = std::atoi(argv[++i]);
-        } else if (is("--name")) {
-            options.name = argv[++i];
-        } else {
-            return false;
         }
+        if (word == "--faults") options.sources = SAMPLE_FAULT;
+        if (word == "--verbose") options.verbose = true;
+        if (word == "--faults" || word == "--verbose") continue;
+        if (++i == argc) return false;
+        if (word == "--samples") options.samples = std::atoi(argv[i]);
+        if (word == "--settle-ms") options.settle_ms = std::atoi(argv[i]);
+        if (word == "--pid") options.pid = std::atoi(argv[i]);
+        if (word == "--name") options.name = argv[i];
     }
     return options.pid > 0;
 }

@@ -168,21 +168,13 @@ int run(const Options& options) {
 bool parse(int argc, char** argv, Options& options) {
     for (int i = 1; i < argc; ++i) {
         const std::string word = argv[i];
-        if (word == "--faults") {
-            options.sources = SAMPLE_FAULT;
-        } else if (word == "--jit") {
-            options.jit = true;
-        } else if (i + 1 == argc) {
-            return false;
-        } else if (word == "--pid") {
-            options.pid = std::atoi(argv[++i]);
-        } else if (word == "--samples") {
-            options.samples = std::atoi(argv[++i]);
-        } else if (word == "-o") {
-            options.prefix = argv[++i];
-        } else {
-            return false;
-        }
+        if (word == "--faults") options.sources = SAMPLE_FAULT;
+        if (word == "--jit") options.jit = true;
+        if (word == "--faults" || word == "--jit") continue;
+        if (++i == argc) return false;
+        if (word == "--pid") options.pid = std::atoi(argv[i]);
+        if (word == "--samples") options.samples = std::atoi(argv[i]);
+        if (word == "-o") options.prefix = argv[i];
     }
     return options.pid > 0 && !options.prefix.empty();
 }
