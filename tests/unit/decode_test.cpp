@@ -1,0 +1,69 @@
+// SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
+#include <gtest/gtest.h>
+
+#include <array>
+#include <random>
+#include <vector>
+
+#include "bpf/event.h"
+#include "user/decode/event.h"
+
+namespace asrtrace::decode {
+namespace {
+
+template <typename Record>
+std::optional<Event> decode_record(const Record& record, std::size_t bytes = sizeof(Record)) {
+    return decode({reinterpret_cast<const std::uint8_t*>(&record), bytes});
+}
+
+TEST(Decode, Alloc) {
+    wire::ev_alloc record{};
+    record.h = {.tag = wire::EV_ALLOC, .flags = wire::EV_SAMPLED, .tid = 7, .time_ns = 99};
+    record.address = 0x1000;
+    record.size = 64;
+    record.stack = 0xabc;
+    record.function = wire::FN_CALLOC;
+    const auto event = decode_record(record);
+    ASSERT_TRUE(event);
+    EXPECT_EQ(event->tid, 7U);
+    EXPECT_EQ(event->time_ns, 99U);
+    const auto& alloc = std::get<Alloc>(event->payload);
+    EXPECT_EQ(alloc.function, Function::kCalloc);
+    EXPECT_EQ(alloc.size, 64U);
+    EXPECT_TRUE(alloc.sampled);
+}
+
+TEST(Decode, AnErrnoOfMremapIsAFailure) {
+    wire::ev_mremap record{};
+    record.h.tag = wire::EV_MREMAP_END;
+    record.result = -12;
+    EXPECT_EQ(std::get<Remap>(decode_record(record)->payload).new_address, 0U);
+    record.result = 0x7f0000000000;
+    EXPECT_EQ(std::get<Remap>(decode_record(record)->payload).new_address, 0x7f0000000000U);
+}
+
+TEST(Decode, ShortRecordsAndUnknownTagsAreRefused) {
+    wire::ev_alloc record{};
+    record.h.tag = wire::EV_ALLOC;
+    for (std::size_t bytes = 0; bytes < sizeof(record); ++bytes) {
+        EXPECT_FALSE(decode_record(record, bytes)) << bytes;
+    }
+    record.function = wire::FN_COUNT;
+    EXPECT_FALSE(decode_record(record));
+    record.h.tag = 999;
+    EXPECT_FALSE(decode_record(record));
+}
+
+TEST(Decode, RandomBytesNeverCrash) {
+    std::mt19937_64 random(3);
+    for (int i = 0; i < 100'000; ++i) {
+        std::array<std::uint8_t, 72> bytes;
+        for (auto& byte : bytes) byte = static_cast<std::uint8_t>(random());
+        bytes[0] = static_cast<std::uint8_t>(random() % 20);
+        bytes[1] = 0;
+        (void)decode({bytes.data(), random() % bytes.size()});
+    }
+}
+
+}  // namespace
+}  // namespace asrtrace::decode

@@ -1,0 +1,66 @@
+// SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
+// Feeds a ledger with events as a target would cause them, a microsecond apart.
+#pragma once
+
+#include <sys/mman.h>
+
+#include <map>
+#include <vector>
+
+#include "user/ledger/ledger.h"
+
+namespace asrtrace::ledger {
+
+class Script {
+  public:
+    explicit Script(LedgerConfig config = {}) : ledger(config), now_ns(config.start_ns) {}
+
+    void at(std::uint32_t tid, decode::Payload payload) {
+        now_ns += 1000;
+        ledger.apply({now_ns, tid, payload});
+    }
+    void alloc(std::uint64_t address, std::uint64_t size, decode::StackKey stack = 1,
+               std::uint32_t tid = 1) {
+        at(tid, decode::Alloc{.address = address, .size = size, .stack = stack});
+    }
+    void free(std::uint64_t address, std::uint32_t tid = 1) { at(tid, decode::Free{address}); }
+    void begin(std::uint32_t tid = 1, std::uint64_t id = 0) {
+        at(tid, decode::RequestMark{.done = false, .id = id});
+    }
+    void done(std::uint32_t tid = 1, std::uint64_t id = 0) {
+        at(tid, decode::RequestMark{.done = true, .id = id});
+    }
+    void map(std::uint64_t address, std::uint64_t length, decode::StackKey stack = 1) {
+        at(1, decode::Map{.address = address,
+                          .length = length,
+                          .stack = stack,
+                          .prot = PROT_READ,
+                          .map_flags = MAP_PRIVATE | MAP_ANONYMOUS});
+    }
+    void unmap(std::uint64_t address, std::uint64_t length, bool succeeds = true) {
+        at(1, decode::UnmapBegin{address, length});
+        at(1, decode::UnmapEnd{succeeds});
+    }
+
+    /// Ends the window; the last row of each site by stack id. Call once.
+    std::map<std::uint32_t, SiteEpoch> finish(SiteKind kind = SiteKind::kHeap) {
+        ledger.finish(now_ns + 1000);
+        LedgerOutput output = ledger.take_output();
+        requests = output.requests;
+        std::map<std::uint32_t, SiteEpoch> rows;
+        for (const EpochRecord& record : output.epochs) {
+            for (const SiteEpoch& row : record.sites) {
+                if (row.kind == kind) rows[row.stack.value] = row;
+            }
+        }
+        ledger.add_counts(counts);
+        return rows;
+    }
+
+    Ledger ledger;
+    std::uint64_t now_ns;
+    std::vector<Request> requests;
+    Counts counts;
+};
+
+}  // namespace asrtrace::ledger

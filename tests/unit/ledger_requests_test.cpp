@@ -1,0 +1,128 @@
+// SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
+#include <gtest/gtest.h>
+
+#include "tests/unit/ledger_fixture.h"
+
+namespace asrtrace::ledger {
+namespace {
+
+TEST(LedgerRequests, WhatARequestLeavesBehindOutlivesIt) {
+    Script script;
+    for (std::uint64_t i = 0; i < 10; ++i) {
+        script.begin();
+        script.alloc(0x100000 + 64 * i, 40, 1);
+        script.alloc(0x200000, 1000, 2);
+        script.free(0x200000);
+        script.done();
+    }
+    const auto rows = script.finish();
+    EXPECT_EQ(rows.at(1).outlived_bytes, 400U);
+    EXPECT_EQ(rows.at(2).outlived_bytes, 0U);
+    ASSERT_EQ(script.requests.size(), 10U);
+    EXPECT_EQ(script.requests[3].outlived_bytes, 40U);
+    EXPECT_EQ(script.requests[3].allocated_bytes, 1040U);
+    EXPECT_EQ(script.requests[3].events, 3U);
+}
+
+TEST(LedgerRequests, AFreeOfALaterRequestTakesItBack) {
+    Script script;
+    script.begin();
+    script.alloc(0x1000, 40);
+    script.done();
+    script.begin();
+    script.free(0x1000);
+    script.done();
+    EXPECT_EQ(script.finish().at(1).outlived_bytes, 0U);
+}
+
+TEST(LedgerRequests, AnEventBelongsToItsThreadsRequest) {
+    Script script;
+    script.begin(1);
+    script.begin(2);
+    script.alloc(0x1000, 10, 1, 1);
+    script.alloc(0x2000, 20, 2, 2);
+    script.alloc(0x3000, 30, 3, 9);  // two in flight: nobody's
+    script.done(1);
+    script.done(2);
+    script.finish();
+    ASSERT_EQ(script.requests.size(), 2U);
+    EXPECT_EQ(script.requests[0].allocated_bytes, 10U);
+    EXPECT_EQ(script.requests[1].allocated_bytes, 20U);
+    EXPECT_EQ(script.ledger.events_attributed(), 2U);
+    EXPECT_EQ(script.ledger.events_unattributed(), 1U);
+}
+
+TEST(LedgerRequests, APoolThreadWorksForTheOnlyOneInFlight) {
+    Script script;
+    script.begin(1);
+    script.alloc(0x1000, 10, 1, 7);
+    script.done(1);
+    script.finish();
+    EXPECT_EQ(script.requests.at(0).allocated_bytes, 10U);
+}
+
+TEST(LedgerRequests, AnotherThreadMayEndWhatOneBegan) {
+    Script script;
+    script.begin(1, 77);
+    script.begin(2, 78);
+    script.done(3, 77);
+    script.done(2, 78);
+    script.finish();
+    ASSERT_EQ(script.requests.size(), 2U);
+    EXPECT_EQ(script.requests[0].external_id, 77U);
+    EXPECT_EQ(script.ledger.requests_unknown(), 0U);
+}
+
+TEST(LedgerRequests, AnAbandonedRequestIsCountedAndItsBlocksAreKept) {
+    Script script;
+    script.begin(1);
+    script.alloc(0x1000, 10);
+    script.begin(1);
+    script.done(1);
+    script.done(1);
+    const auto rows = script.finish();
+    EXPECT_EQ(script.ledger.requests_completed(), 1U);
+    EXPECT_EQ(script.ledger.requests_unknown(), 2U);
+    EXPECT_EQ(rows.at(1).live_bytes, 10U);
+}
+
+TEST(LedgerRequests, IntervalsStandInForRequests) {
+    Script script({.interval_ns = 1'000'000'000});
+    for (std::uint64_t i = 0; i < 10; ++i) {
+        script.now_ns = i * 1'000'000'000 + 500'000'000;
+        script.alloc(0x1000 + 64 * i, 8);
+    }
+    script.now_ns = 10'000'000'000;
+    const auto rows = script.finish();
+    EXPECT_EQ(script.ledger.requests_completed(), 10U);
+    EXPECT_EQ(rows.at(1).outlived_bytes, 80U);
+}
+
+TEST(LedgerRequests, BlocksOfNoRequestOutliveAfterAnotherEpoch) {
+    Script script({.epoch_ns = 1'000'000, .idle_epoch_ns = 1'000'000});
+    script.alloc(0x1000, 10);
+    script.ledger.tick(script.now_ns += 2'000'000);
+    script.ledger.tick(script.now_ns += 2'000'000);
+    EXPECT_EQ(script.finish().at(1).outlived_bytes, 10U);
+}
+
+TEST(LedgerRequests, SameEventsSameRecords) {
+    const auto run = [] {
+        Script script({.epoch_ns = 3000});
+        for (std::uint32_t i = 0; i < 500; ++i) {
+            script.begin(1 + i % 3);
+            script.alloc(0x1000 + 32 * i, i, 1 + i % 5, 1 + i % 3);
+            if (i % 2 == 0) script.free(0x1000 + 32 * i, 2);
+            script.done(1 + i % 3);
+        }
+        std::vector<std::uint64_t> values;
+        for (const auto& [stack, row] : script.finish()) {
+            values.insert(values.end(), {stack, row.live_bytes, row.outlived_bytes});
+        }
+        return values;
+    };
+    EXPECT_EQ(run(), run());
+}
+
+}  // namespace
+}  // namespace asrtrace::ledger
