@@ -10,7 +10,8 @@ target_link_libraries(heap_census PRIVATE asrtrace_heap
   CLI11::CLI11 fmt::fmt nlohmann_json::nlohmann_json)
 set_target_properties(heap_census PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/tests/live)
 
-add_executable(heap_live_test heap_exact_test.cpp heap_target_process.cpp)
+add_executable(heap_live_test heap_exact_test.cpp heap_failures_test.cpp heap_figures_test.cpp
+  heap_target_process.cpp)
 target_compile_definitions(heap_live_test PRIVATE HEAP_PROGS="${CMAKE_BINARY_DIR}/progs")
 target_link_libraries(heap_live_test PRIVATE asrtrace_heap GTest::gtest_main)
 add_dependencies(heap_live_test heap_target heap_target_stripped heap_target_static

@@ -31,7 +31,7 @@ class Taking {
     }
 
     CensusOutcome run() {
-        const PriorityBoost boost;
+        const PriorityBoost boost(false);
         if (Status target = check_target(pid_); !target) return unavailable(target.error());
         auto memory = ProcessMemory::open(pid_);
         if (!memory) return unavailable(memory.error());
@@ -171,6 +171,7 @@ class Taking {
         Snapshot snapshot;
         snapshot.chunks.prefault(std::min<std::size_t>(chunks_expected_, cap_ / 32),
                                  std::min<std::size_t>(links_expected_, cap_ / 32));
+        std::optional<PriorityBoost> boost(std::in_place, true);
         auto stopped = StoppedProcess::stop(pid_, kStopPatience);
         if (!stopped) {
             failure_is_environment_ = true;
@@ -184,6 +185,7 @@ class Taking {
         Status taken = ok_status();
         if (!copied) taken = read_held(*maps, threads, snapshot, reach);
         pause_ += stopped->release();
+        boost.reset();
         if (copied) {
             taken = take_snapshot(*copy_, std::move(*maps), location_, snapshot_options(true),
                                   snapshot);

@@ -26,7 +26,7 @@ struct CensusOptions {
     bool stop = false;   ///< hold all threads of the target while it is read: exact
     bool reach = false;  ///< also find the chunks that nothing points to
     unsigned attempts = 12;
-    std::chrono::milliseconds time_limit{15000};
+    std::chrono::milliseconds time_limit{60000};
     /// What the reader may hold: chunk records and copies. 0: a quarter of MemAvailable.
     std::uint64_t memory_cap_bytes = 0;
     std::size_t max_leaked = 100000;  ///< entries of Reach::leaked, the largest groups first

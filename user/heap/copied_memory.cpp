@@ -70,7 +70,7 @@ std::size_t CopiedMemory::read(std::uint64_t address, std::span<std::uint8_t> ou
     return done;
 }
 
-Result<std::vector<PageRange>> CopiedMemory::pages(std::uint64_t begin, std::uint64_t end) {
+Result<std::vector<PageRange>> CopiedMemory::pages(std::uint64_t begin, std::uint64_t end, bool) {
     std::vector<PageRange> ranges;
     auto at = std::partition_point(pages_.begin(), pages_.end(),
                                    [&](const PageRange& range) { return range.end <= begin; });

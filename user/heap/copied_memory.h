@@ -21,7 +21,8 @@ class CopiedMemory : public TargetMemory {
     bool copy(TargetMemory& source, const Residency& residency);
 
     std::size_t read(std::uint64_t address, std::span<std::uint8_t> out) override;
-    Result<std::vector<PageRange>> pages(std::uint64_t begin, std::uint64_t end) override;
+    Result<std::vector<PageRange>> pages(std::uint64_t begin, std::uint64_t end,
+                                         bool private_anonymous) override;
     std::uint64_t page_size() const override { return page_size_; }
     std::uint64_t footprint() const { return capacity_; }
 

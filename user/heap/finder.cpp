@@ -35,7 +35,7 @@ std::vector<DataSegment> read_data(TargetMemory& memory, const std::vector<MapsE
         end_of_last = own ? entry.end : 0;
         if (!entry.writable || !entry.readable || entry.size_bytes() > kMaxDataBytes) continue;
         DataSegment segment{entry.begin, std::vector<std::uint8_t>(entry.size_bytes())};
-        auto ranges = memory.pages(entry.begin, entry.end);
+        auto ranges = memory.pages(entry.begin, entry.end, false);
         if (!ranges) continue;
         // Pages that the target never touched hold the file's bytes: no arena that is in use.
         for (const PageRange& range : *ranges) {

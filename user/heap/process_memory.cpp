@@ -143,15 +143,17 @@ void ProcessMemory::read_pieces(std::span<const Piece> pieces, std::span<std::ui
     }
 }
 
-Result<std::vector<PageRange>> ProcessMemory::pages(std::uint64_t begin, std::uint64_t end) {
+Result<std::vector<PageRange>> ProcessMemory::pages(std::uint64_t begin, std::uint64_t end,
+                                                    bool private_anonymous) {
     if (scan_works_) {
-        auto ranges = scan_pages(begin, end);
+        auto ranges = scan_pages(begin, end, private_anonymous);
         if (ranges.ok() || scan_works_) return ranges;
     }
     return decode_pages(begin, end);
 }
 
-Result<std::vector<PageRange>> ProcessMemory::scan_pages(std::uint64_t begin, std::uint64_t end) {
+Result<std::vector<PageRange>> ProcessMemory::scan_pages(std::uint64_t begin, std::uint64_t end,
+                                                         bool private_anonymous) {
     std::vector<PageRange> ranges;
     std::array<ScanRegion, 512> regions;
     while (begin < end) {
@@ -162,7 +164,8 @@ Result<std::vector<PageRange>> ProcessMemory::scan_pages(std::uint64_t begin, st
         scan.vec = reinterpret_cast<std::uint64_t>(regions.data());
         scan.vec_len = regions.size();
         scan.category_anyof_mask = kPageIsPresent | kPageIsSwapped;
-        scan.return_mask = kPageIsPresent | kPageIsSwapped | kPageIsFile | kPageIsZeroFrame;
+        scan.return_mask = kPageIsPresent | kPageIsSwapped | kPageIsZeroFrame;
+        if (!private_anonymous) scan.return_mask |= kPageIsFile;
         const int found = ::ioctl(pagemap_.get(), kPagemapScan, &scan);
         if (found < 0 && errno == EINTR) continue;
         if (found < 0) {

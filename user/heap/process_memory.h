@@ -18,7 +18,8 @@ class ProcessMemory : public TargetMemory {
 
     std::size_t read(std::uint64_t address, std::span<std::uint8_t> out) override;
     void read_pieces(std::span<const Piece> pieces, std::span<std::uint8_t> out) override;
-    Result<std::vector<PageRange>> pages(std::uint64_t begin, std::uint64_t end) override;
+    Result<std::vector<PageRange>> pages(std::uint64_t begin, std::uint64_t end,
+                                         bool private_anonymous) override;
     std::uint64_t page_size() const override { return page_size_; }
 
     /// Tests only: answer from pagemap and kpageflags even where PAGEMAP_SCAN works.
@@ -26,7 +27,8 @@ class ProcessMemory : public TargetMemory {
 
   private:
     ProcessMemory(pid_t pid, UniqueFd pagemap, UniqueFd kpageflags);
-    Result<std::vector<PageRange>> scan_pages(std::uint64_t begin, std::uint64_t end);
+    Result<std::vector<PageRange>> scan_pages(std::uint64_t begin, std::uint64_t end,
+                                              bool private_anonymous);
     Result<std::vector<PageRange>> decode_pages(std::uint64_t begin, std::uint64_t end);
     bool is_zero_page(std::uint64_t frame);
 

@@ -18,7 +18,7 @@ Result<Residency> Residency::read(TargetMemory& memory, const std::vector<MapsEn
     std::vector<PageRange> all;
     for (const MapsEntry& entry : maps) {
         if (!entry.readable || !entry.writable || entry.path == "[vvar]") continue;
-        auto ranges = memory.pages(entry.begin, entry.end);
+        auto ranges = memory.pages(entry.begin, entry.end, !entry.is_file() && !entry.shared);
         if (!ranges) return ranges.error();
         for (const PageRange& range : *ranges) {
             // A vanished mapping or a hostile image may answer out of order: keep the order.

@@ -1,0 +1,170 @@
+// SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
+// Targets that there is no census of, tracers that die, heaps that are damaged.
+#include <gtest/gtest.h>
+#include <signal.h>
+#include <sys/ptrace.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <chrono>
+#include <fstream>
+#include <random>
+
+#include "tests/live/heap_target_process.h"
+#include "user/base/maps.h"
+#include "user/heap/census.h"
+#include "user/heap/stopped_process.h"
+
+namespace asrtrace::heap {
+namespace {
+
+std::string reason_for(pid_t pid) {
+    const CensusOutcome outcome = take_census(pid, {});
+    EXPECT_FALSE(outcome.census);
+    EXPECT_EQ(outcome.failure.kind, CensusFailure::Kind::kEnvironment);
+    return outcome.failure.reason;
+}
+
+char state_of(pid_t pid) {
+    std::ifstream file("/proc/" + std::to_string(pid) + "/stat");
+    std::string text((std::istreambuf_iterator<char>(file)), {});
+    const std::size_t at = text.rfind(')');
+    return at == std::string::npos ? '?' : text[at + 2];
+}
+
+TEST(Failures, SayWhatIsWrongWithThePid) {
+    EXPECT_NE(reason_for(4194303).find("no process"), std::string::npos);
+    EXPECT_NE(reason_for(2).find("kernel thread"), std::string::npos);
+    EXPECT_NE(reason_for(-1).find("positive"), std::string::npos);
+    const pid_t child = ::fork();
+    if (child == 0) ::_exit(0);
+    siginfo_t info;
+    ::waitid(P_PID, static_cast<id_t>(child), &info, WEXITED | WNOWAIT);
+    EXPECT_NE(reason_for(child).find("zombie"), std::string::npos);
+    ::waitpid(child, nullptr, 0);
+}
+
+TEST(Failures, NameTheDebuggerThatHoldsTheTarget) {
+    TargetProcess target({program("heap_target"), "single", fresh_seed()});
+    ASSERT_GT(target.pid(), 0);
+    int ready[2];
+    ASSERT_EQ(::pipe(ready), 0);
+    const pid_t other = ::fork();
+    if (other == 0) {
+        ::ptrace(PTRACE_SEIZE, target.pid(), nullptr, nullptr);
+        (void)!::write(ready[1], "x", 1);
+        for (;;) ::pause();
+    }
+    char byte;
+    ASSERT_EQ(::read(ready[0], &byte, 1), 1);
+    CensusOptions options;
+    options.stop = true;
+    const CensusOutcome outcome = take_census(target.pid(), options);
+    EXPECT_FALSE(outcome.census);
+    EXPECT_NE(outcome.failure.reason.find("already traced by pid " + std::to_string(other)),
+              std::string::npos)
+        << outcome.failure.reason;
+    EXPECT_TRUE(take_census(target.pid(), {}).census);
+    ::kill(other, SIGKILL);
+    ::waitpid(other, nullptr, 0);
+}
+
+TEST(Failures, AKilledTracerLeavesTheTargetRunning) {
+    TargetProcess target({program("heap_target"), "churn", fresh_seed()});
+    ASSERT_GT(target.pid(), 0);
+    const pid_t tracer = ::fork();
+    if (tracer == 0) {
+        auto held = StoppedProcess::stop(target.pid(), std::chrono::milliseconds(2000));
+        ::kill(::getpid(), SIGKILL);
+    }
+    int status = 0;
+    ::waitpid(tracer, &status, 0);
+    ASSERT_TRUE(WIFSIGNALED(status));
+    EXPECT_FALSE(target.ask("alive 0").empty());
+    EXPECT_NE(state_of(target.pid()), 't');
+}
+
+TEST(Failures, ASignalOnItsWayIsNotLost) {
+    TargetProcess target({program("heap_target"), "single", fresh_seed()});
+    ASSERT_GT(target.pid(), 0);
+    {
+        auto held = StoppedProcess::stop(target.pid(), std::chrono::milliseconds(2000));
+        ASSERT_TRUE(held.ok()) << held.error().message;
+        ::kill(target.pid(), SIGTERM);
+    }
+    int status = 0;
+    for (int i = 0; i < 200 && state_of(target.pid()) != 'Z'; ++i) ::usleep(10000);
+    ASSERT_EQ(::waitpid(target.pid(), &status, WNOHANG), target.pid());
+    EXPECT_TRUE(WIFSIGNALED(status) && WTERMSIG(status) == SIGTERM);
+}
+
+TEST(Failures, AStoppedTargetStaysStopped) {
+    TargetProcess target({program("heap_target"), "single", fresh_seed()});
+    ASSERT_GT(target.pid(), 0);
+    ::kill(target.pid(), SIGSTOP);
+    for (int i = 0; i < 200 && state_of(target.pid()) != 'T'; ++i) ::usleep(1000);
+    CensusOptions options;
+    options.stop = true;
+    const CensusOutcome outcome = take_census(target.pid(), options);
+    EXPECT_TRUE(outcome.census) << outcome.failure.reason;
+    EXPECT_EQ(state_of(target.pid()), 'T');
+    ::kill(target.pid(), SIGCONT);
+    EXPECT_FALSE(target.ask("info").empty());
+}
+
+/// Random words over the heap of a live target, in the manner of a program that writes astray.
+class Damaged : public testing::TestWithParam<const char*> {};
+
+TEST_P(Damaged, IsRefusedInBoundedTime) {
+    const std::string seed = fresh_seed();
+    std::mt19937_64 random(std::stoull(seed));
+    const std::string what = GetParam();
+    for (int round = 0; round < 4; ++round) {
+        TargetProcess target({program("heap_target"), "threads", seed + std::to_string(round)});
+        ASSERT_GT(target.pid(), 0);
+        const auto sound = take_census(target.pid(), {});
+        ASSERT_TRUE(sound.census) << sound.failure.reason;
+        std::fstream memory("/proc/" + std::to_string(target.pid()) + "/mem",
+                            std::ios::in | std::ios::out | std::ios::binary);
+        for (int i = 0; i < 4000; ++i) {
+            const auto& ranges = sound.census->ranges;
+            const MallocRange& range = ranges[random() % ranges.size()];
+            const std::uint64_t size = std::min<std::uint64_t>(range.end - range.begin, 100000);
+            const std::uint64_t at = range.begin + (random() % size & ~7ULL);
+            const std::uint64_t word = what == "ones" ? ~0ULL : what == "zeros" ? 0 : random();
+            memory.seekp(static_cast<std::streamoff>(at));
+            memory.write(reinterpret_cast<const char*>(&word), 8);
+        }
+        memory.flush();
+        CensusOptions options;
+        options.stop = round % 2 == 0;
+        options.reach = round % 3 == 0;
+        const auto begin = std::chrono::steady_clock::now();
+        const CensusOutcome outcome = take_census(target.pid(), options);
+        const auto seconds =
+            std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
+        EXPECT_LT(seconds, 10);
+        EXPECT_FALSE(outcome.census);
+        EXPECT_FALSE(outcome.failure.reason.empty());
+    }
+}
+
+INSTANTIATE_TEST_SUITE_P(Ways, Damaged, testing::Values("random", "ones", "zeros"));
+
+TEST(Limits, TheMemoryCapIsKept) {
+    TargetProcess target({program("heap_target"), "big", fresh_seed(), "64", "1000000"});
+    ASSERT_GT(target.pid(), 0);
+    CensusOptions options;
+    options.memory_cap_bytes = 8 << 20;
+    const CensusOutcome outcome = take_census(target.pid(), options);
+    ASSERT_FALSE(outcome.census);
+    EXPECT_NE(outcome.failure.reason.find("memory cap"), std::string::npos)
+        << outcome.failure.reason;
+    options.memory_cap_bytes = 256 << 20;
+    const CensusOutcome enough = take_census(target.pid(), options);
+    ASSERT_TRUE(enough.census) << enough.failure.reason;
+    EXPECT_LE(enough.census->tracer_bytes, options.memory_cap_bytes);
+}
+
+}  // namespace
+}  // namespace asrtrace::heap

@@ -1,0 +1,152 @@
+// SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
+// What malloc_trim gives back, what is unreachable, and readings of a heap that changes.
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <cmath>
+
+#include "tests/live/heap_target_process.h"
+#include "user/heap/census.h"
+#include "user/heap/process_memory.h"
+
+namespace asrtrace::heap {
+namespace {
+
+CensusOptions with(bool stop, bool reach) {
+    CensusOptions options;
+    options.stop = stop;
+    options.reach = reach;
+    return options;
+}
+
+class Trim : public testing::TestWithParam<const char*> {};
+
+TEST_P(Trim, IsPredictedWithinOnePercent) {
+    TargetProcess target({program("heap_target"), GetParam(), fresh_seed()});
+    ASSERT_GT(target.pid(), 0);
+    target.ask("free");
+    const CensusOutcome outcome = take_census(target.pid(), with(true, false));
+    ASSERT_TRUE(outcome.census) << outcome.failure.reason;
+    const auto released = static_cast<double>(target.ask("trim").at("released"));
+    const auto predicted = static_cast<double>(outcome.census->totals.releasable);
+    std::printf("%s: predicted %.0f, released %.0f\n", GetParam(), predicted, released);
+    EXPECT_GT(released, 1 << 20);
+    EXPECT_NEAR(predicted, released, 0.01 * released);
+    EXPECT_GE(outcome.census->totals.resident_free, outcome.census->totals.releasable);
+}
+
+INSTANTIATE_TEST_SUITE_P(Kinds, Trim,
+                         testing::Values("single", "threads", "noncontiguous", "foreign",
+                                         "aligned"));
+
+class Leaks : public testing::TestWithParam<bool> {};
+
+TEST_P(Leaks, AreFoundAndNothingElse) {
+    TargetProcess target({program("heap_target"), "leaks", fresh_seed()});
+    ASSERT_GT(target.pid(), 0);
+    const auto info = target.ask("info");
+    const CensusOutcome outcome = take_census(target.pid(), with(GetParam(), true));
+    ASSERT_TRUE(outcome.census && outcome.census->reach) << outcome.failure.reason;
+    const Reach& reach = *outcome.census->reach;
+    std::printf("planted %lu bytes, unreachable %lu in %zu chunks\n",
+                static_cast<unsigned long>(info.at("planted")),
+                static_cast<unsigned long>(reach.unreachable_bytes), reach.leaked.size());
+    std::uint64_t found = 0;
+    char line[64];
+    for (std::size_t i = 0; i < reach.leaked.size(); ++i) {
+        // Each answer is a search through all blocks of the target: ask about every 16th.
+        if (i % 16 != 0) continue;
+        std::snprintf(line, sizeof(line), "alive %lx",
+                      static_cast<unsigned long>(reach.leaked[i].address));
+        EXPECT_EQ(target.ask(line).at("yes"), 0U) << line;
+        std::snprintf(line, sizeof(line), "planted %lx",
+                      static_cast<unsigned long>(reach.leaked[i].address));
+        found += target.ask(line).at("yes");
+    }
+    EXPECT_GE(found * 100, reach.leaked.size() / 16 * 98);
+    EXPECT_GE(reach.unreachable_bytes * 100, info.at("planted") * 98);
+    EXPECT_LE(reach.unreachable_bytes, info.at("planted") + 100000);
+    ASSERT_FALSE(reach.holders.empty());
+}
+
+INSTANTIATE_TEST_SUITE_P(Ways, Leaks, testing::Values(true, false),
+                         [](const auto& way) { return way.param ? "stopped" : "running"; });
+
+TEST(Mutation, PublishedReadingsArePlausible) {
+    TargetProcess target({program("heap_target"), "churn", fresh_seed()});
+    ASSERT_GT(target.pid(), 0);
+    const CensusOutcome stopped = take_census(target.pid(), with(true, false));
+    ASSERT_TRUE(stopped.census) << stopped.failure.reason;
+    const auto truth = static_cast<double>(stopped.census->totals.in_use);
+    unsigned published = 0, rejected = 0;
+    for (int i = 0; i < 8; ++i) {
+        const CensusOutcome outcome = take_census(target.pid(), with(false, false));
+        rejected += outcome.census ? outcome.census->rejected : outcome.failure.rejected;
+        if (!outcome.census) {
+            EXPECT_FALSE(outcome.failure.reason.empty());
+            continue;
+        }
+        ++published;
+        const CensusTotals& t = outcome.census->totals;
+        EXPECT_NEAR(static_cast<double>(t.in_use), truth, 0.15 * truth);
+        EXPECT_EQ(t.in_use + t.free, t.system + t.mmapped_bytes);
+    }
+    std::printf("published %u of 8, rejected readings %u\n", published, rejected);
+    EXPECT_GE(published, 4U);
+}
+
+TEST(Residency, BothWaysOfReadingAgree) {
+    TargetProcess target({program("heap_target"), "threads", fresh_seed()});
+    ASSERT_GT(target.pid(), 0);
+    target.ask("free");
+    auto scan = ProcessMemory::open(target.pid());
+    auto decode = ProcessMemory::open(target.pid());
+    ASSERT_TRUE(scan.ok() && decode.ok());
+    (*decode)->forbid_pagemap_scan();
+    const auto maps = read_maps(target.pid());
+    ASSERT_TRUE(maps.ok());
+    const auto a = Residency::read(**scan, *maps);
+    const auto b = Residency::read(**decode, *maps);
+    ASSERT_TRUE(a.ok() && b.ok());
+    EXPECT_EQ(a->anonymous_bytes(0, ~0ULL), b->anonymous_bytes(0, ~0ULL));
+}
+
+TEST(Books, AddUpToTheMemoryOfMalloc) {
+    TargetProcess target({program("heap_target"), "threads", fresh_seed()});
+    ASSERT_GT(target.pid(), 0);
+    target.ask("free");
+    const CensusOutcome outcome = take_census(target.pid(), with(true, false));
+    ASSERT_TRUE(outcome.census) << outcome.failure.reason;
+    auto memory = ProcessMemory::open(target.pid());
+    const auto maps = read_maps(target.pid());
+    const auto residency = Residency::read(**memory, *maps);
+    std::uint64_t resident = 0;
+    for (const MallocRange& range : outcome.census->ranges) {
+        resident += residency->anonymous_bytes(range.begin, range.end);
+    }
+    const HeapBooks& books = outcome.census->books;
+    EXPECT_EQ(books.live + books.retained + books.overhead, resident);
+}
+
+TEST(Reading, LeavesNoPagesBehind) {
+    TargetProcess target({program("heap_target"), "aligned", fresh_seed()});
+    ASSERT_GT(target.pid(), 0);
+    auto memory = ProcessMemory::open(target.pid());
+    const auto anonymous = [&] {
+        const auto maps = read_maps(target.pid());
+        std::uint64_t sum = 0;
+        const auto residency = Residency::read(**memory, *maps);
+        for (const PageRange& range : residency->ranges()) {
+            sum += range.end - range.begin;
+        }
+        return sum;
+    };
+    const std::uint64_t before = anonymous();
+    for (bool stop : {true, false}) {
+        ASSERT_TRUE(take_census(target.pid(), with(stop, true)).census);
+    }
+    EXPECT_EQ(anonymous(), before);
+}
+
+}  // namespace
+}  // namespace asrtrace::heap
