@@ -35,7 +35,7 @@ trap 'exit 130' INT TERM
 # wait_for_line FILE PATTERN PID SECONDS: fails if the process ends or the time is up before.
 wait_for_line() {
     local tenths=$(($4 * 10))
-    until grep -qE "$2" "$1"; do
+    until grep -qsE "$2" "$1"; do
         tenths=$((tenths - 1))
         if [[ $tenths -le 0 ]] || ! kill -0 "$3" 2> /dev/null; then
             echo "no line '$2' came; $1 ends with:" >&2
