@@ -21,7 +21,9 @@ std::int64_t rss_anon_bytes() {
     return -1;
 }
 
-void trim(const httplib::Request&, httplib::Response& response) {
+// Takes a content reader that it does not use: `curl -X POST` sends no body and no length, and
+// httplib would wait for either.
+void trim(const httplib::Request&, httplib::Response& response, const httplib::ContentReader&) {
     const auto before = rss_anon_bytes();
     const int released = malloc_trim(0);
     const nlohmann::json body = {{"released", released == 1},
@@ -42,7 +44,7 @@ void tell_mallinfo(const httplib::Request&, httplib::Response& response) {
 }  // namespace
 
 void install_debug_endpoints(httplib::Server& server) {
-    server.Post("/debug/trim", httplib::Server::Handler(trim));
+    server.Post("/debug/trim", httplib::Server::HandlerWithContentReader(trim));
     server.Get("/debug/mallinfo", tell_mallinfo);
 }
 

@@ -161,6 +161,9 @@ TEST(WorkerDebug, TrimAndMallinfo) {
     const auto trim = nlohmann::json::parse(answer->body);
     EXPECT_GT(trim["rss_anon_before"].get<std::int64_t>(), 0);
     EXPECT_GT(trim["rss_anon_after"].get<std::int64_t>(), 0);
+    const auto bare = worker.raw_request(
+        "POST /debug/trim HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n", false);
+    EXPECT_NE(bare.find("rss_anon_after"), std::string::npos) << bare;
     EXPECT_TRUE(worker.get("/debug/mallinfo").contains("uordblks"));
 }
 
