@@ -30,12 +30,12 @@ class Rate(harness.LiveTest):
             self.assertEqual(counts[key], truth[key], key)
 
     def test_paced(self):
-        truth, report, reached = self.run_at(rate=220_000, threads=2, seconds=5)
+        truth, report, reached = self.run_at(rate=280_000, threads=2, seconds=5)
         self.check_exact(truth, report)
         self.assertGreaterEqual(reached, 200_000)
 
     def test_paced_eight_threads(self):
-        truth, report, reached = self.run_at(rate=240_000, threads=8, seconds=5)
+        truth, report, reached = self.run_at(rate=280_000, threads=8, seconds=5)
         self.check_exact(truth, report)
         self.assertGreaterEqual(reached, 200_000)
 
