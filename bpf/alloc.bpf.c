@@ -21,6 +21,9 @@ struct {
 /* Calls of realloc(p, 0) under way: only then can a free be one that realloc makes itself. */
 __u32 zero_reallocs = 0;
 
+/* Alignments up to this are malloc's own: 2 * SIZE_SZ, malloc/malloc-alignment.h of glibc */
+#define MALLOC_ALIGNMENT 16
+
 /* What call_function carries beside the function. */
 enum {
 	CALL_FUNCTION_MASK = 0xff,
@@ -83,6 +86,40 @@ static __always_inline bool enter_realloc(struct thread_state *state, __u32 tid,
 	return old_tracked || new_sampled || (old && state->call_size == 0);
 }
 
+/*
+ * Entered from another allocation function: deeper in the stack, or by a tail jump to malloc (from
+ * realloc(NULL), memalign with a small alignment), which leaves the stack pointer where it was.
+ */
+static __always_inline bool is_nested(struct thread_state *state, __u64 sp, __u32 function,
+				      __u64 size)
+{
+	bool skipped = function == FN_MALLOC && sp <= state->skip_sp && size == state->skip_size;
+	__u32 outer = state->call_function & CALL_FUNCTION_MASK;
+
+	if (function == FN_MALLOC)
+		state->skip_sp = 0;
+	if (skipped)
+		return true;
+	if (!state->call_sp)
+		return false;
+	return sp < state->call_sp || (sp == state->call_sp && function == FN_MALLOC &&
+				       outer != FN_MALLOC && state->call_size == size);
+}
+
+/* A call that is not followed may still go on to malloc, which must then be left out. */
+static __always_inline int leave_out(struct thread_state *state, __u64 sp, __u64 first,
+				     __u64 second, __u32 function)
+{
+	bool to_malloc = (function == FN_REALLOC && !first) ||
+			 ((function == FN_MEMALIGN || function == FN_ALIGNED_ALLOC) &&
+			  first <= MALLOC_ALIGNMENT) ||
+			 (function == FN_POSIX_MEMALIGN && second <= MALLOC_ALIGNMENT);
+
+	state->skip_sp = to_malloc ? sp : 0;
+	state->skip_size = state->call_size;
+	return 1;
+}
+
 /* Returns 1 if the return need not be seen (a session then skips its return probe). */
 static __always_inline int enter_call(struct pt_regs *ctx, __u32 function)
 {
@@ -100,7 +137,8 @@ static __always_inline int enter_call(struct pt_regs *ctx, __u32 function)
 	struct thread_state *state = thread_state_of(tid);
 	if (!state)
 		return 1;
-	if (state->call_sp && sp < state->call_sp) {
+	__u64 size = call_size(first, second, third, function);
+	if (is_nested(state, sp, function, size)) {
 		count(COUNT_NESTED, 1);
 		return 1;
 	}
@@ -109,7 +147,6 @@ static __always_inline int enter_call(struct pt_regs *ctx, __u32 function)
 	state->call_sp = 0;
 	count(COUNT_CALLS + function, 1);
 	start_countdowns(state);
-	__u64 size = call_size(first, second, third, function);
 	bool is_sampled = cfg.sample_all ||
 			  sample_bytes(&state->alloc_countdown, size, cfg.sample_mean_bytes);
 	state->call_function = function | (is_sampled ? CALL_NEW_SAMPLED : 0);
@@ -118,9 +155,9 @@ static __always_inline int enter_call(struct pt_regs *ctx, __u32 function)
 	state->call_stack = 0;
 	if (function == FN_REALLOC) {
 		if (!enter_realloc(state, tid, is_sampled))
-			return 1;
+			return leave_out(state, sp, first, second, function);
 	} else if (!is_sampled) {
-		return 1;
+		return leave_out(state, sp, first, second, function);
 	}
 	if (is_sampled)
 		state->call_stack = take_entry_stack(ctx, &state->call_return);

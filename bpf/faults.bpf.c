@@ -3,34 +3,19 @@
  * Page faults of both modes: read() into a fresh buffer faults in the kernel. All are counted; the
  * ones that bring anonymous memory are sampled by bytes, with a stack.
  *
- * How many pages a fault brought (512 with a transparent huge page) is told by rss_stat, which
- * fires in the same context once the counter has moved: the difference of the counter as this CPU
- * sees it, before and after. Where rss_stat is batched (before 6.2) or absent each fault counts as
- * one page.
+ * That it did is told by rss_stat, which fires in the same context once the counter has moved; how
+ * many pages came (512 with a transparent huge page) by the order of the page that the fault
+ * allocated. Where rss_stat is batched (before 6.2) or absent each fault counts as one page.
  */
 #include "bpf/emit.bpf.h"
 #include "bpf/sample.bpf.h"
 #include "bpf/stack.bpf.h"
 
-#define ANON_PAGES 1 /* MM_ANONPAGES, include/linux/mm_types_task.h */
+#define ANON_PAGES 1    /* MM_ANONPAGES, include/linux/mm_types_task.h */
+#define GFP_MOVABLE 0x8 /* ___GFP_MOVABLE, include/linux/gfp_types.h: user pages, not page tables \
+			 */
 #define PAGE_BYTES 4096
-#define MAX_FAULT_PAGES 512 /* PMD size on x86-64 and on arm64 with 4 KiB pages */
-
-extern const void __per_cpu_offset __ksym __weak;
-
-/* The counter of anonymous pages as this CPU sees it: the shared part and its own not yet folded
- * part. */
-static __always_inline __s64 anon_pages_here(struct mm_struct *mm, __u32 cpu)
-{
-	__s64 shared = BPF_CORE_READ(mm, rss_stat[ANON_PAGES].count);
-	s32 *counters = BPF_CORE_READ(mm, rss_stat[ANON_PAGES].counters);
-	__u64 offset = 0;
-	__s32 own = 0;
-
-	bpf_probe_read_kernel(&offset, sizeof(offset), (const __u64 *)&__per_cpu_offset + cpu);
-	bpf_probe_read_kernel(&own, sizeof(own), (void *)((__u64)counters + offset));
-	return shared + own;
-}
+#define MAX_FAULT_ORDER 9 /* PMD size on x86-64, and on arm64 with 4 KiB pages */
 
 static __always_inline void fault_brought(struct thread_state *state, __u32 tid, __u32 pages)
 {
@@ -72,12 +57,10 @@ static __always_inline int begin_fault(__u64 address, __u32 kernel_mode)
 		return 0;
 	}
 	struct task_struct *task = (void *)bpf_get_current_task();
-	struct mm_struct *mm = BPF_CORE_READ(task, mm);
-	__u32 cpu = bpf_get_smp_processor_id();
 
-	target_mm = (__u64)mm;
-	state->fault_cpu = cpu + 1;
-	state->fault_pages = anon_pages_here(mm, cpu);
+	target_mm = (__u64)BPF_CORE_READ(task, mm);
+	state->fault_pending = 1;
+	state->fault_order = 0;
 	return 0;
 }
 
@@ -93,6 +76,21 @@ int BPF_PROG(fault_kernel, unsigned long address, struct pt_regs *regs, unsigned
 	return begin_fault(address, 1);
 }
 
+SEC("tp_btf/mm_page_alloc")
+int BPF_PROG(page_alloc, struct page *page, unsigned int order, unsigned int gfp_flags)
+{
+	__u64 id = target_thread();
+	__u32 tid = id;
+	struct thread_state *state;
+
+	if (!id || !page || !(gfp_flags & GFP_MOVABLE) || order > MAX_FAULT_ORDER)
+		return 0;
+	state = bpf_map_lookup_elem(&threads, &tid);
+	if (state && state->fault_pending && order > state->fault_order)
+		state->fault_order = order;
+	return 0;
+}
+
 SEC("tp_btf/rss_stat")
 int BPF_PROG(rss_stat, struct mm_struct *mm, int member)
 {
@@ -100,21 +98,15 @@ int BPF_PROG(rss_stat, struct mm_struct *mm, int member)
 		return 0;
 	__u64 id = target_thread();
 	__u32 tid = id;
-	__u32 cpu = bpf_get_smp_processor_id();
 	struct thread_state *state;
 
 	if (!id)
 		return 0;
 	state = bpf_map_lookup_elem(&threads, &tid);
-	if (!state || !state->fault_cpu)
+	if (!state || !state->fault_pending)
 		return 0;
-	__s64 pages = anon_pages_here(mm, cpu) - state->fault_pages;
-	/* Moved to another CPU meanwhile, or another CPU folded its part: a page, the common case.
-	 */
-	if (state->fault_cpu != cpu + 1 || pages > MAX_FAULT_PAGES || pages < 1)
-		pages = 1;
-	state->fault_cpu = 0;
-	fault_brought(state, tid, pages);
+	state->fault_pending = 0;
+	fault_brought(state, tid, 1 << (state->fault_order & 15));
 	return 0;
 }
 

@@ -43,14 +43,17 @@ struct thread_state {
 	__u64 call_stack;
 	__u64 call_return; /* return address of the call under way */
 	__u32 call_function;
-	__u32 fault_cpu; /* 1 + the CPU on which the fault under way began, 0: none */
+	__u32 fault_pending; /* a fault began and has brought nothing yet */
+	__u64 skip_sp; /* a malloc from here or deeper, of skip_size, belongs to a call left out */
+	__u64 skip_size;
 	__u64 fault_address;
-	__s64 fault_pages;     /* anonymous pages before the fault, as that CPU saw them */
 	__s64 alloc_countdown; /* bytes until the next sample */
 	__s64 fault_countdown;
 	__u64 syscall_args[4]; /* of the system call under way */
 	__u32 fault_kernel_mode;
-	__u32 started; /* the countdowns were drawn */
+	__u32 fault_order; /* of the largest user page allocated in the fault under way */
+	__u32 started;     /* the countdowns were drawn */
+	__u32 pad;
 };
 
 struct {

@@ -67,6 +67,21 @@ TEST(LedgerBlocks, AnotherThreadMayGetTheAddressDuringARealloc) {
     EXPECT_EQ(script.ledger.missed_frees(), 0U);
 }
 
+TEST(LedgerBlocks, ReallocOfAMappedBlockUnmapsOnTheWay) {
+    Script script;
+    script.alloc(0x100000, 200'000);
+    script.at(1, decode::ReallocBegin{0x100000});
+    script.map(0x7f0000000000, 400'000, 3);
+    script.unmap(0x100000, 200'000);
+    script.at(1,
+              decode::ReallocEnd{
+                  .old_address = 0x100000, .address = 0x7f0000000010, .size = 390'000, .stack = 2});
+    const auto rows = script.finish();
+    EXPECT_EQ(rows.at(1).live_blocks, 0U);
+    EXPECT_EQ(rows.at(3).live_bytes, 390'000U);  // the third stack seen
+    EXPECT_EQ(script.counts.freed_bytes, 200'000U);
+}
+
 TEST(LedgerBlocks, ReallocToZeroFrees) {
     Script script;
     script.alloc(0x1000, 100);

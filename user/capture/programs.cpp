@@ -78,8 +78,9 @@ void choose_programs(planes* skeleton, const ProgramsConfig& config, const Featu
     bpf_program__set_autoload(programs.free_enter, allocator);
     bpf_program__set_autoload(programs.fault_user, features.fault_tracepoints);
     bpf_program__set_autoload(programs.fault_kernel, features.fault_tracepoints);
-    bpf_program__set_autoload(programs.rss_stat,
-                              features.fault_tracepoints && features.exact_rss_stat);
+    const bool exact = features.fault_tracepoints && features.exact_rss_stat;
+    bpf_program__set_autoload(programs.rss_stat, exact);
+    bpf_program__set_autoload(programs.page_alloc, exact);
     if (method == ProbeMethod::kPerf) return;
     set_attach_type(programs.alloc_session, kAttachUprobeSession);
     for (bpf_program* program :
@@ -228,6 +229,7 @@ void Programs::attach_kernel_plane(std::vector<std::string>& failed) {
     attach(programs.enter_brk, &links.enter_brk);
     attach(programs.exit_madvise, &links.exit_madvise);
     attach(programs.enter_madvise, &links.enter_madvise);
+    attach(programs.page_alloc, &links.page_alloc);
     attach(programs.rss_stat, &links.rss_stat);
     attach(programs.fault_user, &links.fault_user);
     attach(programs.fault_kernel, &links.fault_kernel);
@@ -320,7 +322,8 @@ void Programs::attach_requests(const std::vector<RequestProbe>& probes,
 }
 
 void Programs::detach() {
-    state_->links.clear();
+    // In the reverse order: an allocation that is seen must not lose its free.
+    while (!state_->links.empty()) state_->links.pop_back();
     planes::detach(state_->skeleton);
 }
 

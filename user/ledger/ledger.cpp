@@ -129,7 +129,10 @@ void Ledger::finish(std::uint64_t now_ns) {
     std::vector<std::uint32_t> threads;
     for (const auto& [tid, pending] : pending_reallocs_) threads.push_back(tid);
     for (const auto& [tid, pending] : pending_unmaps_) threads.push_back(tid);
-    for (const std::uint32_t tid : threads) restore_pending(tid);
+    for (const std::uint32_t tid : threads) {
+        restore_realloc(tid);
+        restore_unmap(tid);
+    }
     close_epoch(now_ns_);
 }
 
@@ -207,7 +210,7 @@ void Ledger::on(const decode::Event& event, const decode::Free& free) {
 }
 
 void Ledger::on(const decode::Event& event, const decode::ReallocBegin& begin) {
-    restore_pending(event.tid);
+    restore_realloc(event.tid);
     if (const auto block = live_.take(begin.old_address)) {
         sites_.free(block->site, weighed(*block), block->outlived);
         pending_reallocs_.insert({event.tid, {begin.old_address, *block}});
@@ -217,7 +220,7 @@ void Ledger::on(const decode::Event& event, const decode::ReallocBegin& begin) {
 void Ledger::on(const decode::Event& event, const decode::ReallocEnd& end) {
     const auto pending = pending_reallocs_.find(event.tid);
     if (end.failed) {
-        restore_pending(event.tid);
+        restore_realloc(event.tid);
         charge(event.tid, 0);
         ++counts_.failed_allocations;
         return;
@@ -236,21 +239,24 @@ void Ledger::on(const decode::Event& event, const decode::ReallocEnd& end) {
     }
 }
 
-void Ledger::restore_pending(std::uint32_t tid) {
-    if (const auto pending = pending_reallocs_.find(tid); pending != pending_reallocs_.end()) {
-        const PendingBlock& old = pending->second;
-        live_.insert(old.address, old.block);
-        sites_.restore(old.block.site, weighed(old.block), old.block.outlived);
-        pending_reallocs_.erase(pending);
+void Ledger::restore_realloc(std::uint32_t tid) {
+    const auto pending = pending_reallocs_.find(tid);
+    if (pending == pending_reallocs_.end()) return;
+    const PendingBlock& old = pending->second;
+    live_.insert(old.address, old.block);
+    sites_.restore(old.block.site, weighed(old.block), old.block.outlived);
+    pending_reallocs_.erase(pending);
+}
+
+void Ledger::restore_unmap(std::uint32_t tid) {
+    const auto pending = pending_unmaps_.find(tid);
+    if (pending == pending_unmaps_.end()) return;
+    for (const Region& piece : pending->second) {
+        mappings_.insert(piece);
+        if (!piece.tracked) continue;
+        sites_.restore(piece.site, {static_cast<double>(piece.bytes()), 1.0}, piece.outlived);
     }
-    if (const auto pending = pending_unmaps_.find(tid); pending != pending_unmaps_.end()) {
-        for (const Region& piece : pending->second) {
-            mappings_.insert(piece);
-            if (!piece.tracked) continue;
-            sites_.restore(piece.site, {static_cast<double>(piece.bytes()), 1.0}, piece.outlived);
-        }
-        pending_unmaps_.erase(pending);
-    }
+    pending_unmaps_.erase(pending);
 }
 
 // --- tasks and requests
@@ -275,7 +281,10 @@ void Ledger::on(const decode::Event& event, const decode::RequestMark& mark) {
 }
 
 void Ledger::on(const decode::Event& event, const decode::Task& task) {
-    if (task.kind == decode::Task::Kind::kExit) restore_pending(event.tid);
+    if (task.kind == decode::Task::Kind::kExit) {
+        restore_realloc(event.tid);
+        restore_unmap(event.tid);
+    }
     if (task.kind == decode::Task::Kind::kExec) mappings_.clear();
 }
 

@@ -97,7 +97,9 @@ class Ledger {
                     decode::StackKey stack, bool anonymous);
     std::uint64_t remove_range(std::uint64_t begin, std::uint64_t end);
     void account_removed(const std::vector<Region>& pieces);
-    void restore_pending(std::uint32_t tid);
+    /// The call never came to its end, or failed: what it took away is there again.
+    void restore_realloc(std::uint32_t tid);
+    void restore_unmap(std::uint32_t tid);
     void end_remap(const decode::Event& event, const decode::Remap& remap);
     std::uint64_t outlive(const Cohort& cohort);
     void finish_request(ActiveRequest request);

@@ -64,7 +64,7 @@ void Ledger::on(const decode::Event& event, const decode::Map& map) {
 
 void Ledger::on(const decode::Event& event, const decode::UnmapBegin& begin) {
     if (event.time_ns < seeded_ns_) return;
-    restore_pending(event.tid);
+    restore_unmap(event.tid);
     auto pieces = mappings_.cut(begin.address, begin.address + page_ceil(begin.length));
     account_removed(pieces);
     pending_unmaps_.insert({event.tid, std::move(pieces)});
@@ -75,7 +75,7 @@ void Ledger::on(const decode::Event& event, const decode::UnmapEnd& end) {
     if (pending == pending_unmaps_.end()) return;
     charge(event.tid, 0);
     if (!end.succeeded) {
-        restore_pending(event.tid);
+        restore_unmap(event.tid);
         return;
     }
     ++counts_.calls["munmap"];
@@ -89,7 +89,7 @@ void Ledger::on(const decode::Event& event, const decode::Remap& remap) {
         end_remap(event, remap);
         return;
     }
-    restore_pending(event.tid);
+    restore_unmap(event.tid);
     auto pieces = mappings_.cut(remap.old_address, remap.old_address + page_ceil(remap.old_length));
     account_removed(pieces);
     pending_unmaps_.insert({event.tid, std::move(pieces)});
@@ -100,7 +100,7 @@ void Ledger::end_remap(const decode::Event& event, const decode::Remap& remap) {
     const auto pending = pending_unmaps_.find(event.tid);
     if (pending == pending_unmaps_.end()) return;
     if (remap.new_address == 0) {
-        restore_pending(event.tid);
+        restore_unmap(event.tid);
         return;
     }
     charge(event.tid, 0);

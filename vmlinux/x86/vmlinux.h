@@ -30,15 +30,9 @@ struct pt_regs {
 	unsigned long orig_ax, ip, cs, flags, sp, ss;
 };
 
-/* lib/percpu_counter.c; `counters` points at one s32 a CPU */
-struct percpu_counter {
-	s64 count;
-	s32 *counters;
-};
+struct page;
 
 struct mm_struct {
-	/* an array of percpu_counter since 6.2 (f1a7941243c1) */
-	struct percpu_counter rss_stat[4];
 	unsigned long brk;
 };
 
