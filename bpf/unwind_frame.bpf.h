@@ -353,12 +353,16 @@ static __always_inline long unwind_frame(struct unwind_state *state)
 	__u32 depth = state->out.depth;
 	int unknown = unwind_find_mapping(state, state->ip - !state->exact);
 
-	/* A trampoline is no call's target: it begins its mapping, and ip - 1 is outside. */
-	if (unknown && !state->exact && !unwind_find_mapping(state, state->ip) &&
-	    state->mapping.kind == UNWIND_MAPPING_UPROBES) {
-		if (unwind_resolve_trampoline(state))
+	/*
+	 * A trampoline is no call's target: it begins its mapping, and ip - 1 is outside. The
+	 * kernel makes that mapping at the first hit, so it may not be known yet.
+	 */
+	if (unknown && !state->exact) {
+		if (!unwind_resolve_trampoline(state))
+			unknown = unwind_find_mapping(state, state->ip - 1);
+		else if (!unwind_find_mapping(state, state->ip) &&
+			 state->mapping.kind == UNWIND_MAPPING_UPROBES)
 			return unwind_stop(state, UNWIND_TRAMPOLINE);
-		unknown = unwind_find_mapping(state, state->ip - 1);
 	}
 	if (depth >= UNWIND_MAX_FRAMES)
 		return unwind_stop(state, UNWIND_TOO_DEEP);

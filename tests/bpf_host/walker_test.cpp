@@ -181,6 +181,14 @@ TEST_P(Walker, ReturnProbeTrampolineIsReplaced) {
     EXPECT_EQ(pcs(walk(kText + 0x110)), (Pcs{kText + 0x110, kText + 0x210, kRoot}));
 }
 
+TEST_P(Walker, ReturnProbeTrampolineIsReplacedBeforeItsMappingIsKnown) {
+    module({row(0x100, UNWIND_CFA_SP, 1), row(0x200, UNWIND_CFA_SP, 2)});
+    target.put_words(kStack, {0x7ffff000, 0, kRoot});
+    in.saved_count = 1;
+    in.saved[0] = {kStack, kText + 0x210};
+    EXPECT_EQ(pcs(walk(kText + 0x110)), (Pcs{kText + 0x110, kText + 0x210, kRoot}));
+}
+
 TEST_P(Walker, UnreadableAndUnalignedStacks) {
     module({row(0x100, UNWIND_CFA_SP, 1)});
     expect_truncated(walk(kText + 0x110), UNWIND_BAD_READ);
