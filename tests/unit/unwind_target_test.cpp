@@ -160,6 +160,31 @@ TEST_F(Target, ADamagedLibraryIsNamedAndTheRestGoesOn) {
     std::filesystem::remove(path);
 }
 
+TEST_F(Target, ReadsALibraryThatWasDeletedSince) {
+    if (::geteuid() != 0) GTEST_SKIP() << "map_files needs root";
+    const std::string path = testing::TempDir() + "unwind-deleted.so";
+    for (const char* name : {"libbz2.so.1.0", "libcap.so.2"}) {
+        const std::string source = std::string("/lib/x86_64-linux-gnu/") + name;
+        if (!std::filesystem::exists(source)) continue;
+        std::filesystem::copy_file(source, path, std::filesystem::copy_options::overwrite_existing);
+        break;
+    }
+    void* library = ::dlopen(path.c_str(), RTLD_NOW);
+    if (library == nullptr) GTEST_SKIP() << "no library to load";
+    std::filesystem::remove(path);
+    const auto with = update();
+    EXPECT_TRUE(with.problems.empty());
+    const auto maps = read_maps(::getpid());
+    bool found = false;
+    for (const MapsEntry& entry : *maps) {
+        if (!entry.deleted || !entry.executable) continue;
+        found = true;
+        EXPECT_EQ(find_at(with, entry.begin)->kind, static_cast<__u32>(UNWIND_MAPPING_TABLE));
+    }
+    EXPECT_TRUE(found);
+    ::dlclose(library);
+}
+
 TEST_F(Target, ProcessesShareTables) {
     update();
     const std::uint64_t used = tables_.used_bytes();
