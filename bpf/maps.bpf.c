@@ -2,6 +2,7 @@
 #include "bpf/maps.bpf.h"
 
 const volatile struct config cfg = {};
+__u32 enabled = 0;
 __u64 target_mm = 0;
 
 char LICENSE[] SEC("license") = "Dual BSD/GPL";

@@ -13,6 +13,11 @@
 #include "bpf/event.h"
 
 extern const volatile struct config cfg SEC(".rodata");
+/*
+ * Set once every probe is in, cleared before the first goes: the window has sharp edges, although
+ * attaching and detaching take a while.
+ */
+extern __u32 enabled SEC(".bss");
 /* The target's mm, learned at its first fault; rss_stat also fires for strangers' mms. */
 extern __u64 target_mm SEC(".bss");
 
@@ -77,6 +82,8 @@ static __always_inline __u64 target_thread(void)
 {
 	__u64 id = bpf_get_current_pid_tgid();
 
+	if (!enabled)
+		return 0;
 	if (cfg.pidns_ino) {
 		struct bpf_pidns_info ns = {};
 

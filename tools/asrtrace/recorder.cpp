@@ -155,6 +155,7 @@ void Recorder::State::attach(const capture::AllocatorProbes& allocator) {
     programs_.attach_requests(plan_.probes, losses_.attach_failed);
     const bool follows_allocator = options_.tier != capture::Tier::kWatch;
     if (follows_allocator) programs_.attach_allocator(allocator, losses_.attach_failed);
+    programs_.enable();
     const std::uint64_t maps_ns = monotonic_ns();
     if (const auto maps = read_maps(options_.pid)) ledger_.seed_mappings(*maps, maps_ns);
     overhead_.tier = capture::tier_name(options_.tier);

@@ -288,7 +288,6 @@ void Programs::attach_allocator(const AllocatorProbes& probes, std::vector<std::
         (probe.wants_return ? calls : frees).push_back(std::move(site));
     }
     const auto& programs = state_->skeleton->progs;
-    // Frees first: a free whose allocation was not seen is harmless, the other way round is not.
     attach_sites(bpf_program__fd(programs.free_enter), -1, frees, failed);
     if (method_ == ProbeMethod::kSession) {
         const int fd = bpf_program__fd(programs.alloc_session);
@@ -321,9 +320,13 @@ void Programs::attach_requests(const std::vector<RequestProbe>& probes,
                  failed);
 }
 
+void Programs::enable() {
+    __atomic_store_n(&state_->skeleton->bss->enabled, 1, __ATOMIC_SEQ_CST);
+}
+
 void Programs::detach() {
-    // In the reverse order: an allocation that is seen must not lose its free.
-    while (!state_->links.empty()) state_->links.pop_back();
+    __atomic_store_n(&state_->skeleton->bss->enabled, 0, __ATOMIC_SEQ_CST);
+    state_->links.clear();
     planes::detach(state_->skeleton);
 }
 

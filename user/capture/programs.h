@@ -70,7 +70,9 @@ class Programs {
     void attach_kernel_plane(std::vector<std::string>& failed);
     void attach_allocator(const AllocatorProbes& probes, std::vector<std::string>& failed);
     void attach_requests(const std::vector<RequestProbe>& probes, std::vector<std::string>& failed);
-    /// Removes every probe; what is in the ring can still be read.
+    /// Opens the window: until then attached programs do nothing.
+    void enable();
+    /// Closes the window, then removes every probe; what is in the ring can still be read.
     void detach();
 
     /// Waits up to `timeout_ms` and hands over every record that is there. Returns their number.
