@@ -52,6 +52,7 @@ all_tests() {
         -j "$(nproc)" 2>&1 < /dev/null | tee "$log" |
         awk '/^ *Start +[0-9]+:/ || /^Internal ctest|^Test project/ { next }
              / Passed / && !/ (live|worker)\./ { next }
+             / Test +#/ { sub(/ # GetParam.*> /, ""); gsub(/ ?\.\.\.+ */, " ... "); gsub(/  +/, " ") }
              { print; fflush() }'
 }
 
