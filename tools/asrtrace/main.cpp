@@ -3,6 +3,7 @@
 #include <exception>
 #include <iostream>
 
+#include "tools/asrtrace/census.h"
 #include "tools/asrtrace/verbs.h"
 
 namespace {
@@ -14,6 +15,7 @@ int run(int argc, char** argv) {
     app.require_subcommand(1);
     app.set_version_flag("--version", std::string("asrtrace ") + ASRTRACE_VERSION);
     asrtrace::add_attach(app, exit_status);
+    asrtrace::add_census(app, exit_status);
     asrtrace::add_report(app, exit_status);
     asrtrace::add_flamegraph(app, exit_status);
     asrtrace::add_doctor(app, exit_status);
