@@ -18,3 +18,8 @@ add_dependencies(heap_live_test heap_target heap_target_stripped heap_target_sta
   heap_target_static_stripped heap_target_static_pie)
 gtest_discover_tests(heap_live_test TEST_PREFIX live.heap.
   PROPERTIES LABELS live RUN_SERIAL TRUE TIMEOUT 60 DISCOVERY_TIMEOUT 60)
+
+add_test(NAME live.heap.worker
+  COMMAND /usr/bin/python3 -B ${CMAKE_CURRENT_SOURCE_DIR}/heap_worker_test.py)
+set_tests_properties(live.heap.worker PROPERTIES LABELS live RUN_SERIAL TRUE TIMEOUT 180
+  ENVIRONMENT ASRTRACE_BUILD_DIR=${CMAKE_BINARY_DIR})

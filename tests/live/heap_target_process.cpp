@@ -23,6 +23,7 @@ TargetProcess::TargetProcess(const std::vector<std::string>& command) {
         ::dup2(to[0], 0);
         ::dup2(from[1], 1);
         std::vector<char*> arguments;
+        arguments.reserve(command.size() + 1);
         for (const std::string& word : command)
             arguments.push_back(const_cast<char*>(word.c_str()));
         arguments.push_back(nullptr);
@@ -76,7 +77,7 @@ std::string program(const std::string& name) {
 
 std::string fresh_seed() {
     const char* given = std::getenv("ASRTRACE_SEED");
-    const std::string seed =
+    std::string seed =
         given != nullptr ? given : std::to_string(std::random_device{}() % 1000000007U);
     std::printf("seed %s\n", seed.c_str());
     return seed;

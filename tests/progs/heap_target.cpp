@@ -102,6 +102,7 @@ void* thread_main(void* argument) {
 void start_threads() {
     for (std::intptr_t i = 1; i <= kThreads; ++i) {
         pthread_t thread;
+        // NOLINTNEXTLINE(performance-no-int-to-ptr)
         pthread_create(&thread, nullptr, thread_main, reinterpret_cast<void*>(i));
     }
     while (finished.load() < kThreads) usleep(1000);
@@ -125,8 +126,8 @@ void make_aligned(Blocks& own) {
 void block_break() {
     const auto page = static_cast<std::uintptr_t>(getpagesize());
     const std::uintptr_t end = (reinterpret_cast<std::uintptr_t>(sbrk(0)) + page - 1) & ~(page - 1);
-    mmap(reinterpret_cast<void*>(end), page, PROT_NONE,
-         MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED_NOREPLACE, -1, 0);
+    void* behind = reinterpret_cast<void*>(end);  // NOLINT(performance-no-int-to-ptr)
+    (void)mmap(behind, page, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED_NOREPLACE, -1, 0);
 }
 
 struct Node {
@@ -234,7 +235,8 @@ void answer_trim() {
 void answer_fill() {
     std::uint64_t sum = 0;
     void* held[7];
-    for (std::size_t bytes : {24, 136, 520, 1000}) {
+    for (std::size_t bytes :
+         {std::size_t{24}, std::size_t{136}, std::size_t{520}, std::size_t{1000}}) {
         for (void*& block : held) block = std::malloc(bytes);
         for (void*& block : held) {
             sum += malloc_usable_size(block) + 8;

@@ -12,7 +12,7 @@ constexpr std::uint64_t kStack = 0x7ffd00000000;
 constexpr std::uint64_t kBrkPages = 33, kHeapPages = 33;
 constexpr std::uint64_t kKey = 0x8a5b3c1d2e4f6071;
 
-const char* const kMaps =
+constexpr const char* kMaps =
     "555500000000-555500021000 rw-p 00000000 00:00 0 [heap]\n"
     "7efffffff000-7f0000000000 r-xp 00000000 fe:01 77 /lib/libc.so.6\n"
     "7f0000000000-7f0000003000 rw-p 00001000 fe:01 77 /lib/libc.so.6\n"

@@ -8,6 +8,7 @@ namespace asrtrace::heap {
 namespace {
 
 constexpr std::uint64_t kMaxGranules = 1 << 20;
+constexpr std::uint64_t kTaggedBytes = 64;
 
 }  // namespace
 
@@ -90,7 +91,11 @@ bool Locator::find(std::uint64_t word, std::size_t& segment, std::size_t& chunk)
         }
         chunk = low;
     }
-    return word >= snapshot_.chunks.address(chunk) + kChunkHeader;
+    const std::uint64_t begin = snapshot_.chunks.address(chunk) + kChunkHeader;
+    if (word < begin) return false;
+    // Programs tag pointers to the beginnings of blocks; an odd one far inside, with no other
+    // pointer to its block, is a stale pointer of which a byte was overwritten.
+    return word % 8 == 0 || word - begin < kTaggedBytes;
 }
 
 }  // namespace asrtrace::heap

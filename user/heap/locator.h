@@ -14,7 +14,8 @@ class Locator {
   public:
     explicit Locator(const Snapshot& snapshot);
 
-    /// True if `word` lies in the usable bytes [chunk + 16, chunk + size + 8) of a chunk.
+    /// True if `word` points into the usable bytes [chunk + 16, chunk + size + 8) of a chunk;
+    /// behind the first 64 only if it is 8-byte aligned.
     bool find(std::uint64_t word, std::size_t& segment, std::size_t& chunk) const;
 
   private:

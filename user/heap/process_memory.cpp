@@ -58,8 +58,8 @@ void append(std::vector<PageRange>& ranges, const PageRange& next) {
 }
 
 void* remote_pointer(std::uint64_t address) {
-    return reinterpret_cast<void*>(
-        address);  // NOLINT(performance-no-int-to-ptr): another process's
+    // Another process's address: nothing to optimise. NOLINTNEXTLINE(performance-no-int-to-ptr)
+    return reinterpret_cast<void*>(address);
 }
 
 PageKind kind_of(const ScanRegion& region) {

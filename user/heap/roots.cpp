@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
 #include "user/heap/roots.h"
 
+#include <elf.h>
+
 #include <algorithm>
 #include <map>
 #include <set>
@@ -79,7 +81,7 @@ class RootSearch {
   public:
     RootSearch(TargetMemory& memory, const Snapshot& snapshot,
                const std::vector<ThreadState>& threads)
-        : snapshot_(snapshot), threads_(threads) {
+        : memory_(memory), snapshot_(snapshot), threads_(threads) {
         blocks_ = find_thread_blocks(memory, snapshot, threads);
     }
 
@@ -127,7 +129,26 @@ class RootSearch {
         }
     }
 
-    RootKind kind_of(const MapsEntry& entry, std::uint64_t address, std::uint64_t& owner) const {
+    /// Where the module of mapping `index` ends by its program headers; 0 if they cannot be read.
+    std::uint64_t image_end(std::size_t index) {
+        const std::string& path = snapshot_.maps[index].path;
+        while (index > 0 && snapshot_.maps[index - 1].path == path) --index;
+        const std::uint64_t base = snapshot_.maps[index].begin;
+        const auto known = image_ends_.find(base);
+        if (known != image_ends_.end()) return known->second;
+        std::uint64_t end = 0;
+        const auto header = memory_.read_value<Elf64_Ehdr>(base);
+        for (unsigned i = 0; header && i < header->e_phnum && i < 64; ++i) {
+            const auto segment =
+                memory_.read_value<Elf64_Phdr>(base + header->e_phoff + i * sizeof(Elf64_Phdr));
+            if (!segment || segment->p_type != PT_LOAD) continue;
+            const std::uint64_t bias = header->e_type == ET_DYN ? base : 0;
+            end = std::max(end, bias + segment->p_vaddr + segment->p_memsz);
+        }
+        return image_ends_[base] = (end + 4095) & ~4095ULL;
+    }
+
+    RootKind kind_of(const MapsEntry& entry, std::uint64_t address, std::uint64_t& owner) {
         for (const ThreadBlock& block : blocks_) {
             if (block.alive && block.stack_begin <= address && address < block.stack_end) {
                 owner = block.address;
@@ -136,11 +157,11 @@ class RootSearch {
         }
         if (entry.path == "[stack]") return owner = 0, RootKind::kStack;
         if (entry.is_file()) return RootKind::kData;
-        // .bss stands directly behind its module's data
+        // .bss stands directly behind its module's data, and other mappings may follow at once.
         const std::size_t index = static_cast<std::size_t>(&entry - snapshot_.maps.data());
-        const bool bss = index > 0 && snapshot_.maps[index - 1].is_file() &&
-                         snapshot_.maps[index - 1].end == entry.begin && entry.path.empty();
-        return bss ? RootKind::kData : RootKind::kAnonymous;
+        const bool behind = index > 0 && snapshot_.maps[index - 1].is_file() &&
+                            snapshot_.maps[index - 1].end == entry.begin && entry.path.empty();
+        return behind && address < image_end(index - 1) ? RootKind::kData : RootKind::kAnonymous;
     }
 
     void add_mapping(std::size_t index) {
@@ -157,6 +178,18 @@ class RootSearch {
         add_range(index, at, entry.end);
     }
 
+    /// Adds [from, to) as far as it is of one kind; returns where that ends.
+    std::uint64_t push_range(const MapsEntry& entry, std::size_t index, std::uint64_t from,
+                             std::uint64_t to) {
+        RootRange root{(from + 7) & ~7ULL, to, RootKind::kData, index};
+        root.kind = kind_of(entry, from, root.owner);
+        if (root.kind == RootKind::kData && !entry.is_file() && index > 0) {
+            root.end = std::min(to, std::max(from + 8, image_end(index - 1)));
+        }
+        roots_.push_back(root);
+        return root.end;
+    }
+
     /// Present pages of [begin, end) only.
     void add_range(std::size_t index, std::uint64_t begin, std::uint64_t end) {
         const MapsEntry& entry = snapshot_.maps[index];
@@ -164,20 +197,18 @@ class RootSearch {
             const PageRange* range = snapshot_.residency.find_from(begin);
             if (range == nullptr || range->begin >= end) return;
             const std::uint64_t from = std::max(begin, range->begin);
-            const std::uint64_t to = std::min(end, range->end);
+            std::uint64_t to = std::min(end, range->end);
             const bool readable =
                 range->kind == PageKind::kAnonymous || range->kind == PageKind::kFile;
-            if (readable && from < to) {
-                RootRange root{(from + 7) & ~7ULL, to, RootKind::kData, index};
-                root.kind = kind_of(entry, from, root.owner);
-                roots_.push_back(root);
-            }
+            if (readable && from < to) to = push_range(entry, index, from, to);
             begin = to;
         }
     }
 
+    TargetMemory& memory_;
     const Snapshot& snapshot_;
     const std::vector<ThreadState>& threads_;
+    std::map<std::uint64_t, std::uint64_t> image_ends_;
     std::vector<ThreadBlock> blocks_;
     std::vector<Interval> excluded_;
     std::vector<RootRange> roots_;

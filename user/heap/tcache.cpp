@@ -52,7 +52,7 @@ class TcacheReader {
         Cache cache;
         cache.structure = structure;
         std::vector<Chain> chains;
-        std::uint32_t most_free = 0;
+        std::uint32_t most_free = 0, half_done = 0;
         for (std::uint32_t i = 0; i < layout_.tcache_bins; ++i) {
             most_free = std::max<std::uint32_t>(most_free,
                                                 *read_at<std::uint16_t>(bytes, std::size_t{2} * i));
@@ -64,7 +64,10 @@ class TcacheReader {
             if (head % 16 != 0) return;
             // num_slots of full bins tells the fill count only if some bin is empty: trust the
             // chain.
-            if (!layout_.tcache_counts_down && (held == 0) != (head == 0)) return;
+            if (!layout_.tcache_counts_down && (held == 0) != (head == 0)) {
+                // A thread may stand between the two stores of tcache_put or tcache_get: once.
+                if (held > 1 || ++half_done > 1) return;
+            }
             if (layout_.tcache_counts_down && head == 0 && count != most_free && count != 0) return;
             if (head != 0) chains.push_back({caches_.size(), i, head, 0, held});
         }
@@ -152,7 +155,9 @@ class TcacheReader {
         }
         const bool whole = layout_.tcache_counts_down || chain.length == chain.expected;
         ++(whole ? cache.whole_chains : cache.broken_chains);
-        if (still_ && !whole) cache.sound = false;
+        const bool half_done = chain.length + 1 == chain.expected ||
+                               chain.length == chain.expected + 1;  // a thread stopped in between
+        if (still_ && !whole && (!half_done || cache.broken_chains > 1)) cache.sound = false;
     }
 
     TargetMemory& memory_;
