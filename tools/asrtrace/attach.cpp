@@ -31,9 +31,9 @@ struct AttachOptions {
 std::atomic<bool> stop_requested{false};
 std::atomic<std::uint64_t> stop_requested_ns{0};
 
-/// The first signal ends the run with a report, a second one ends us at once: the kernel removes the
-/// probes. timeout(1) and sudo may pass one Ctrl-C on twice, so what comes within half a second is
-/// the same.
+/// The first signal ends the run with a report, a second one ends us at once: the kernel removes
+/// the probes. timeout(1) and sudo may pass one Ctrl-C on twice, so what comes within half a second
+/// is the same.
 extern "C" void on_stop_signal(int signal) {
     constexpr std::uint64_t kSameNs = 500'000'000;
     const std::uint64_t now_ns = monotonic_ns();
@@ -131,6 +131,8 @@ void add_attach(CLI::App& app, int& exit_status) {
                      "How probes with a return are attached (for measurements)")
         ->check(CLI::IsMember({"auto", "session", "multi", "perf"}))
         ->capture_default_str();
+    verb->add_flag("--probe-symbols", options->recorder.at_symbols,
+                   "Put probes on first instructions, cheap or not (for measurements)");
     verb->footer(
         "Example:\n  sudo asrtrace attach --pid $(pidof asr-worker) --duration 60 "
         "-o worker.asrtrace");

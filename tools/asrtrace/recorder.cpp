@@ -380,7 +380,8 @@ Result<Recorder> Recorder::start(const RecorderOptions& options) {
     const capture::ProgramsConfig config{.pid = options.pid,
                                          .tier = options.tier,
                                          .sample_mean_bytes = options.sample_mean_bytes,
-                                         .method = options.method};
+                                         .method = options.method,
+                                         .at_symbols = options.at_symbols};
     auto programs = capture::Programs::load(config, features);
     if (!programs) return programs.error();
     auto writer =

@@ -30,7 +30,8 @@ struct RecorderOptions {
     std::optional<double> duration_seconds;
     std::optional<std::uint64_t> requests;
     std::uint64_t sample_mean_bytes = 512 << 10;
-    std::optional<capture::ProbeMethod> method;
+    std::optional<capture::ProbeMethod> method;  ///< for measurements, like the next
+    bool at_symbols = false;
     std::string output;  ///< trace file; empty: kept in memory
 };
 

@@ -9,6 +9,8 @@
 #include <cerrno>
 #include <cstdarg>
 #include <cstring>
+#include <thread>
+#include <utility>
 
 // The generated skeleton names the type of the knobs without a namespace.
 using asrtrace::wire::config;
@@ -159,6 +161,7 @@ struct Programs::State {
     const std::function<void(Bytes)>* sink = nullptr;  ///< during poll() only
     std::vector<UniqueFd> links;
     pid_t pid = 0;
+    bool at_symbols = false;
 
     static int on_record(void* context, void* data, std::size_t size) {
         auto* self = static_cast<State*>(context);
@@ -184,6 +187,7 @@ Result<Programs> Programs::load(const ProgramsConfig& config, const Features& fe
     libbpf_set_print(collect_log);
     auto state = std::make_unique<State>();
     state->pid = config.pid;
+    state->at_symbols = config.at_symbols;
     state->skeleton = planes::open(nullptr);
     const ProbeMethod method = choose_method(config, features);
     int error = state->skeleton == nullptr ? errno : 0;
@@ -281,7 +285,8 @@ void Programs::attach_allocator(const AllocatorProbes& probes, std::vector<std::
     std::vector<UprobeSite> frees;
     for (const AllocatorProbe& probe : probes.probes) {
         UprobeSite site{.path = probe.path,
-                        .file_offset = probe.placement.file_offset,
+                        .file_offset = state_->at_symbols ? probe.symbol_file_offset
+                                                          : probe.placement.file_offset,
                         .cookie = wire_function(probe.function),
                         .ref_ctr_offset = 0,
                         .what = std::string(function_name(probe.function))};
@@ -326,8 +331,16 @@ void Programs::enable() {
 
 void Programs::detach() {
     __atomic_store_n(&state_->skeleton->bss->enabled, 0, __ATOMIC_SEQ_CST);
+    std::vector<std::jthread> removals;
+    for (UniqueFd& fd : state_->links) removals.emplace_back([&fd] { fd.reset(); });
+    const bpf_object_skeleton* object = state_->skeleton->skeleton;
+    for (int i = 0; i < object->prog_cnt; ++i) {
+        bpf_link*& link = *object->progs[i].link;
+        if (link == nullptr) continue;
+        removals.emplace_back([link = std::exchange(link, nullptr)] { bpf_link__destroy(link); });
+    }
+    removals.clear();  // waits for all
     state_->links.clear();
-    planes::detach(state_->skeleton);
 }
 
 std::uint64_t Programs::poll(int timeout_ms, const std::function<void(Bytes)>& record) {

@@ -37,8 +37,9 @@ struct ProgramsConfig {
     Tier tier = Tier::kFull;
     std::uint64_t sample_mean_bytes = 512 << 10;
     std::uint64_t fault_mean_bytes = 64 << 10;
-    std::optional<ProbeMethod>
-        method;  ///< for tests and benchmarks; nothing: the cheapest there is
+    // For tests and benchmarks:
+    std::optional<ProbeMethod> method;  ///< nothing: the cheapest there is
+    bool at_symbols = false;            ///< probes on first instructions, cheap or not
 };
 
 /// Sums over all CPUs, index: enum wire::counter.
@@ -72,7 +73,8 @@ class Programs {
     void attach_requests(const std::vector<RequestProbe>& probes, std::vector<std::string>& failed);
     /// Opens the window: until then attached programs do nothing.
     void enable();
-    /// Closes the window, then removes every probe; what is in the ring can still be read.
+    /// Closes the window, then removes every probe; what is in the ring can still be read. All at
+    /// once: each removal waits for a grace period of RCU, and together they wait for one.
     void detach();
 
     /// Waits up to `timeout_ms` and hands over every record that is there. Returns their number.

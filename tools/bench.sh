@@ -1,0 +1,22 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
+# Benchmarks: the cost of probes in the target (interleaved, ratios), of an event in the tracer, of a
+# stack, of a census. Times depend on the machine: compare within one run.
+#   sudo tools/bench.sh [ROUNDS]
+set -euo pipefail
+cd "$(dirname "$0")/.."
+# shellcheck source=tools/stages.sh
+source tools/stages.sh
+need_root
+
+readonly rounds=${1:-5}
+
+mkdir -p "$stages_logs"
+tools/install-deps.sh --quiet build worker
+mount_kernel_file_systems
+check_bpf
+stage "build" build_preset release
+stages_say "probes in the target, $rounds rounds"
+tests/bench/probes.py build/release "$rounds"
+stages_say "an event in the tracer"
+build/release/bin/ledger_bench --benchmark_min_time=0.2
