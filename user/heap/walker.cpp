@@ -79,6 +79,8 @@ bool Walker::load(std::uint64_t address, std::uint64_t end) {
     const std::uint64_t page = address & ~(kPage - 1);
     const bool dense = page <= window_end_ + kPage && page >= window_begin_;
     next_length_ = dense ? std::min(next_length_ * 2, kMaxWindow) : kPage;
+    // The link behind a header may stand on the next page.
+    if (address + 24 > page + next_length_) next_length_ = 2 * kPage;
     std::uint64_t limit = range->end;
     // Adjacent ranges of other kinds are readable too; a header may straddle them.
     const PageRange* next = residency_.find_from(limit);
@@ -141,7 +143,8 @@ void Walker::close_segment(Segment& segment, std::uint64_t at, std::uint64_t siz
     if (!fence) {
         segment.end = at + size;
     } else if (segment.kind == SegmentKind::kMain) {
-        segment.end = at + 0x20;
+        // A top of 0x30 bytes leaves a third chunk of 0x10; old tops end at a page (sysmalloc).
+        segment.end = at + ((at + 0x30) % kPage == 0 ? 0x30 : 0x20);
     } else if (size == 0 && table_.size() > segment.chunk_begin) {
         // A top too small to be freed became part of the fence: no chunk of the program.
         segment.last_end = table_.address(table_.size() - 1);
