@@ -29,9 +29,10 @@ enum {
 	UNWIND_SLOTS = 3,         /* walks that may preempt each other on one CPU */
 	UNWIND_WINDOW_WORDS = 64, /* stack words read at once */
 	UNWIND_SCAN_WORDS = 64,
+	UNWIND_PARKED_WORDS = 32, /* of these, looked at again for a parked stack pointer */
 	UNWIND_REGISTERS = 16,
 	UNWIND_SAVED_RETURNS = 4,
-	UNWIND_STEPS = UNWIND_MAX_FRAMES + 8 * UNWIND_SCAN_WORDS,
+	UNWIND_STEPS = UNWIND_MAX_FRAMES + 8 * (UNWIND_SCAN_WORDS + UNWIND_PARKED_WORDS),
 	UNWIND_PROCESSES = 1024,
 };
 

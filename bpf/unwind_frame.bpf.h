@@ -258,6 +258,37 @@ static __always_inline int unwind_plausible_fp(struct unwind_state *state, __u64
 	return !(fp & 7) && fp > state->sp && fp - state->sp < UNWIND_MAX_FRAME_BYTES;
 }
 
+static __always_inline long unwind_scan_failed(struct unwind_state *state)
+{
+	state->scanned = 0;
+	if (!unwind_by_frame_pointer(state))
+		return 0;
+	return unwind_stop(state, UNWIND_NO_ROW);
+}
+
+/*
+ * Generated code may work on a buffer for a stack and park rsp in it (oneDNN's large sgemm, slot
+ * 15): the parked rsp has the six callee-saved registers above it, rbp next to last, then the
+ * return address.
+ */
+static __always_inline long unwind_scan_parked(struct unwind_state *state, __u32 at)
+{
+	__u64 parked = 0, ip = 0, fp = 0;
+
+	if (UNWIND_ENTRY_RETURN_IN_REGISTER || at >= UNWIND_PARKED_WORDS ||
+	    unwind_read(state, state->sp + (__u64)at * 8, &parked))
+		return unwind_scan_failed(state);
+	state->scanned++;
+	/* Not through the window: it holds the words that are still to be looked at. */
+	if ((parked & 7) || parked >> 47 || !parked ||
+	    bpf_probe_read_user(&ip, 8, (void *)(parked + 48)) || !unwind_is_return(state, ip))
+		return 0;
+	bpf_probe_read_user(&fp, 8, (void *)(parked + 32));
+	state->scanned = 0;
+	state->out.flags |= UNWIND_HEURISTIC;
+	return unwind_to(state, ip, parked + 56, fp, parked + 48);
+}
+
 /*
  * One word of the scan that bridges code without rows: the first address behind a call, in a module
  * with rows, is taken for the caller. Generated code saves rbx, rbp first thing (oneDNN, xbyak) or
@@ -269,12 +300,10 @@ static __noinline long unwind_scan(struct unwind_state *state)
 	__u64 slot = state->sp + (__u64)at * 8;
 	__u64 word = 0, saved = 0, fp = state->fp;
 
-	if (at >= UNWIND_SCAN_WORDS || unwind_read(state, slot, &word)) {
-		state->scanned = 0;
-		if (!unwind_by_frame_pointer(state))
-			return 0;
-		return unwind_stop(state, UNWIND_NO_ROW);
-	}
+	if (at >= UNWIND_SCAN_WORDS)
+		return unwind_scan_parked(state, at - UNWIND_SCAN_WORDS);
+	if (unwind_read(state, slot, &word))
+		return unwind_scan_failed(state);
 	word &= UNWIND_ADDRESS_MASK;
 	if (!unwind_is_return(state, word)) {
 		state->scanned++;

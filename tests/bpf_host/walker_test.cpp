@@ -155,6 +155,19 @@ TEST_P(Walker, JitFrameIsBridgedByScanning) {
     EXPECT_EQ(stack.flags, UNWIND_HEURISTIC);
 }
 
+TEST_P(Walker, StackPointerParkedInABuffer) {
+    module({row(0x100, UNWIND_CFA_SP, 1)});
+    target.add_mapping(kJit, 0x1000, UNWIND_MAPPING_JIT);
+    target.put(kText + 0x140, {0, 0, 0, 0, 0, 0xe8, 1, 2, 3, 4, 0, 0});
+    std::vector<std::uint64_t> buffer(128, 3);
+    buffer[15] = kStack;
+    target.put_words(0x20000000, buffer);
+    target.put_words(kStack, {0, 0, 0, 0, 0, 0, kText + 0x14a, kRoot});
+    const auto stack = walk(kJit + 0x20, 0x20000000);
+    EXPECT_EQ(pcs(stack), (Pcs{kJit + 0x20, kText + 0x14a, kRoot}));
+    EXPECT_EQ(stack.flags, UNWIND_HEURISTIC);
+}
+
 TEST_P(Walker, NothingToBeFoundByScanning) {
     module({row(0x100, UNWIND_CFA_SP, 1)});
     target.add_mapping(kJit, 0x1000, UNWIND_MAPPING_JIT);
