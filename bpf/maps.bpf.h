@@ -72,8 +72,10 @@ static __always_inline void count(__u32 index, __u64 amount)
 {
 	__u64 *value = bpf_map_lookup_elem(&counters, &index);
 
+	/* Atomic even though the counter is this CPU's: on preemptible kernels a program may
+	 * interrupt. */
 	if (value)
-		*value += amount;
+		__sync_fetch_and_add(value, amount);
 }
 
 /* The current thread as (tgid << 32 | tid) in the tracer's pid namespace; 0 if it is not the

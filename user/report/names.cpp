@@ -151,9 +151,11 @@ std::vector<std::string> marks_of(const Recording& recording, StackId stack) {
 
 const Frame* culprit_of(const std::vector<const Frame*>& frames) {
     for (const auto* frame : frames)
-        if (!is_library_module(frame->module) &&
+        if (!frame->function.empty() && !is_library_module(frame->module) &&
             !is_library_function(without_return_type(frame->function)))
             return frame;
+    for (const auto* frame : frames)
+        if (!is_library_module(frame->module) && !frame->module.starts_with('[')) return frame;
     return frames.empty() ? nullptr : frames.front();
 }
 

@@ -30,8 +30,9 @@ std::vector<const ledger::Frame*> frames_of(const ledger::Recording& recording, 
 /// "[unknown]", "[before attach]", "[truncated]", "[heuristic]": what the stack's flags say.
 std::vector<std::string> marks_of(const ledger::Recording& recording, StackId stack);
 
-/// The frame to name a stack by: the first that is not the allocator's, the C library's or the
-/// standard library's; null without frames.
+/// The frame to name a stack by: the first with a name that is not the allocator's, the C library's
+/// or the standard library's; else the first in another file (generated code is in none); null
+/// without frames.
 const ledger::Frame* culprit_of(const std::vector<const ledger::Frame*>& frames);
 
 }  // namespace asrtrace::report

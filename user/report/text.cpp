@@ -48,6 +48,13 @@ std::string about_growth(const Source& source) {
                            with_interval(*slope));
     if (slope->rises())
         return fmt::format("Each {} leaves {} of heap behind.", unit, with_interval(*slope));
+    const auto& heap = source.summary.heap;
+    if (!heap.empty() && heap.front().per_request && heap.front().per_request->rises())
+        return fmt::format(
+            "Single sites grow with every {}; the heap as a whole moves up and down too much to "
+            "tell: "
+            "{}.",
+            unit, with_interval(*slope));
     return fmt::format("No growth of the heap per {} shows: {}.", unit, with_interval(*slope));
 }
 

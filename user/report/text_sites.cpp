@@ -3,6 +3,9 @@
 #include <fmt/core.h>
 
 #include <algorithm>
+#include <map>
+#include <optional>
+#include <string>
 #include <vector>
 
 #include "user/base/escape.h"
@@ -17,6 +20,7 @@ using classify::Site;
 using ledger::Frame;
 
 constexpr std::size_t kRows = 10;          ///< lines of a table
+constexpr std::size_t kMappedRows = 5;     ///< of that of mappings
 constexpr std::size_t kDetailed = 6;       ///< stacks shown whole
 constexpr std::size_t kMaxFrames = 24;     ///< lines of a stack
 constexpr std::size_t kFrameColumns = 58;  ///< of a function's name, before location and module
@@ -56,37 +60,57 @@ void put_stack(Page& page, const Source& source, StackId stack) {
         page.line(fmt::format("       ... {} more", frames.size() - kMaxFrames));
 }
 
+/// Sites that read the same in one line, added up: a function that a JIT compiler generated anew
+/// for each shape has a stack for each of them.
 struct Row {
-    const char* kind;
-    const Site* site;
+    std::string where;
+    std::uint64_t bytes = 0;
+    std::uint64_t blocks = 0;
+    std::optional<double> per_request;
 };
 
-std::vector<Row> grown(const Source& source) {
+std::vector<Row> rows_by_place(const Source& source, const std::vector<Site>& sites,
+                               std::uint64_t Site::*bytes, std::uint64_t Site::*blocks) {
     std::vector<Row> rows;
-    for (const auto& site : source.summary.heap)
-        if (site.outlived_bytes != 0) rows.push_back({"heap", &site});
-    for (const auto& site : source.summary.mapped)
-        if (site.outlived_bytes != 0) rows.push_back({"mapped", &site});
-    std::stable_sort(rows.begin(), rows.end(), [](const Row& a, const Row& b) {
-        return a.site->outlived_bytes > b.site->outlived_bytes;
-    });
+    std::map<std::string, std::size_t> index;
+    for (const Site& site : sites) {
+        if (site.*bytes == 0) continue;
+        const auto [entry, added] = index.try_emplace(one_line(source, site.stack), rows.size());
+        if (added) rows.push_back({entry->first, 0, 0, std::nullopt});
+        Row& row = rows[entry->second];
+        row.bytes += site.*bytes;
+        row.blocks += site.*blocks;
+        if (site.per_request)
+            row.per_request = row.per_request.value_or(0) + site.per_request->value;
+    }
+    std::stable_sort(rows.begin(), rows.end(),
+                     [](const Row& a, const Row& b) { return a.bytes > b.bytes; });
     return rows;
+}
+
+void put_held(Page& page, const std::vector<Row>& rows, std::size_t limit) {
+    if (rows.empty()) return page.line("  none");
+    page.line(fmt::format("  {:>12}  {:>10}  {}", "bytes", "blocks", "where"));
+    for (std::size_t i = 0; i < std::min(rows.size(), limit); ++i)
+        page.line(fmt::format("  {:>12}  {:>10}  {}", bytes(rows[i].bytes), grouped(rows[i].blocks),
+                              rows[i].where));
+    if (rows.size() > limit)
+        page.line(fmt::format("  ... and {} more places", rows.size() - limit));
 }
 
 }  // namespace
 
 void put_growth(Page& page, const Source& source) {
     page.heading(
-        fmt::format("GROWTH BY STACK: what outlived its {}, held at the end", source.unit()));
-    const auto rows = grown(source);
-    if (rows.empty()) return page.line("  none");
-    page.line(fmt::format("  {:>12}  {:>10}  {:<6}  {}", "bytes", "blocks", "kind", "where"));
-    for (std::size_t i = 0; i < std::min(rows.size(), kRows); ++i)
-        page.line(fmt::format("  {:>12}  {:>10}  {:<6}  {}", bytes(rows[i].site->outlived_bytes),
-                              grouped(rows[i].site->outlived_blocks), rows[i].kind,
-                              one_line(source, rows[i].site->stack)));
-    if (rows.size() > kRows)
-        page.line(fmt::format("  ... and {} more stacks", rows.size() - kRows));
+        fmt::format("GROWTH BY STACK: heap that outlived its {}, held at the end", source.unit()));
+    put_held(
+        page,
+        rows_by_place(source, source.summary.heap, &Site::outlived_bytes, &Site::outlived_blocks),
+        kRows);
+    page.heading("ADDRESS SPACE MAPPED SINCE, BY STACK (mmap and brk; not all of it is memory)");
+    put_held(page,
+             rows_by_place(source, source.summary.mapped, &Site::live_bytes, &Site::live_blocks),
+             kMappedRows);
 }
 
 void put_left_behind(Page& page, const Source& source) {
@@ -114,20 +138,17 @@ void put_left_behind(Page& page, const Source& source) {
 
 void put_faults(Page& page, const Source& source) {
     page.heading("MEMORY TOUCHED FOR THE FIRST TIME, BY STACK (page faults)");
-    auto sites = source.summary.faults;
-    std::erase_if(sites, [](const Site& site) { return site.allocated_bytes == 0; });
-    if (sites.empty()) return page.line("  none sampled");
-    std::stable_sort(sites.begin(), sites.end(), [](const Site& a, const Site& b) {
-        return a.allocated_bytes > b.allocated_bytes;
-    });
+    const auto rows = rows_by_place(source, source.summary.faults, &Site::allocated_bytes,
+                                    &Site::allocated_blocks);
+    if (rows.empty()) return page.line("  none sampled");
     page.line(fmt::format("  {:>12}  {:>16}  {}", "bytes", fmt::format("per {}", source.unit()),
                           "where"));
-    for (std::size_t i = 0; i < std::min(sites.size(), kRows); ++i)
-        page.line(fmt::format("  {:>12}  {:>16}  {}", bytes(sites[i].allocated_bytes),
-                              sites[i].per_request ? bytes(sites[i].per_request->value) : "-",
-                              one_line(source, sites[i].stack)));
-    if (sites.size() > kRows)
-        page.line(fmt::format("  ... and {} more stacks", sites.size() - kRows));
+    for (std::size_t i = 0; i < std::min(rows.size(), kRows); ++i)
+        page.line(fmt::format("  {:>12}  {:>16}  {}", bytes(rows[i].bytes),
+                              rows[i].per_request ? bytes(*rows[i].per_request) : "-",
+                              rows[i].where));
+    if (rows.size() > kRows)
+        page.line(fmt::format("  ... and {} more places", rows.size() - kRows));
 }
 
 }  // namespace asrtrace::report

@@ -80,6 +80,18 @@ PlacedMapping place_mapping(const MapsEntry& entry, const Module* module) {
     return placed;
 }
 
+/// Whether no address of `old` means another function among `mappings`. Generated code has no
+/// names: it may come, grow and go, as long as no file takes its place.
+bool still_means(const PlacedMapping& old, const std::vector<PlacedMapping>& mappings) {
+    if (old.value.kind != UNWIND_MAPPING_JIT) {
+        return std::find(mappings.begin(), mappings.end(), old) != mappings.end();
+    }
+    return std::none_of(mappings.begin(), mappings.end(), [&](const PlacedMapping& mapping) {
+        return mapping.value.kind != UNWIND_MAPPING_JIT && mapping.begin < old.end() &&
+               old.begin < mapping.end();
+    });
+}
+
 }  // namespace
 
 struct TargetTables::State {
@@ -199,12 +211,11 @@ Status TargetTables::State::publish(Process& process, std::vector<PlacedMapping>
     }
     store.space().write(
         *extent, Bytes(reinterpret_cast<const std::uint8_t*>(space.get()), sizeof(unwind_space)));
-    const bool only_added = std::all_of(
-        process.mappings.begin(), process.mappings.end(), [&](const PlacedMapping& old) {
-            return std::find(mappings.begin(), mappings.end(), old) != mappings.end();
-        });
-    record.generation =
-        process.record.generation + (only_added && process.record.generation ? 0 : 1);
+    const bool same_meaning =
+        process.record.generation != 0 &&
+        std::all_of(process.mappings.begin(), process.mappings.end(),
+                    [&](const PlacedMapping& old) { return still_means(old, mappings); });
+    record.generation = process.record.generation + (same_meaning ? 0 : 1);
     record.space_chunk = static_cast<__u32>(extent->cell / UNWIND_CHUNK_CELLS);
     retired.push_back(process.space);
     process.space = *extent;
