@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
 /*
- * One step of a walk: from a frame to its caller, or one word of a stack scan. A step returns 1 when
- * the walk is over.
+ * One step of a walk: from a frame to its caller, or one word of a stack scan. A step returns 1
+ * when the walk is over.
  */
 #ifndef ASRTRACE_UNWIND_FRAME_BPF_H
 #define ASRTRACE_UNWIND_FRAME_BPF_H
