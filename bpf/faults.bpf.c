@@ -11,9 +11,10 @@
 #include "bpf/sample.bpf.h"
 #include "bpf/stack.bpf.h"
 
-#define ANON_PAGES 1    /* MM_ANONPAGES, include/linux/mm_types_task.h */
-#define GFP_MOVABLE 0x8 /* ___GFP_MOVABLE, include/linux/gfp_types.h: user pages, not page tables \
-			 */
+#define ANON_PAGES 1 /* MM_ANONPAGES, include/linux/mm_types_task.h */
+#define GFP_MOVABLE                                                                   \
+	0x8 /* ___GFP_MOVABLE, include/linux/gfp_types.h: user pages, not page tables \
+	     */
 #define PAGE_BYTES 4096
 #define MAX_FAULT_ORDER 9 /* PMD size on x86-64, and on arm64 with 4 KiB pages */
 

@@ -58,8 +58,8 @@ static __always_inline __u64 walk_and_intern(struct unwind_state *walk)
 }
 
 /*
- * The stack at a function's entry, before a return probe rewrites the return address. That address is
- * left in *return_address: a stack taken further down meets the trampoline in its place.
+ * The stack at a function's entry, before a return probe rewrites the return address. That address
+ * is left in *return_address: a stack taken further down meets the trampoline in its place.
  */
 static __always_inline __u64 take_entry_stack(struct pt_regs *regs, __u64 *return_address)
 {

@@ -18,5 +18,7 @@ check_bpf
 stage "build" build_preset release
 stages_say "probes in the target, $rounds rounds"
 tests/bench/probes.py build/release "$rounds"
+stages_say "the worker, $rounds rounds"
+tests/bench/worker.py build/release "$rounds"
 stages_say "an event in the tracer"
 build/release/bin/ledger_bench --benchmark_min_time=0.2

@@ -31,9 +31,14 @@ if [ ! -x "$bin/asr-worker" ]; then
   exit $status
 fi
 work=$(mktemp -d)
-worker= load=
+worker=
+load=
+# shellcheck disable=SC2317 # called by the trap
 finish() {
-  for pid in $load $worker; do kill "$pid" 2>/dev/null && wait "$pid" 2>/dev/null || true; done
+  for pid in $load $worker; do
+    kill "$pid" 2>/dev/null || true
+    wait "$pid" 2>/dev/null || true
+  done
   rm -rf "$work"
 }
 trap finish EXIT

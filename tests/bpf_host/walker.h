@@ -15,29 +15,29 @@ extern "C" {
 #endif
 
 struct host_return {
-	__u64 sp;
-	__u64 address;
+    __u64 sp;
+    __u64 address;
 };
 
 struct host_walk {
-	/* in */
-	__u64 ip, sp, fp;
-	__u64 regs[16]; /* by DWARF number; 0: unknown */
-	__u32 input;
-	__u32 saved_count;
-	struct host_return saved[4];
-	/* the world; `self` is handed back */
-	void *self;
-	int (*read_user)(void *self, void *to, __u32 bytes, __u64 address); /* 0: done */
-	void *(*chunk)(void *self, __u32 bank, __u32 slot);                 /* null: none */
-	const struct unwind_process *process;                               /* null: not traced */
-	int without_loop; /* as on kernels before bpf_loop */
-	/* out */
-	struct stack_record stack;
+    /* in */
+    __u64 ip, sp, fp;
+    __u64 regs[16]; /* by DWARF number; 0: unknown */
+    __u32 input;
+    __u32 saved_count;
+    struct host_return saved[4];
+    /* the world; `self` is handed back */
+    void* self;
+    int (*read_user)(void* self, void* to, __u32 bytes, __u64 address); /* 0: done */
+    void* (*chunk)(void* self, __u32 bank, __u32 slot);                 /* null: none */
+    const struct unwind_process* process;                               /* null: not traced */
+    int without_loop; /* as on kernels before bpf_loop */
+    /* out */
+    struct stack_record stack;
 };
 
 /* Not reentrant. */
-void host_run(struct host_walk *walk);
+void host_run(struct host_walk* walk);
 
 #ifdef __cplusplus
 }

@@ -1,6 +1,8 @@
 #!/bin/sh
 # SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
 # Makes the seed corpus of the unwind fuzz targets: small ELF files and their call frame information.
+# printf formats carry octal escapes made of variables
+# shellcheck disable=SC2059
 set -eu
 cd "$(dirname "$0")"
 work=$(mktemp -d)
@@ -44,6 +46,6 @@ for loop in 000 001; do
     for word in 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16; do printf '\001\003'; done
     printf '\004\000\002\000\000\001\000\001\000\020\000\000\000\022\376\002\000'
     printf '\100\000\000\000\023\000\377\377\100\000\000\000\007\000\000\000\002\000\003\002'
-    for word in 1 2 3 4 5 6 7 8 9 10; do printf '\000\020\002\001\004\000\005\001'; done
+    for _ in 1 2 3 4 5 6 7 8 9 10; do printf '\000\020\002\001\004\000\005\001'; done
   } >"unwind_walk_seeds/walk_$i"
 done

@@ -35,9 +35,9 @@ class Exactness(harness.LiveTest):
              "folded"], check=True, stdout=subprocess.PIPE, timeout=60).stdout.decode()
         return sum(int(FOLDED.search(line).group(1)) for line in folded.splitlines())
 
-    def mix(self, *arguments):
+    def mix(self, *arguments, tracer_arguments=()):
         program = self.start("alloc_mix", "--seed", self.seed % 1000003, *arguments)
-        truth, report, tracer = self.trace(program)
+        truth, report, tracer = self.trace(program, *tracer_arguments)
         self.check_calls(truth, report)
         self.check_bytes(truth, report)
         self.assert_nothing_lost(report)
@@ -56,6 +56,12 @@ class Exactness(harness.LiveTest):
 
     def test_many_threads(self):
         self.mix("--threads", 32, "--operations", 4000)
+
+    def test_ways_to_attach_on_older_kernels(self):
+        for method in ("multi", "perf"):
+            with self.subTest(method=method):
+                self.mix("--threads", 4, "--operations", 8000,
+                         tracer_arguments=("--probe-method", method))
 
     def test_blocks_from_before_the_attach(self):
         self.mix("--threads", 4, "--operations", 5000, "--before", self.random.randrange(1, 4000))

@@ -19,7 +19,7 @@ struct RequestPlan {
     std::string spec{};  ///< as resolved: "usdt:asr:request_start,request_done"
     std::vector<RequestProbe> probes{};
     std::uint64_t interval_ns = 0;  ///< every:SECONDS
-    std::string note{};               ///< what `auto` chose and why; empty otherwise
+    std::string note{};             ///< what `auto` chose and why; empty otherwise
 };
 
 /// Resolves usdt:PROVIDER:START,DONE, func:[MODULE:]START,DONE, every:SECONDS or auto.

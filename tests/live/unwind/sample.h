@@ -10,18 +10,18 @@ using asrtrace::wire::stack_record;
 #endif
 
 enum sample_source {
-	SAMPLE_TICK = 1,  /* CPU clock: any instruction */
-	SAMPLE_FAULT = 2, /* user page fault */
+    SAMPLE_TICK = 1,  /* CPU clock: any instruction */
+    SAMPLE_FAULT = 2, /* user page fault */
 };
 
 struct unwind_sample {
-	__u32 tid;
-	__u32 source;
-	__u64 ip;
-	__u64 sp;
-	__u64 fp;
-	__u64 regs[16];
-	struct stack_record stack;
+    __u32 tid;
+    __u32 source;
+    __u64 ip;
+    __u64 sp;
+    __u64 fp;
+    __u64 regs[16];
+    struct stack_record stack;
 };
 
 #endif

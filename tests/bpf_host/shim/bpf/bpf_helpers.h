@@ -6,8 +6,8 @@
 #define SEC(name)
 #define __weak
 #define __uint(name, value) int(*name)[value]
-#define __type(name, value) __typeof__(value) *name
-#define __array(name, value) __typeof__(value) *name[]
+#define __type(name, value) __typeof__(value)* name
+#define __array(name, value) __typeof__(value)* name[]
 #undef __always_inline
 #undef __noinline
 #define __always_inline inline __attribute__((always_inline, unused))
@@ -19,14 +19,14 @@
 #define bpf_map_update_elem host_map_update_elem
 #define bpf_map_delete_elem host_map_delete_elem
 
-void *bpf_map_lookup_elem(void *map, const void *key);
-long bpf_map_update_elem(void *map, const void *key, const void *value, __u64 flags);
-long bpf_map_delete_elem(void *map, const void *key);
-long bpf_probe_read_user(void *to, __u32 bytes, const void *from);
-long bpf_probe_read_kernel(void *to, __u32 bytes, const void *from);
-long bpf_loop(__u32 turns, long (*body)(__u32, void *), void *context, __u64 flags);
+void* bpf_map_lookup_elem(void* map, const void* key);
+long bpf_map_update_elem(void* map, const void* key, const void* value, __u64 flags);
+long bpf_map_delete_elem(void* map, const void* key);
+long bpf_probe_read_user(void* to, __u32 bytes, const void* from);
+long bpf_probe_read_kernel(void* to, __u32 bytes, const void* from);
+long bpf_loop(__u32 turns, long (*body)(__u32, void*), void* context, __u64 flags);
 __u64 bpf_get_current_task(void);
-struct task_struct *bpf_get_current_task_btf(void);
-long bpf_task_pt_regs(struct task_struct *task);
+struct task_struct* bpf_get_current_task_btf(void);
+long bpf_task_pt_regs(struct task_struct* task);
 
 #endif
