@@ -138,10 +138,8 @@ static __always_inline int enter_call(struct pt_regs *ctx, __u32 function)
 	if (!state)
 		return 1;
 	__u64 size = call_size(first, second, third, function);
-	if (is_nested(state, sp, function, size)) {
-		count(COUNT_NESTED, 1);
+	if (is_nested(state, sp, function, size))
 		return 1;
-	}
 	if (state->call_sp)
 		count(LOST_INFLIGHT, 1);
 	state->call_sp = 0;
@@ -242,10 +240,6 @@ static __always_inline void leave_call(struct pt_regs *ctx)
 		return;
 	__u64 address = call_result(returned, state);
 	state->call_sp = 0;
-	if (address && (state->call_function & CALL_NEW_SAMPLED)) {
-		count(COUNT_ALLOCATED_BYTES, state->call_size);
-		count(COUNT_ALLOCATED_BLOCKS, 1);
-	}
 	if ((state->call_function & CALL_FUNCTION_MASK) == FN_REALLOC)
 		finish_realloc(state, tid, address);
 	else

@@ -29,7 +29,6 @@ static __always_inline void submit(void *record)
 	/* Force only while the threshold is being crossed, not for every record behind it. */
 	bool wake = waiting >= cfg.wakeup_bytes && waiting < cfg.wakeup_bytes + (256 << 10);
 
-	count(COUNT_EVENTS, 1);
 	bpf_ringbuf_submit(record, wake ? BPF_RB_FORCE_WAKEUP : BPF_RB_NO_WAKEUP);
 }
 

@@ -190,33 +190,29 @@ enum counter {
 	COUNT_PROBE_HITS = 16,
 	COUNT_FAULTS_USER = 17,
 	COUNT_FAULTS_KERNEL = 18,
-	COUNT_FAULT_PAGES = 19,     /* anonymous pages brought by faults */
-	COUNT_EVENTS = 20,          /* records handed to the ring */
-	LOST_RING = 21,             /* ring full */
-	LOST_STACK_MAP = 22,        /* `stacks` full */
-	LOST_STACK_WALK = 23,       /* no stack could be taken */
-	LOST_THREAD_MAP = 25,       /* `threads` full: the call was not followed */
-	LOST_SAMPLED_MAP = 26,      /* `sampled` full */
-	LOST_INFLIGHT = 27,         /* a call's return was never seen */
-	COUNT_NESTED = 28,          /* entered from another allocation function */
-	COUNT_ALLOCATED_BYTES = 29, /* asked of successful calls */
-	COUNT_ALLOCATED_BLOCKS = 30,
-	COUNT_STACK_TRUNCATED = 31,
-	COUNT_STACK_HEURISTIC = 32,
-	COUNTER_MAX = 40,
+	COUNT_FAULT_PAGES = 19, /* anonymous pages brought by faults */
+	COUNT_STACK_TRUNCATED = 20,
+	COUNT_STACK_HEURISTIC = 21,
+	LOST_RING = 22,        /* ring full */
+	LOST_STACK_MAP = 23,   /* `stacks` full */
+	LOST_STACK_WALK = 24,  /* no stack could be taken */
+	LOST_THREAD_MAP = 25,  /* `threads` full: the call was not followed */
+	LOST_SAMPLED_MAP = 26, /* `sampled` full */
+	LOST_INFLIGHT = 27,    /* a call's return was never seen */
+	COUNTER_MAX = 32,
 };
 
 /* Knobs, set between open and load. */
 struct config {
 	__u64 pidns_dev; /* 0: the initial pid namespace */
 	__u64 pidns_ino;
-	__u32 tgid;                    /* the target, in the tracer's pid namespace */
-	__u32 sample_all;              /* full tier: every allocation */
-	__u64 sample_mean_bytes;       /* sites tier */
-	__u64 fault_mean_bytes;        /* stacks of faults */
-	__u64 wakeup_bytes;            /* wake the reader when that much waits */
-	__u32 exact_rss_stat;          /* rss_stat is a percpu_counter */
-	__u32 session_is_return_works; /* sessions are in use */
+	__u32 tgid;              /* the target, in the tracer's pid namespace */
+	__u32 sample_all;        /* full tier: every allocation */
+	__u64 sample_mean_bytes; /* sites tier */
+	__u64 fault_mean_bytes;  /* stacks of faults */
+	__u64 wakeup_bytes;      /* wake the reader when that much waits */
+	__u32 exact_rss_stat;    /* rss_stat is a percpu_counter */
+	__u32 pad;
 };
 EV_ASSERT(sizeof(struct config) == 56);
 

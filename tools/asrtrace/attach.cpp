@@ -109,9 +109,9 @@ void add_attach(CLI::App& app, int& exit_status) {
         "attach", "Follow a running process and report what its requests leave behind");
     verb->add_option("--pid", options->recorder.pid, "The process to follow")->required();
     verb->add_option("--duration", options->duration_seconds, "End after so many seconds")
-        ->check(CLI::PositiveNumber);
+        ->check(CLI::Range(0.1, 1e7));
     verb->add_option("--requests", options->requests, "End after so many requests")
-        ->check(CLI::PositiveNumber);
+        ->check(CLI::Range(std::uint64_t{1}, std::uint64_t{1} << 40));
     verb->add_option("--request", options->recorder.request_spec,
                      "What a request is: usdt:PROVIDER:START,DONE, func:[MODULE:]START,DONE,\n"
                      "every:SECONDS, or auto: asr:request_start/request_done if the target has\n"

@@ -6,50 +6,14 @@
 #include <algorithm>
 #include <array>
 
+#include "user/symbols/demangle.h"
+#include "user/symbols/display_name.h"
+
 namespace asrtrace::report {
 namespace {
 
 using ledger::Frame;
 using ledger::Recording;
-
-void replace_all(std::string& text, std::string_view from, std::string_view to) {
-    for (std::size_t at = 0; (at = text.find(from, at)) != std::string::npos; at += to.size())
-        text.replace(at, from.size(), to);
-}
-
-void name_strings(std::string& text) {
-    replace_all(text, "std::__cxx11::", "std::");
-    replace_all(text, "std::basic_string<char, std::char_traits<char>, std::allocator<char> >",
-                "std::string");
-    replace_all(text, "std::basic_string_view<char, std::char_traits<char> >", "std::string_view");
-}
-
-/// Length of "operator" and its symbol if one stands at `at`, else 0.
-std::size_t operator_length(std::string_view text, std::size_t at) {
-    constexpr std::string_view kOperator = "operator";
-    constexpr std::array<std::string_view, 13> kSymbols{
-        "()", "<<=", ">>=", "<=>", "<<", ">>", "<=", ">=", "->*", "->", "<", ">", "[]"};
-    if (!text.substr(at).starts_with(kOperator)) return 0;
-    const auto rest = text.substr(at + kOperator.size());
-    for (const auto symbol : kSymbols)
-        if (rest.starts_with(symbol)) return kOperator.size() + symbol.size();
-    return kOperator.size();
-}
-
-/// One past the bracket that closes the one at `begin`; the end if none does.
-std::size_t after_closing(std::string_view text, std::size_t begin, char open, char close) {
-    int depth = 0;
-    for (std::size_t i = begin; i < text.size();) {
-        if (const auto length = operator_length(text, i); length != 0) {
-            i += length;
-            continue;
-        }
-        if (text[i] == open) ++depth;
-        if (text[i] == close && --depth == 0) return i + 1;
-        ++i;
-    }
-    return text.size();
-}
 
 bool is_library_module(std::string_view path) {
     const auto name = basename_of(path);
@@ -82,33 +46,8 @@ std::string_view without_return_type(std::string_view function) {
 }  // namespace
 
 std::string shorten_function(std::string_view function) {
-    std::string text(function);
-    name_strings(text);
-    std::string out;
-    for (std::size_t i = 0; i < text.size();) {
-        if (const auto length = operator_length(text, i); length != 0) {
-            out += std::string_view(text).substr(i, length);
-            i += length;
-        } else if (text[i] == '<') {
-            i = after_closing(text, i, '<', '>');
-            out += "<...>";
-        } else if (text[i] == '(' && !text.substr(i).starts_with("(anonymous")) {
-            i = after_closing(text, i, '(', ')');
-            for (const std::string_view qualifier : {" const", " volatile", " &&", " &"})
-                if (std::string_view(text).substr(i).starts_with(qualifier)) i += qualifier.size();
-        } else if (text[i] == '{') {
-            const auto end = after_closing(text, i, '{', '}');
-            out += text[i + 1] == 'l' ? "{lambda}" : text.substr(i, end - i);
-            i = end;
-        } else if (text[i] == '(') {
-            const auto end = after_closing(text, i, '(', ')');
-            out += text.substr(i, end - i);
-            i = end;
-        } else {
-            out += text[i++];
-        }
-    }
-    return out;
+    constexpr std::size_t kLimit = 60;
+    return symbols::display_name(symbols::without_parameters(function), kLimit);
 }
 
 std::string_view basename_of(std::string_view path) {

@@ -11,8 +11,8 @@
 
 namespace asrtrace::report {
 
-/// A demangled name without its arguments, the standard strings by their short name, template
-/// arguments as <...>.
+/// A demangled name for one line of a report: without its arguments, and as symbols::display_name
+/// shortens it.
 std::string shorten_function(std::string_view function);
 
 /// The last component of a path.
