@@ -52,6 +52,8 @@ clang-tidy           # lint
 shellcheck           # lint of the scripts
 libclang-rt-14-dev   # libFuzzer and sanitizer runtimes of clang
 util-linux           # setpriv: tests that run without root's rights
+gdb                  # asks a target for its mallinfo2
+libc6-dbg            # tells gdb what mallinfo2 returns
 LIST
 }
 
