@@ -51,6 +51,7 @@ clang-format         # lint
 clang-tidy           # lint
 shellcheck           # lint of the scripts
 libclang-rt-14-dev   # libFuzzer and sanitizer runtimes of clang
+xz-utils             # makes .gnu_debugdata for the tests
 util-linux           # setpriv: tests that run without root's rights
 gdb                  # asks a target for its mallinfo2
 libc6-dbg            # tells gdb what mallinfo2 returns

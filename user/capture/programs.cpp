@@ -13,7 +13,7 @@
 #include <utility>
 
 // The generated skeleton names the type of the knobs without a namespace.
-using asrtrace::wire::config;
+using asrtrace::wire::config;  // NOLINT(misc-unused-using-decls): used by the skeleton
 #include "planes.skel.h"
 
 namespace asrtrace::capture {

@@ -45,12 +45,13 @@ Status add_usdt(pid_t pid, const std::string& provider, const std::string& name,
         return Error{"the target has no USDT probe " + provider + ":" + name +
                      " (`readelf -n FILE` lists the ones of a file)"};
     }
+    const std::string what = provider + ":" + name;
     for (const UsdtProbe& probe : *sites) {
         plan.probes.push_back({.site = {.path = probe.path,
                                         .file_offset = probe.file_offset,
                                         .cookie = 0,
                                         .ref_ctr_offset = probe.semaphore_file_offset,
-                                        .what = provider + ":" + name},
+                                        .what = what},
                                .done = done,
                                .arguments = probe.arguments});
     }

@@ -39,6 +39,7 @@ class StopOnSignal {
     StopOnSignal& operator=(const StopOnSignal&) = delete;
     ~StopOnSignal() {
         finished_ = true;
+        // Blocked everywhere, so it wakes the thread from sigwait and ends nothing.
         pthread_kill(thread_.native_handle(), SIGTERM);
         thread_.join();
     }

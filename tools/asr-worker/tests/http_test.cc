@@ -18,10 +18,10 @@ using test::WorkerProcess;
 
 class Http : public testing::Test {
   protected:
-    static void SetUpTestSuite() { worker_ = new WorkerProcess({"--max-seconds", "2"}); }
-    static void TearDownTestSuite() { delete worker_; }
+    static void SetUpTestSuite() { worker = new WorkerProcess({"--max-seconds", "2"}); }
+    static void TearDownTestSuite() { delete worker; }
 
-    static httplib::Client client() { return worker_->client(); }
+    static httplib::Client client() { return worker->client(); }
 
     static httplib::Result upload(const std::string& file,
                                   const std::string& field = "audio_file") {
@@ -37,13 +37,13 @@ class Http : public testing::Test {
         EXPECT_NE(body["error"].get<std::string>().find(part), std::string::npos) << answer->body;
     }
 
-    static void expect_alive() { EXPECT_EQ(worker_->get("/healthz")["status"], "ok"); }
+    static void expect_alive() { EXPECT_EQ(worker->get("/healthz")["status"], "ok"); }
 
-    static inline WorkerProcess* worker_ = nullptr;
+    static inline WorkerProcess* worker = nullptr;
 };
 
 TEST_F(Http, TranscribesAndCounts) {
-    const auto before = worker_->get("/stats")["requests"].get<int>();
+    const auto before = worker->get("/stats")["requests"].get<int>();
     const auto answer = upload(test::wav_of_length(16000));
     ASSERT_TRUE(answer);
     ASSERT_EQ(answer->status, 200) << answer->body;
@@ -51,9 +51,9 @@ TEST_F(Http, TranscribesAndCounts) {
     EXPECT_TRUE(body["text"].is_string());
     EXPECT_EQ(body["frames"], 16000);
     EXPECT_EQ(body["chunks"], 1);
-    const auto stats = worker_->get("/stats");
+    const auto stats = worker->get("/stats");
     EXPECT_EQ(stats["requests"], before + 1);
-    EXPECT_EQ(stats["pid"], worker_->pid());
+    EXPECT_EQ(stats["pid"], worker->pid());
     EXPECT_EQ(stats["plants"], nlohmann::json::array());
 }
 
@@ -100,17 +100,17 @@ TEST_F(Http, SurvivesRawNonsense) {
     const std::string typed = head + "Content-Type: multipart/form-data; boundary=b\r\n";
     const std::string part =
         "--b\r\nContent-Disposition: form-data; name=\"audio_file\"\r\n\r\nRIFF";
-    const auto no_length = worker_->raw_request(head + "\r\n", false);
+    const auto no_length = worker->raw_request(head + "\r\n", false);
     EXPECT_NE(no_length.find(" 400 "), std::string::npos) << no_length;
     EXPECT_NE(no_length.find("no body"), std::string::npos) << no_length;
-    const auto before = worker_->get("/stats")["requests"].get<int>();
-    worker_->raw_request(typed + "Content-Length: 1000\r\n\r\n" + part, true);
-    EXPECT_EQ(worker_->get("/stats")["requests"], before + 1) << "hung up in mid-body";
-    worker_->raw_request(typed + "Content-Length: 99999999999999999999\r\n\r\n" + part, true);
-    worker_->raw_request(typed + "Content-Length: -5\r\n\r\n" + part, true);
-    worker_->raw_request(typed + "Transfer-Encoding: chunked\r\n\r\nzz\r\n", true);
-    worker_->raw_request("\r\n\r\n", true);
-    worker_->raw_request(std::string(100'000, 'A'), true);
+    const auto before = worker->get("/stats")["requests"].get<int>();
+    worker->raw_request(typed + "Content-Length: 1000\r\n\r\n" + part, true);
+    EXPECT_EQ(worker->get("/stats")["requests"], before + 1) << "hung up in mid-body";
+    worker->raw_request(typed + "Content-Length: 99999999999999999999\r\n\r\n" + part, true);
+    worker->raw_request(typed + "Content-Length: -5\r\n\r\n" + part, true);
+    worker->raw_request(typed + "Transfer-Encoding: chunked\r\n\r\nzz\r\n", true);
+    worker->raw_request("\r\n\r\n", true);
+    worker->raw_request(std::string(100'000, 'A'), true);
     expect_alive();
 }
 
@@ -121,11 +121,11 @@ TEST_F(Http, OtherPathsAreJsonErrors) {
 }
 
 TEST_F(Http, EveryAnswerIsCounted) {
-    const auto before = worker_->get("/stats")["requests"].get<int>();
+    const auto before = worker->get("/stats")["requests"].get<int>();
     upload("");
     client().Post("/transcribe", "x", "text/plain");
     upload(test::wav_of_length(40000));
-    EXPECT_EQ(worker_->get("/stats")["requests"], before + 3);
+    EXPECT_EQ(worker->get("/stats")["requests"], before + 3);
 }
 
 TEST(WorkerPlants, TruthInStats) {

@@ -13,7 +13,6 @@ namespace {
 using test::bytes_of;
 using test::pcm16;
 using test::wav_bytes;
-using test::WavHeader;
 
 constexpr std::uint32_t kRate = 16000;
 constexpr std::uint64_t kMaxFrames = 1000;
