@@ -182,6 +182,18 @@ TEST(SymbolTables, AreEnoughWithoutDwarf) {
     EXPECT_EQ(mapped.symbolizer().modules().at(1).source, "symtab");
 }
 
+TEST(SymbolTables, ALabelWithoutASizeDoesNotNameAllThatFollows) {
+    const ScratchDirectory scratch;
+    run("cd '" + scratch.path().string() +
+        "' && printf '.text\\n.globl label\\nlabel:\\n.skip 16384, 0x90\\nret\\n' > a.s && "
+        "gcc -shared -nostdlib -s -o lib.so a.s");
+    const std::uint64_t label = std::stoull(
+        run("nm -D '" + (scratch / "lib.so") + "' | awk '/ label$/{print $1}'"), nullptr, 16);
+    MappedImage mapped(scratch / "lib.so");
+    EXPECT_EQ(mapped.at(label + 16).front().function, "label");
+    EXPECT_EQ(mapped.at(label + 12000).front().function, "");
+}
+
 TEST(SymbolBudget, DroppedTablesAreBuiltAgain) {
     SymbolizerOptions options;
     options.memory_bytes = 4096;  // less than anything needs

@@ -9,6 +9,9 @@
 namespace asrtrace::symbols {
 namespace {
 
+/// In a stripped library the next symbol may be megabytes away: further than this a label is a
+/// guess.
+constexpr std::uint64_t kLabelReachBytes = 4096;
 constexpr std::size_t kMaxSymbols = std::size_t{4} << 20U;
 /// Symbols that start before an address but end before it too: how many are passed over.
 constexpr int kMaxStepsBack = 64;
@@ -105,8 +108,9 @@ std::optional<Symbol> SymbolTable::find(std::uint64_t vaddr) const {
         --entry;
         if (best != nullptr && entry->vaddr != best->vaddr) break;
         const bool nearest = entry->vaddr == std::prev(after)->vaddr;
-        const bool inside =
-            vaddr - entry->vaddr < entry->size_bytes || (entry->size_bytes == 0 && nearest);
+        const std::uint64_t offset = vaddr - entry->vaddr;
+        const bool inside = offset < entry->size_bytes ||
+                            (entry->size_bytes == 0 && nearest && offset < kLabelReachBytes);
         if (!inside) continue;
         const bool sized_over_label = best != nullptr && best->size_bytes == 0 && entry->size_bytes;
         if (best == nullptr || sized_over_label ||
