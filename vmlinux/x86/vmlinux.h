@@ -40,6 +40,7 @@ struct task_struct {
 	int pid;
 	int tgid;
 	int exit_code;
+	int pagefault_disabled;
 	struct mm_struct *mm;
 	struct task_struct *real_parent;
 };
