@@ -43,14 +43,15 @@ static __always_inline int begin_fault(__u64 address, __u32 kernel_mode)
 {
 	__u64 id = target_thread();
 	__u32 tid = id;
-	struct task_struct *task = (void *)bpf_get_current_task();
+	struct task_struct *task = bpf_get_current_task_btf();
 	struct thread_state *state;
 
 	/*
 	 * A read that may not fault (copy_from_user_nofault: ours, of a stack's end, among them)
 	 * gets an error and brings no page: arch/x86/mm/fault.c, faulthandler_disabled().
+	 * Read without a helper: bpf_probe_read_kernel disables faults itself.
 	 */
-	if (!id || address >> 63 || BPF_CORE_READ(task, pagefault_disabled))
+	if (!id || address >> 63 || task->pagefault_disabled)
 		return 0;
 	count(kernel_mode ? COUNT_FAULTS_KERNEL : COUNT_FAULTS_USER, 1);
 	state = thread_state_of(tid);
