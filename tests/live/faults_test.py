@@ -9,19 +9,28 @@ PAGE = 4096
 class Faults(harness.LiveTest):
 
     def touch(self, user, file, pipe, tier):
+        """Exact, or else exact when done again: between "done" and Ctrl-C, where the program does
+        not count any more, a page of its code may fault in once."""
+        stray = self.touch_once(user, file, pipe, tier)
+        if stray:
+            harness.note(f"  {stray} faults outside of what the program counts; again")
+            self.assertEqual(self.touch_once(user, file, pipe, tier), 0)
+
+    def touch_once(self, user, file, pipe, tier):
         program = self.start("touch_pages", "--user", user, "--file", file, "--pipe", pipe)
         truth, report, _ = self.trace(program, tier=tier)
         counts = report["counts"]
+        stray = counts["faults_user"] - truth["user_pages"] - truth["minor_faults_while_waiting"]
         harness.note(f"  {tier}: user {counts['faults_user']} of {truth['user_pages']}, kernel "
                      f"{counts['faults_kernel']} of {truth['kernel_pages']}, getrusage "
                      f"{truth['minor_faults']} + {truth['minor_faults_while_waiting']} waiting")
         self.assertEqual(truth["minor_faults"], truth["user_pages"] + truth["kernel_pages"])
-        self.assertEqual(counts["faults_user"],
-                         truth["user_pages"] + truth["minor_faults_while_waiting"])
+        self.assertIn(stray, (0, 1))
         self.assertEqual(counts["faults_kernel"], truth["kernel_pages"])
-        self.assertEqual(counts["fault_bytes"], PAGE * truth["minor_faults"])
+        self.assertIn(counts["fault_bytes"] - PAGE * truth["minor_faults"], (0, PAGE * stray))
         self.assert_nothing_lost(report)
         self.assertEqual(program.quit(), 0)
+        return stray
 
     def test_user_code_and_read(self):
         for tier in ("watch", "full"):
