@@ -3,7 +3,7 @@
 #include <gtest/gtest.h>
 
 #include "tests/live/heap_target_process.h"
-#include "user/heap/census.h"
+#include "user/heap/heap_reader.h"
 
 namespace asrtrace::heap {
 namespace {
@@ -11,7 +11,7 @@ namespace {
 CensusOutcome stopped_census(pid_t pid) {
     CensusOptions options;
     options.stop = true;
-    return take_census(pid, options);
+    return HeapReader(pid, options).take();
 }
 
 void expect_equal(const CensusTotals& t, TargetProcess::Answer info) {

@@ -12,14 +12,14 @@
 
 #include "tests/live/heap_target_process.h"
 #include "user/base/maps.h"
-#include "user/heap/census.h"
+#include "user/heap/heap_reader.h"
 #include "user/heap/stopped_process.h"
 
 namespace asrtrace::heap {
 namespace {
 
 std::string reason_for(pid_t pid) {
-    const CensusOutcome outcome = take_census(pid, {});
+    const CensusOutcome outcome = HeapReader(pid, {}).take();
     EXPECT_FALSE(outcome.census);
     EXPECT_EQ(outcome.failure.kind, CensusFailure::Kind::kEnvironment);
     return outcome.failure.reason;
@@ -59,12 +59,12 @@ TEST(Failures, NameTheDebuggerThatHoldsTheTarget) {
     ASSERT_EQ(::read(ready[0], &byte, 1), 1);
     CensusOptions options;
     options.stop = true;
-    const CensusOutcome outcome = take_census(target.pid(), options);
+    const CensusOutcome outcome = HeapReader(target.pid(), options).take();
     EXPECT_FALSE(outcome.census);
     EXPECT_NE(outcome.failure.reason.find("already traced by pid " + std::to_string(other)),
               std::string::npos)
         << outcome.failure.reason;
-    EXPECT_TRUE(take_census(target.pid(), {}).census);
+    EXPECT_TRUE(HeapReader(target.pid(), {}).take().census);
     ::kill(other, SIGKILL);
     ::waitpid(other, nullptr, 0);
 }
@@ -105,7 +105,7 @@ TEST(Failures, AStoppedTargetStaysStopped) {
     for (int i = 0; i < 200 && state_of(target.pid()) != 'T'; ++i) ::usleep(1000);
     CensusOptions options;
     options.stop = true;
-    const CensusOutcome outcome = take_census(target.pid(), options);
+    const CensusOutcome outcome = HeapReader(target.pid(), options).take();
     EXPECT_TRUE(outcome.census) << outcome.failure.reason;
     EXPECT_EQ(state_of(target.pid()), 'T');
     ::kill(target.pid(), SIGCONT);
@@ -122,7 +122,7 @@ TEST_P(Damaged, IsRefusedInBoundedTime) {
     for (int round = 0; round < 4; ++round) {
         TargetProcess target({program("heap_target"), "threads", seed + std::to_string(round)});
         ASSERT_GT(target.pid(), 0);
-        const auto sound = take_census(target.pid(), {});
+        const auto sound = HeapReader(target.pid(), {}).take();
         ASSERT_TRUE(sound.census) << sound.failure.reason;
         std::fstream memory("/proc/" + std::to_string(target.pid()) + "/mem",
                             std::ios::in | std::ios::out | std::ios::binary);
@@ -140,7 +140,7 @@ TEST_P(Damaged, IsRefusedInBoundedTime) {
         options.stop = round % 2 == 0;
         options.reach = round % 3 == 0;
         const auto begin = std::chrono::steady_clock::now();
-        const CensusOutcome outcome = take_census(target.pid(), options);
+        const CensusOutcome outcome = HeapReader(target.pid(), options).take();
         const auto seconds =
             std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
         EXPECT_LT(seconds, 10);
@@ -156,12 +156,12 @@ TEST(Limits, TheMemoryCapIsKept) {
     ASSERT_GT(target.pid(), 0);
     CensusOptions options;
     options.memory_cap_bytes = 8 << 20;
-    const CensusOutcome outcome = take_census(target.pid(), options);
+    const CensusOutcome outcome = HeapReader(target.pid(), options).take();
     ASSERT_FALSE(outcome.census);
     EXPECT_NE(outcome.failure.reason.find("memory cap"), std::string::npos)
         << outcome.failure.reason;
     options.memory_cap_bytes = 256 << 20;
-    const CensusOutcome enough = take_census(target.pid(), options);
+    const CensusOutcome enough = HeapReader(target.pid(), options).take();
     ASSERT_TRUE(enough.census) << enough.failure.reason;
     EXPECT_LE(enough.census->tracer_bytes, options.memory_cap_bytes);
 }

@@ -7,7 +7,7 @@
 #include <cmath>
 
 #include "tests/live/heap_target_process.h"
-#include "user/heap/census.h"
+#include "user/heap/heap_reader.h"
 #include "user/heap/process_memory.h"
 
 namespace asrtrace::heap {
@@ -26,7 +26,7 @@ TEST_P(Trim, IsPredictedWithinOnePercent) {
     TargetProcess target({program("heap_target"), GetParam(), fresh_seed()});
     ASSERT_GT(target.pid(), 0);
     target.ask("free");
-    const CensusOutcome outcome = take_census(target.pid(), with(true, false));
+    const CensusOutcome outcome = HeapReader(target.pid(), with(true, false)).take();
     ASSERT_TRUE(outcome.census) << outcome.failure.reason;
     const auto released = static_cast<double>(target.ask("trim").at("released"));
     const auto predicted = static_cast<double>(outcome.census->totals.releasable);
@@ -46,7 +46,7 @@ TEST_P(Leaks, AreFoundAndNothingElse) {
     TargetProcess target({program("heap_target"), "leaks", fresh_seed()});
     ASSERT_GT(target.pid(), 0);
     const auto info = target.ask("info");
-    const CensusOutcome outcome = take_census(target.pid(), with(GetParam(), true));
+    const CensusOutcome outcome = HeapReader(target.pid(), with(GetParam(), true)).take();
     ASSERT_TRUE(outcome.census && outcome.census->reach) << outcome.failure.reason;
     const Reach& reach = *outcome.census->reach;
     std::printf("planted %lu bytes, unreachable %lu in %zu chunks\n",
@@ -78,7 +78,7 @@ TEST(Mutation, PublishedReadingsArePlausible) {
     ASSERT_GT(target.pid(), 0);
     ::usleep(500000);  // its tables fill up first
     const auto exact = [&target] {
-        const CensusOutcome stopped = take_census(target.pid(), with(true, false));
+        const CensusOutcome stopped = HeapReader(target.pid(), with(true, false)).take();
         EXPECT_TRUE(stopped.census) << stopped.failure.reason;
         return stopped.census ? static_cast<double>(stopped.census->totals.in_use) : 0;
     };
@@ -86,7 +86,7 @@ TEST(Mutation, PublishedReadingsArePlausible) {
     std::vector<std::uint64_t> read;
     unsigned published = 0, rejected = 0;
     for (int i = 0; i < 8; ++i) {
-        const CensusOutcome outcome = take_census(target.pid(), with(false, false));
+        const CensusOutcome outcome = HeapReader(target.pid(), with(false, false)).take();
         rejected += outcome.census ? outcome.census->rejected : outcome.failure.rejected;
         if (!outcome.census) {
             EXPECT_FALSE(outcome.failure.reason.empty());
@@ -128,17 +128,67 @@ TEST(Books, AddUpToTheMemoryOfMalloc) {
     TargetProcess target({program("heap_target"), "threads", fresh_seed()});
     ASSERT_GT(target.pid(), 0);
     target.ask("free");
-    const CensusOutcome outcome = take_census(target.pid(), with(true, false));
+    const CensusOutcome outcome = HeapReader(target.pid(), with(true, false)).take();
     ASSERT_TRUE(outcome.census) << outcome.failure.reason;
     auto memory = ProcessMemory::open(target.pid());
     const auto maps = read_maps(target.pid());
     const auto residency = Residency::read(**memory, *maps);
     std::uint64_t resident = 0;
     for (const MallocRange& range : outcome.census->ranges) {
-        resident += residency->anonymous_bytes(range.begin, range.end);
+        EXPECT_EQ(range.resident, residency->anonymous_bytes(range.begin, range.end));
+        EXPECT_EQ(find_mapping(*maps, range.begin), find_mapping(*maps, range.end - 1));
+        resident += range.resident;
     }
     const HeapBooks& books = outcome.census->books;
     EXPECT_EQ(books.live + books.retained + books.overhead, resident);
+}
+
+TEST(Reading, IsAskedForBlocks) {
+    TargetProcess target({program("heap_target"), "threads", fresh_seed()});
+    ASSERT_GT(target.pid(), 0);
+    HeapReader reader(target.pid(), with(true, false));
+    EXPECT_EQ(reader.live_bytes_at(std::vector<std::uint64_t>{16}).at(0), 0U);
+    const CensusOutcome first = reader.take();
+    ASSERT_TRUE(first.census) << first.failure.reason;
+    std::vector<std::uint64_t> addresses;
+    std::uint64_t bytes = 0;
+    reader.visit_live([&](std::uint64_t address, std::uint64_t chunk) {
+        addresses.push_back(address);
+        bytes += chunk;
+    });
+    EXPECT_EQ(addresses.size(), first.census->totals.live_chunks);
+    EXPECT_LE(bytes, first.census->totals.live);
+    const auto sum = [&] {
+        std::uint64_t all = 0;
+        for (std::uint64_t chunk : reader.live_bytes_at(addresses)) all += chunk;
+        return all;
+    };
+    EXPECT_EQ(sum(), bytes);
+    EXPECT_EQ(reader.thread_stacks().size(), 8U);
+    // Half of the blocks are freed: the next reading of the same object knows.
+    target.ask("free");
+    const CensusOutcome second = reader.take();
+    ASSERT_TRUE(second.census) << second.failure.reason;
+    EXPECT_LT(sum(), bytes / 2);
+    EXPECT_EQ(sum(), bytes - (first.census->totals.live - second.census->totals.live));
+    reader.forget();
+    EXPECT_EQ(sum(), 0U);
+}
+
+TEST(Reading, SurvivesAnExec) {
+    // The shell has a heap at one place, the program that it becomes at another.
+    TargetProcess target(
+        {"/bin/sh", "-c",
+         "echo ready=1; read line; exec " + program("heap_target_static_stripped") + " single 7"});
+    ASSERT_GT(target.pid(), 0);
+    HeapReader reader(target.pid(), with(true, false));
+    const CensusOutcome shell = reader.take();
+    ASSERT_TRUE(shell.census) << shell.failure.reason;
+    target.ask("go");
+    const CensusOutcome after = reader.take();
+    ASSERT_TRUE(after.census) << after.failure.reason;
+    EXPECT_NE(shell.census->libc, after.census->libc);
+    EXPECT_EQ(after.census->totals.system, target.ask("info").at("arena"));
 }
 
 TEST(Reading, LeavesNoPagesBehind) {
@@ -156,7 +206,7 @@ TEST(Reading, LeavesNoPagesBehind) {
     };
     const std::uint64_t before = anonymous();
     for (bool stop : {true, false}) {
-        ASSERT_TRUE(take_census(target.pid(), with(stop, true)).census);
+        ASSERT_TRUE(HeapReader(target.pid(), with(stop, true)).take().census);
     }
     EXPECT_EQ(anonymous(), before);
 }

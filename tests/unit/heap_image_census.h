@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
-// A census of a recorded image: what take_census does with a process, without one.
+// A census of a recorded image: what HeapReader::take does with a process, without one.
 #pragma once
 
 #include <string>

@@ -8,6 +8,7 @@
 
 #include "user/base/escape.h"
 #include "user/base/output_file.h"
+#include "user/heap/heap_reader.h"
 
 namespace asrtrace {
 namespace {
@@ -30,7 +31,7 @@ void complain(const std::string& message) {
 }  // namespace
 
 int run_census(pid_t pid, const heap::CensusOptions& options, const std::string& json_path) {
-    const heap::CensusOutcome outcome = heap::take_census(pid, options);
+    const heap::CensusOutcome outcome = heap::HeapReader(pid, options).take();
     if (!outcome.census) {
         const heap::CensusFailure& failure = outcome.failure;
         if (failure.kind == heap::CensusFailure::Kind::kEnvironment) {

@@ -1,14 +1,11 @@
 // SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
-// The census: one reading of a target's glibc heap from outside. Nothing is injected and nothing
-// written; by default the target is not even stopped.
+// The census: what one reading of a target's glibc heap from outside says. heap_reader.h takes it.
 //
-//   take_census(pid) = find malloc -> snapshot (again until its invariants hold) -> figures
+//   HeapReader::take() = find malloc -> snapshot (again until its invariants hold) -> figures
 //
 // The words are those of the project: in use = mallinfo2's uordblks + hblkhd, live = in use less
 // tcaches, retained = resident bytes that the program has freed.
 #pragma once
-
-#include <sys/types.h>
 
 #include <chrono>
 #include <cstdint>
@@ -83,11 +80,13 @@ struct HeapBooks {
     std::uint64_t overhead = 0;
 };
 
-/// Memory that belongs to malloc, so that the books can class the rest.
+/// Memory that belongs to malloc, in one mapping each, so that the books can class the rest: what
+/// smaps calls Anonymous in a mapping, less `resident` of the ranges in it, is not malloc's.
 struct MallocRange {
     std::uint64_t begin = 0;
     std::uint64_t end = 0;
     SegmentKind kind = SegmentKind::kMain;
+    std::uint64_t resident = 0;  ///< anonymous bytes; over all ranges the sum of HeapBooks
 };
 
 struct Census {
@@ -95,7 +94,7 @@ struct Census {
     std::vector<ArenaFigures> arenas;  ///< main arena first
     std::vector<SizeClass> classes;    ///< ascending, without empty ones
     HeapBooks books;
-    std::vector<MallocRange> ranges;
+    std::vector<MallocRange> ranges;  ///< by address
     std::optional<Reach> reach;
     std::string layout;          ///< versions whose layout was found
     std::string libc;            ///< path of the module that malloc lives in
@@ -120,9 +119,6 @@ struct CensusOutcome {
     std::optional<Census> census;
     CensusFailure failure;  ///< of meaning if there is no census
 };
-
-/// Takes a census of a process. The threads of the target run on, or run again, whatever happens.
-CensusOutcome take_census(pid_t pid, const CensusOptions& options = {});
 
 /// The figures of a snapshot: pure.
 Census compute_census(const Snapshot& snapshot, std::uint64_t page_size);

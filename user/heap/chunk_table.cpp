@@ -9,6 +9,10 @@ void ChunkTable::prefault(std::size_t chunks, std::size_t links) {
     chunks_.resize(chunks);
     links_.resize(links);
     link_chunks_.resize(links);
+    clear();
+}
+
+void ChunkTable::clear() {
     chunks_.clear();
     links_.clear();
     link_chunks_.clear();

@@ -67,6 +67,8 @@ class ChunkTable {
     std::optional<std::uint64_t> link(std::size_t chunk) const;
     std::size_t link_count() const { return links_.size(); }
 
+    /// Forgets all chunks and keeps the room.
+    void clear();
     /// Forgets all chunks from index `count` on, with their links.
     void truncate(std::size_t count);
 

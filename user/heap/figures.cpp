@@ -56,17 +56,30 @@ class Figures {
     }
 
     void add_range(const Segment& segment) {
-        const std::uint64_t begin = segment.begin;
-        std::uint64_t end =
+        const std::uint64_t end =
             (std::max(segment.committed, segment.end) + page_size_ - 1) & ~(page_size_ - 1);
-        if (!census_.ranges.empty() && census_.ranges.back().end == begin &&
-            census_.ranges.back().kind == segment.kind) {
-            census_.ranges.back().end = end;
-        } else {
-            census_.ranges.push_back({begin, end, segment.kind});
-        }
         // Shrunk heaps may keep pages behind their end.
         if (end > segment.end) census_.books.overhead += resident(segment.end, end);
+        for (std::uint64_t at = segment.begin; at < end;) {
+            const MapsEntry* mapping = find_mapping(snapshot_.maps, at);
+            const std::uint64_t to = mapping == nullptr ? end : std::min(end, mapping->end);
+            add_piece({at, to, segment.kind, resident(at, to)}, mapping);
+            at = to;
+        }
+    }
+
+    /// `mapping`: the one that the piece lies in.
+    void add_piece(const MallocRange& piece, const MapsEntry* mapping) {
+        if (!census_.ranges.empty()) {
+            MallocRange& last = census_.ranges.back();
+            const bool together = mapping != nullptr && mapping->contains(last.begin);
+            if (together && last.end == piece.begin && last.kind == piece.kind) {
+                last.end = piece.end;
+                last.resident += piece.resident;
+                return;
+            }
+        }
+        census_.ranges.push_back(piece);
     }
 
     void add_live(std::uint64_t bytes) {

@@ -26,6 +26,13 @@ bool any_swapped(const Snapshot& snapshot) {
 
 }  // namespace
 
+void Snapshot::reset() {
+    ChunkTable room = std::move(chunks);
+    *this = Snapshot{};
+    chunks = std::move(room);
+    chunks.clear();
+}
+
 Status take_snapshot(TargetMemory& memory, std::vector<MapsEntry> maps,
                      const MallocLocation& location, const SnapshotOptions& options,
                      Snapshot& snapshot) {

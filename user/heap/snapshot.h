@@ -39,6 +39,8 @@ struct Snapshot {
     unsigned steps_back = 0;  ///< how often the walk had to read again
 
     const Layout& layout() const { return *location.layout; }
+    /// Forgets what was read and keeps the room for chunk records.
+    void reset();
 };
 
 struct SnapshotOptions {
@@ -46,8 +48,8 @@ struct SnapshotOptions {
     WalkLimits limits;
 };
 
-/// Reads into `snapshot`, which must be new but may have its records prefaulted. Error: the
-/// invariant that does not hold, with the address where that is known.
+/// Reads into `snapshot`, which must be new or reset but may have its records prefaulted. Error:
+/// the invariant that does not hold, with the address where that is known.
 Status take_snapshot(TargetMemory& memory, std::vector<MapsEntry> maps,
                      const MallocLocation& location, const SnapshotOptions& options,
                      Snapshot& snapshot);

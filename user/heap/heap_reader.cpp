@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
-#include "user/heap/census.h"
+#include "user/heap/heap_reader.h"
 
 #include <algorithm>
 #include <thread>
@@ -7,7 +7,6 @@
 #include "user/heap/copied_memory.h"
 #include "user/heap/libraries.h"
 #include "user/heap/priority.h"
-#include "user/heap/process_memory.h"
 #include "user/heap/stopped_process.h"
 #include "user/heap/target.h"
 
@@ -21,42 +20,60 @@ constexpr unsigned kStepBacks = 2000;
 constexpr unsigned kReachSnapshots = 3;
 constexpr milliseconds kStopPatience{2000};
 
+}  // namespace
+
 /// One census under way.
-class Taking {
+class HeapReader::Taking {
   public:
-    Taking(pid_t pid, const CensusOptions& options)
-        : pid_(pid), options_(options), begin_(Clock::now()) {
-        deadline_ = begin_ + options.time_limit;
-        cap_ = options.memory_cap_bytes != 0 ? options.memory_cap_bytes : memory_available() / 4;
+    explicit Taking(HeapReader& reader)
+        : reader_(reader),
+          pid_(reader.pid_),
+          options_(reader.options_),
+          snapshot_(reader.snapshot_),
+          begin_(Clock::now()) {
+        deadline_ = begin_ + options_.time_limit;
+        cap_ = options_.memory_cap_bytes != 0 ? options_.memory_cap_bytes : memory_available() / 4;
     }
 
     CensusOutcome run() {
         const PriorityBoost boost(false);
-        if (Status target = check_target(pid_); !target) return unavailable(target.error());
-        auto memory = ProcessMemory::open(pid_);
-        if (!memory) return unavailable(memory.error());
-        memory_ = std::move(*memory);
-        if (Status located = locate(); !located) return unavailable(located.error());
-        Status taken = options_.stop ? take_stopped() : take_running();
+        reader_.has_reading_ = false;
+        Status taken = open();
+        failure_is_environment_ = !taken;
+        if (taken) taken = options_.stop ? take_stopped() : take_running();
         if (!taken) {
-            if (failure_is_environment_) return unavailable(taken.error());
-            return {std::nullopt,
-                    {CensusFailure::Kind::kRejected, taken.error().message, rejected_}};
+            using Kind = CensusFailure::Kind;
+            const Kind kind = failure_is_environment_ ? Kind::kEnvironment : Kind::kRejected;
+            return {std::nullopt, {kind, taken.error().message, rejected_}};
         }
+        reader_.has_reading_ = true;
         Census& census = *census_;
         census.rejected = rejected_;
         census.last_rejection = last_rejection_;
         census.seconds = std::chrono::duration<double>(Clock::now() - begin_).count();
         census.totals.pause_ms = std::chrono::duration<double, std::milli>(pause_).count();
         if (auto tids = list_threads(pid_)) census.threads = static_cast<unsigned>(tids->size());
-        census.note = note_;
+        census.note = reader_.note_;
         return {std::move(census_), {}};
     }
 
   private:
-    CensusOutcome unavailable(const Error& error) const {
-        return {std::nullopt, {CensusFailure::Kind::kEnvironment, error.message, rejected_}};
+    /// Opens the target's memory, which an exec replaces, and looks for malloc if that has moved.
+    Status open() {
+        if (Status target = check_target(pid_); !target) return target;
+        auto memory = ProcessMemory::open(pid_);
+        if (!memory) return memory.error();
+        reader_.memory_ = std::move(*memory);
+        auto maps = read_maps(pid_);
+        if (!maps) return maps.error();
+        const MapsEntry* home = find_mapping(*maps, reader_.location_.main_arena);
+        const MapsEntry& known = reader_.home_;
+        const bool same = home != nullptr && home->begin == known.begin &&
+                          home->inode == known.inode && home->path == known.path;
+        return same ? ok_status() : locate();
     }
+
+    ProcessMemory& memory() { return *reader_.memory_; }
 
     Status locate() {
         // A target that runs may change what is compared: look a few times before saying no.
@@ -64,12 +81,16 @@ class Taking {
         for (unsigned attempt = 0; attempt < 4; ++attempt) {
             auto maps = read_maps(pid_);
             if (!maps) return maps.error();
-            auto location = find_malloc(*memory_, *maps);
+            auto location = find_malloc(memory(), *maps);
             if (location) {
-                location_ = std::move(*location);
+                reader_.location_ = std::move(*location);
+                const MapsEntry* home = find_mapping(*maps, reader_.location_.main_arena);
+                reader_.home_ = home != nullptr ? *home : MapsEntry{};
                 const LibraryScan libraries = scan_libraries(*maps);
+                reader_.note_.clear();
                 if (!libraries.other_allocator.empty()) {
-                    note_ = "memory of " + libraries.other_allocator + " is not in these figures";
+                    reader_.note_ =
+                        "memory of " + libraries.other_allocator + " is not in these figures";
                 }
                 return ok_status();
             }
@@ -94,17 +115,17 @@ class Taking {
     }
 
     /// Reads the running target until a reading holds.
-    Status read_running(Snapshot& snapshot) {
+    Status read_running() {
         Status last = ok_status();
         for (unsigned attempt = 0; attempt < options_.attempts && Clock::now() < deadline_;
              ++attempt) {
             if (attempt > 0) std::this_thread::sleep_for(milliseconds(1U << std::min(attempt, 7U)));
             auto maps = read_maps(pid_);
             if (!maps || maps->empty()) return ended();
-            snapshot = Snapshot{};
-            Status taken = take_snapshot(*memory_, std::move(*maps), location_,
-                                         snapshot_options(false), snapshot);
-            if (taken) taken = check_bins(snapshot, false);
+            snapshot_.reset();
+            Status taken = take_snapshot(memory(), std::move(*maps), reader_.location_,
+                                         snapshot_options(false), snapshot_);
+            if (taken) taken = check_bins(snapshot_, false);
             if (taken) return taken;
             last = taken;
             reject(taken);
@@ -118,17 +139,16 @@ class Taking {
     }
 
     Status take_running() {
-        Snapshot snapshot;
-        if (Status taken = read_running(snapshot); !taken) return taken;
-        census_ = compute_census(snapshot, memory_->page_size());
+        if (Status taken = read_running(); !taken) return taken;
+        census_ = compute_census(snapshot_, memory().page_size());
         if (!options_.reach) return ok_status();
         std::optional<Reach> agreed;
         for (unsigned round = 0; round < kReachSnapshots; ++round) {
             if (round > 0) {
                 std::this_thread::sleep_for(milliseconds(20));
-                if (Status taken = read_running(snapshot); !taken) return taken;
+                if (Status taken = read_running(); !taken) return taken;
             }
-            auto reach = find_unreachable(*memory_, snapshot, peek_threads(pid_), deadline_);
+            auto reach = find_unreachable(memory(), snapshot_, peek_threads(pid_), deadline_);
             if (!reach) return reach.error();
             agreed = agreed ? intersect(*agreed, *reach) : std::move(*reach);
         }
@@ -138,15 +158,15 @@ class Taking {
 
     Status take_stopped() {
         // A reading without a stop tells how much room is needed; if it fails the room is a guess.
-        Snapshot rehearsal;
+        snapshot_.reset();
         auto maps = read_maps(pid_);
         if (!maps || maps->empty()) return ended();
-        (void)take_snapshot(*memory_, std::move(*maps), location_, snapshot_options(false),
-                            rehearsal);
-        chunks_expected_ = rehearsal.chunks.size() + rehearsal.chunks.size() / 8 + 65536;
-        links_expected_ = rehearsal.chunks.link_count() + rehearsal.chunks.link_count() / 4 + 65536;
-        if (options_.reach) reserve_copy(rehearsal.residency);
-        rehearsal = Snapshot{};
+        (void)take_snapshot(memory(), std::move(*maps), reader_.location_, snapshot_options(false),
+                            snapshot_);
+        const ChunkTable& chunks = snapshot_.chunks;
+        chunks_expected_ = chunks.size() + chunks.size() / 8 + 65536;
+        links_expected_ = chunks.link_count() + chunks.link_count() / 4 + 65536;
+        if (options_.reach) reserve_copy(snapshot_.residency);
         Status last = ok_status();
         for (unsigned attempt = 0; attempt < options_.attempts && Clock::now() < deadline_;
              ++attempt) {
@@ -168,9 +188,9 @@ class Taking {
     }
 
     Status read_stopped() {
-        Snapshot snapshot;
-        snapshot.chunks.prefault(std::min<std::size_t>(chunks_expected_, cap_ / 32),
-                                 std::min<std::size_t>(links_expected_, cap_ / 32));
+        snapshot_.reset();
+        snapshot_.chunks.prefault(std::min<std::size_t>(chunks_expected_, cap_ / 32),
+                                  std::min<std::size_t>(links_expected_, cap_ / 32));
         std::optional<PriorityBoost> boost(std::in_place, true);
         auto stopped = StoppedProcess::stop(pid_, kStopPatience);
         if (!stopped) {
@@ -183,17 +203,17 @@ class Taking {
         std::optional<Reach> reach;
         const bool copied = copy_held(*maps);
         Status taken = ok_status();
-        if (!copied) taken = read_held(*maps, threads, snapshot, reach);
+        if (!copied) taken = read_held(*maps, threads, reach);
         pause_ += stopped->release();
         boost.reset();
         if (copied) {
-            taken = take_snapshot(*copy_, std::move(*maps), location_, snapshot_options(true),
-                                  snapshot);
+            taken = take_snapshot(*copy_, std::move(*maps), reader_.location_,
+                                  snapshot_options(true), snapshot_);
         }
-        if (taken && !reach) taken = check_bins(snapshot, true);
-        if (taken && copied) taken = mark(*copy_, snapshot, threads, reach);
+        if (taken && !reach) taken = check_bins(snapshot_, true);
+        if (taken && copied) taken = mark(*copy_, threads, reach);
         if (!taken) return taken;
-        census_ = compute_census(snapshot, memory_->page_size());
+        census_ = compute_census(snapshot_, memory().page_size());
         census_->exact = true;
         if (copy_ != nullptr) census_->tracer_bytes += copy_->footprint();
         if (reach) set_reach(std::move(*reach));
@@ -203,23 +223,24 @@ class Taking {
     /// Copies all that a walk and marking need; false if that is not wanted or does not fit.
     bool copy_held(const std::vector<MapsEntry>& maps) {
         if (!options_.reach || copy_ == nullptr) return false;
-        auto residency = Residency::read(*memory_, maps);
-        return residency.ok() && copy_->copy(*memory_, *residency);
+        auto residency = Residency::read(memory(), maps);
+        return residency.ok() && copy_->copy(memory(), *residency);
     }
 
     /// Reads the held target itself, window by window.
     Status read_held(const std::vector<MapsEntry>& maps, const std::vector<ThreadState>& threads,
-                     Snapshot& snapshot, std::optional<Reach>& reach) {
-        Status taken = take_snapshot(*memory_, maps, location_, snapshot_options(true), snapshot);
+                     std::optional<Reach>& reach) {
+        Status taken =
+            take_snapshot(memory(), maps, reader_.location_, snapshot_options(true), snapshot_);
         if (!taken || !options_.reach) return taken;
         // What is free must be known before marking, and marking needs the target.
-        if (Status bins = check_bins(snapshot, true); !bins) return bins;
-        return mark(*memory_, snapshot, threads, reach);
+        if (Status bins = check_bins(snapshot_, true); !bins) return bins;
+        return mark(memory(), threads, reach);
     }
 
-    Status mark(TargetMemory& memory, Snapshot& snapshot, const std::vector<ThreadState>& threads,
+    Status mark(TargetMemory& memory, const std::vector<ThreadState>& threads,
                 std::optional<Reach>& reach) {
-        auto found = find_unreachable(memory, snapshot, threads, deadline_);
+        auto found = find_unreachable(memory, snapshot_, threads, deadline_);
         if (!found) return found.error();
         reach = std::move(*found);
         return ok_status();
@@ -234,27 +255,64 @@ class Taking {
         census_->reach = std::move(reach);
     }
 
-    pid_t pid_;
+    HeapReader& reader_;
+    const pid_t pid_;
     const CensusOptions& options_;
+    Snapshot& snapshot_;
     Clock::time_point begin_;
     Clock::time_point deadline_;
     std::uint64_t cap_ = 0;
-    std::unique_ptr<ProcessMemory> memory_;
-    MallocLocation location_;
     std::unique_ptr<CopiedMemory> copy_;
     std::size_t chunks_expected_ = 0, links_expected_ = 0;
     std::chrono::nanoseconds pause_{0};
     std::optional<Census> census_;
-    std::string note_;
     std::string last_rejection_;
     unsigned rejected_ = 0;
     bool failure_is_environment_ = false;
 };
 
-}  // namespace
+CensusOutcome HeapReader::take() {
+    return Taking(*this).run();
+}
 
-CensusOutcome take_census(pid_t pid, const CensusOptions& options) {
-    return Taking(pid, options).run();
+std::vector<std::uint64_t> HeapReader::live_bytes_at(
+    std::span<const std::uint64_t> addresses) const {
+    std::vector<std::uint64_t> bytes(addresses.size());
+    if (!has_reading_) return bytes;
+    const ChunkTable& chunks = snapshot_.chunks;
+    for (std::size_t i = 0; i < addresses.size(); ++i) {
+        const std::uint64_t chunk = addresses[i] - kChunkHeader;
+        const Segment* segment = find_segment(snapshot_.segments, chunk);
+        if (segment == nullptr) continue;
+        const auto index = chunks.find(*segment, chunk);
+        if (!index || chunks.address(*index) != chunk || chunks.is(*index, kFreed)) continue;
+        bytes[i] = chunks.bytes(*segment, *index);
+    }
+    return bytes;
+}
+
+void HeapReader::visit_live(
+    const std::function<void(std::uint64_t address, std::uint64_t bytes)>& visit) const {
+    if (!has_reading_) return;
+    const ChunkTable& chunks = snapshot_.chunks;
+    for (const Segment& segment : snapshot_.segments) {
+        for (std::size_t i = segment.chunk_begin; i < segment.chunk_end; ++i) {
+            if (chunks.is(i, kFreed)) continue;
+            visit(chunks.address(i) + kChunkHeader, chunks.bytes(segment, i));
+        }
+    }
+}
+
+std::vector<ThreadBlock> HeapReader::thread_stacks() {
+    if (!has_reading_) return {};
+    std::vector<ThreadBlock> blocks = find_thread_blocks(*memory_, snapshot_, peek_threads(pid_));
+    std::erase_if(blocks, [](const ThreadBlock& block) { return block.stack_end == 0; });
+    return blocks;
+}
+
+void HeapReader::forget() {
+    snapshot_ = Snapshot{};
+    has_reading_ = false;
 }
 
 }  // namespace asrtrace::heap
