@@ -50,7 +50,9 @@ bool parse_options(int argc, char** argv, Options& options, int& exit_status) {
     describe_network_options(app, options);
     app.add_option("--plant", plants,
                    "plant a fault that every request runs (repeatable): leak=BYTES, "
-                   "cache=BYTES[,entries=N]")
+                   "cache=BYTES[,entries=N], keyed=BYTES (an entry for each length of input), "
+                   "retention=MIB (freed, but held by small live blocks), library=BYTES (a leak in "
+                   "a stripped library)")
         ->allow_extra_args(false);
     app.add_flag("--debug-endpoints", options.debug_endpoints,
                  "add POST /debug/trim and GET /debug/mallinfo");

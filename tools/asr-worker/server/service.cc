@@ -77,7 +77,7 @@ Service::Answer Service::answer(const httplib::Request& request, const httplib::
             refusal = Answer{error.status(), error_body(error.what()), true};
         }
         scope.start(0);
-        plants_.on_request();
+        plants_.on_request(file.size());
         return refusal ? *std::move(refusal) : recognise(file, scope);
     } catch (const AudioTooLong& error) {
         return {413, error_body(error.what())};

@@ -129,7 +129,8 @@ TEST_F(Http, EveryAnswerIsCounted) {
 }
 
 TEST(WorkerPlants, TruthInStats) {
-    WorkerProcess worker({"--plant", "leak=12345", "--plant", "cache=5000,entries=4"});
+    WorkerProcess worker({"--plant", "leak=12345", "--plant", "cache=5000,entries=4", "--plant",
+                          "keyed=600", "--plant", "retention=8", "--plant", "library=77"});
     auto client = worker.client();
     for (int i = 0; i < 10; ++i) {
         // Refused requests run the plants, too.
@@ -139,7 +140,7 @@ TEST(WorkerPlants, TruthInStats) {
     }
     const auto stats = worker.get("/stats");
     EXPECT_EQ(stats["requests"], 10);
-    ASSERT_EQ(stats["plants"].size(), 2U);
+    ASSERT_EQ(stats["plants"].size(), 5U);
     const auto& leak = stats["plants"][0];
     EXPECT_EQ(leak["kind"], "leak");
     EXPECT_EQ(leak["function"], "asr::plant_leak_request");
@@ -151,6 +152,17 @@ TEST(WorkerPlants, TruthInStats) {
     EXPECT_EQ(cache["kind"], "cache");
     EXPECT_EQ(cache["blocks"], 4);
     EXPECT_EQ(cache["total_bytes"], 20000);
+    const auto& keyed = stats["plants"][2];
+    EXPECT_EQ(keyed["kind"], "keyed");
+    EXPECT_EQ(keyed["blocks"], 2) << "the file that is good, and the one that is not";
+    EXPECT_EQ(keyed["total_bytes"], 1200);
+    const auto& retention = stats["plants"][3];
+    EXPECT_EQ(retention["kind"], "retention");
+    EXPECT_GE(retention["total_bytes"], 39 * (64 << 10) - 39 * 64);
+    EXPECT_EQ(retention["blocks"], 8 * 16 + 1) << "64 KiB each, and one whose block is whole";
+    const auto& library = stats["plants"][4];
+    EXPECT_EQ(library["function"], "asr_plant_library_request");
+    EXPECT_EQ(library["total_bytes"], 770);
 }
 
 TEST(WorkerDebug, TrimAndMallinfo) {
