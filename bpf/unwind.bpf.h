@@ -67,6 +67,12 @@ struct unwind_state {
 	__u32 scanned;     /* words looked at, + 1; 0: not scanning */
 	__u32 busy;
 	__u32 window_bytes;
+	/* The last guess of a scan: where the scan goes on if it leads nowhere. */
+	__u32 guess_scanned; /* `scanned` then; 0: no guess */
+	__u16 guess_depth;
+	__u16 guess_flags;
+	__u64 guess_sp;
+	__u64 guess_fp;
 	__u64 window_begin;
 	__u64 window[UNWIND_WINDOW_WORDS];
 
@@ -221,6 +227,7 @@ static __noinline int unwind_user(struct unwind_state *state)
 	state->out.pad = 0;
 	state->exact = 1;
 	state->scanned = 0;
+	state->guess_scanned = 0;
 	state->window_bytes = 0;
 	state->mapping_begin = 1;
 	state->mapping_end = 0;

@@ -100,9 +100,30 @@ static __always_inline long unwind_frame(struct unwind_state *state)
 	return unwind_from_mapping(state, state->ip - !state->exact);
 }
 
+/*
+ * What a scan took for the caller may be an old return address in a slot that nobody has written
+ * since: the walk from there ends in the middle of nowhere. Back to the scan, behind that word.
+ */
+static __noinline long unwind_drop_guess(struct unwind_state *state)
+{
+	if (!state->guess_scanned || state->out.reason == UNWIND_COMPLETE ||
+	    state->out.reason == UNWIND_TOO_DEEP)
+		return 1;
+	state->scanned = state->guess_scanned;
+	state->guess_scanned = 0;
+	state->out.depth = state->guess_depth;
+	state->out.flags = state->guess_flags;
+	state->out.reason = UNWIND_COMPLETE;
+	state->sp = state->guess_sp;
+	state->fp = state->guess_fp;
+	return 0;
+}
+
 static __always_inline long unwind_step(struct unwind_state *state)
 {
-	return state->scanned ? unwind_scan(state) : unwind_frame(state);
+	if (!(state->scanned ? unwind_scan(state) : unwind_frame(state)))
+		return 0;
+	return unwind_drop_guess(state);
 }
 
 #endif /* ASRTRACE_UNWIND_FRAME_BPF_H */

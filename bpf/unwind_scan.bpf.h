@@ -69,6 +69,18 @@ static __always_inline int unwind_plausible_fp(struct unwind_state *state, __u64
 	return !(fp & 7) && fp > state->sp && fp - state->sp < UNWIND_MAX_FRAME_BYTES;
 }
 
+/* Before the walk goes on from the word that the scan is at. */
+static __always_inline void unwind_keep_guess(struct unwind_state *state)
+{
+	state->guess_scanned = state->scanned + 1;
+	state->guess_depth = state->out.depth;
+	state->guess_flags = state->out.flags;
+	state->guess_sp = state->sp;
+	state->guess_fp = state->fp;
+	state->scanned = 0;
+	state->out.flags |= UNWIND_HEURISTIC;
+}
+
 static __always_inline long unwind_scan_failed(struct unwind_state *state)
 {
 	state->scanned = 0;
@@ -89,14 +101,14 @@ static __always_inline long unwind_scan_parked(struct unwind_state *state, __u32
 	if (UNWIND_ENTRY_RETURN_IN_REGISTER || at >= UNWIND_PARKED_WORDS ||
 	    unwind_read(state, state->sp + (__u64)at * 8, &parked))
 		return unwind_scan_failed(state);
-	state->scanned++;
 	/* Not through the window: it holds the words that are still to be looked at. */
 	if ((parked & 7) || parked >> 47 || !parked ||
-	    bpf_probe_read_user(&ip, 8, (void *)(parked + 48)) || !unwind_is_return(state, ip))
+	    bpf_probe_read_user(&ip, 8, (void *)(parked + 48)) || !unwind_is_return(state, ip)) {
+		state->scanned++;
 		return 0;
+	}
 	bpf_probe_read_user(&fp, 8, (void *)(parked + 32));
-	state->scanned = 0;
-	state->out.flags |= UNWIND_HEURISTIC;
+	unwind_keep_guess(state);
 	return unwind_to(state, ip, parked + 56, fp, parked + 48);
 }
 
@@ -120,13 +132,12 @@ static __noinline long unwind_scan(struct unwind_state *state)
 		state->scanned++;
 		return 0;
 	}
-	state->scanned = 0;
 	if (at >= 2 && !unwind_read(state, slot - 16, &saved) && unwind_plausible_fp(state, saved))
 		fp = saved;
 	else if (at >= 1 && !unwind_read(state, slot - 8, &saved) &&
 		 unwind_plausible_fp(state, saved))
 		fp = saved;
-	state->out.flags |= UNWIND_HEURISTIC;
+	unwind_keep_guess(state);
 	return unwind_to(state, word, slot + 8, fp, slot);
 }
 

@@ -155,6 +155,31 @@ TEST_P(Walker, JitFrameIsBridgedByScanning) {
     EXPECT_EQ(stack.flags, UNWIND_HEURISTIC);
 }
 
+TEST_P(Walker, AnOldReturnAddressThatLeadsNowhereIsPassedOver) {
+    module({row(0x100, UNWIND_CFA_SP, 1), row(0x200, UNWIND_CFA_SP, 2)});
+    target.add_mapping(kJit, 0x1000, UNWIND_MAPPING_JIT);
+    target.put(kText + 0x140, {0, 0, 0, 0, 0, 0xe8, 1, 2, 3, 4, 0, 0});
+    target.put(kText + 0x240, {0, 0, 0, 0, 0, 0xe8, 1, 2, 3, 4, 0, 0});
+    // The first is a leftover: what lies where its caller should be is no code.
+    target.put_words(kStack, {7, kText + 0x24a, 7, 7, kText + 0x14a, kRoot, 0});
+    const auto stack = walk(kJit + 0x20);
+    EXPECT_EQ(pcs(stack), (Pcs{kJit + 0x20, kText + 0x14a, kRoot}));
+    EXPECT_EQ(stack.flags, UNWIND_HEURISTIC);
+    EXPECT_EQ(stack.reason, UNWIND_COMPLETE);
+}
+
+TEST_P(Walker, NoGuessThatLeadsOnIsToldAsSuch) {
+    module({row(0x100, UNWIND_CFA_SP, 1), row(0x200, UNWIND_CFA_SP, 2)});
+    target.add_mapping(kJit, 0x1000, UNWIND_MAPPING_JIT);
+    target.put(kText + 0x240, {0, 0, 0, 0, 0, 0xe8, 1, 2, 3, 4, 0, 0});
+    std::vector<std::uint64_t> words(128, 7);
+    words[3] = words[40] = kText + 0x24a;
+    target.put_words(kStack, words);
+    const auto stack = walk(kJit + 0x20);
+    EXPECT_EQ(pcs(stack), (Pcs{kJit + 0x20}));
+    expect_truncated(stack, UNWIND_NO_ROW);
+}
+
 TEST_P(Walker, StackPointerParkedInABuffer) {
     module({row(0x100, UNWIND_CFA_SP, 1)});
     target.add_mapping(kJit, 0x1000, UNWIND_MAPPING_JIT);

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
 """Keeps extension modules busy: json, sqlite3, zlib, hashlib, re, decimal, sorting with callbacks."""
+import collections
 import decimal
 import hashlib
 import json
@@ -34,12 +35,13 @@ def nested(depth, action):
 
 def main():
     db = sqlite3.connect(":memory:")
+    history = collections.deque(maxlen=200)  # what a process keeps
     while True:
         data = rows(200)
         text = json.dumps(data, indent=1)
         nested(5, lambda: json.loads(text))
         nested(3, lambda: database_work(db, data))
-        nested(4, lambda: text_work(text))
+        nested(4, lambda: history.append((text_work(text), json.loads(text))))
         nested(2, lambda: decimal.Decimal(2).sqrt() ** decimal.Decimal("1.5"))
 
 
