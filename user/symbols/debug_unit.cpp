@@ -54,11 +54,12 @@ void DebugInfo::index_functions(Dwarf_Die& parent, Walk& walk) {
         if (offset <= walk.last_offset || !budget_.step()) return;  // a hostile sibling goes back
         walk.last_offset = offset;
         const int tag = dwarf_tag(&die);
-        if (tag == DW_TAG_subprogram) {
-            index_function(die, walk);
-        } else if (is_scope(tag) && dwarf_haschildren(&die) > 0) {
+        if (tag == DW_TAG_subprogram) index_function(die, walk);
+        // A lambda of a constructor may stand nowhere but in the class that it makes, in there.
+        const bool body = tag == DW_TAG_subprogram || tag == DW_TAG_lexical_block;
+        if ((body || is_scope(tag)) && dwarf_haschildren(&die) > 0) {
             const std::size_t outer = walk.scope.size();
-            walk.scope += scope_name(die);
+            if (!body) walk.scope += scope_name(die);
             ++walk.depth;
             index_functions(die, walk);
             --walk.depth;

@@ -16,6 +16,13 @@ constexpr std::size_t kMaxSymbols = std::size_t{4} << 20U;
 /// Symbols that start before an address but end before it too: how many are passed over.
 constexpr int kMaxStepsBack = 64;
 
+/// Where a label's section ends: "_init" must not name the PLT behind .init.
+std::uint64_t section_end(const ElfImage& image, const GElf_Sym& symbol) {
+    GElf_Shdr header;
+    if (gelf_getshdr(elf_getscn(image.elf(), symbol.st_shndx), &header) == nullptr) return 0;
+    return header.sh_addr + header.sh_size;
+}
+
 bool is_function(const GElf_Sym& symbol) {
     const int type = GELF_ST_TYPE(symbol.st_info);
     if (symbol.st_shndx == SHN_UNDEF || symbol.st_shndx == SHN_ABS) return false;
@@ -72,6 +79,13 @@ void SymbolTable::read_symbols(Elf_Scn* section, const ElfImage& code) {
     }
 }
 
+bool SymbolTable::label_reaches(const Entry& entry, std::uint64_t vaddr) const {
+    GElf_Sym symbol;
+    return vaddr - entry.vaddr < kLabelReachBytes &&
+           gelf_getsym(data_, static_cast<int>(entry.index), &symbol) != nullptr &&
+           vaddr < section_end(*image_, symbol);
+}
+
 Symbol SymbolTable::symbol_of(const Entry& entry) const {
     Symbol found{entry.vaddr, entry.size_bytes, {}, false};
     GElf_Sym symbol;
@@ -108,9 +122,8 @@ std::optional<Symbol> SymbolTable::find(std::uint64_t vaddr) const {
         --entry;
         if (best != nullptr && entry->vaddr != best->vaddr) break;
         const bool nearest = entry->vaddr == std::prev(after)->vaddr;
-        const std::uint64_t offset = vaddr - entry->vaddr;
-        const bool inside = offset < entry->size_bytes ||
-                            (entry->size_bytes == 0 && nearest && offset < kLabelReachBytes);
+        const bool inside = vaddr - entry->vaddr < entry->size_bytes ||
+                            (entry->size_bytes == 0 && nearest && label_reaches(*entry, vaddr));
         if (!inside) continue;
         const bool sized_over_label = best != nullptr && best->size_bytes == 0 && entry->size_bytes;
         if (best == nullptr || sized_over_label ||

@@ -30,8 +30,8 @@ class SymbolTable {
     bool empty() const { return entries_.empty(); }
     std::size_t cost_bytes() const { return entries_.capacity() * sizeof(Entry); }
 
-    /// The function that holds `vaddr`; a symbol without a size reaches to the next
-    /// symbol, at most 4 KiB.
+    /// The function that holds `vaddr`; a symbol without a size reaches to the next symbol or its
+    /// section's end, at most 4 KiB.
     std::optional<Symbol> find(std::uint64_t vaddr) const;
     /// True if one of the symbols at exactly `vaddr` has this name.
     bool has_name(std::uint64_t vaddr, std::string_view name) const;
@@ -46,6 +46,7 @@ class SymbolTable {
     };
     void read(Elf_Scn* section, const ElfImage& code);
     void read_symbols(Elf_Scn* section, const ElfImage& code);
+    bool label_reaches(const Entry& entry, std::uint64_t vaddr) const;
     Symbol symbol_of(const Entry& entry) const;
     bool prefer(const Entry& a, const Entry& b) const;
 
