@@ -15,7 +15,7 @@ symbols_sample(symbols_sample_dwarf4 pie -gdwarf-4)
 
 add_executable(symbols_test
   symbols_agreement_test.cpp symbols_fixture.cpp symbols_hostile_test.cpp symbols_lookup_test.cpp
-  symbols_mappings_test.cpp symbols_names_test.cpp symbols_process_test.cpp
+  symbols_mappings_test.cpp symbols_names_test.cpp symbols_oracle.cpp symbols_process_test.cpp
   symbols_search_test.cpp)
 target_compile_definitions(symbols_test PRIVATE
   SAMPLE_PIE="$<TARGET_FILE:symbols_sample_pie>"

@@ -1,82 +1,21 @@
 // SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
 // Thousands of addresses of real binaries, against binutils' addr2line (a DWARF reader of its own).
-//
-// Differences that are allowed, because both answers are right or addr2line's is worse:
-// - clone suffixes (.cold, .localalias) and several names for one address;
-// - names without a linkage name in DWARF (C, local functions): we add namespaces and parameters;
-// - of such an inlined local function addr2line prints the symbol at the address, which is the
-// outer
-//   function's name, for the innermost frame.
+// What counts as equal: symbols_oracle.h.
 #include <gtest/gtest.h>
 
 #include <algorithm>
 #include <chrono>
-#include <fstream>
 #include <random>
 #include <sstream>
 
 #include "tests/unit/symbols_fixture.h"
-#include "user/symbols/demangle.h"
+#include "tests/unit/symbols_oracle.h"
 
 namespace asrtrace::symbols {
 namespace {
 
 using testing::MappedImage;
-using testing::run;
-using testing::ScratchDirectory;
-
-struct OracleFrame {
-    std::string function;
-    std::string place;  ///< base name and line
-};
-using OracleStack = std::vector<OracleFrame>;
-
-std::string base_place(std::string place) {
-    place = place.substr(0, place.find(" (discriminator"));
-    return place.substr(place.rfind('/') + 1);
-}
-
-std::vector<OracleStack> ask_addr2line(const std::string& path,
-                                       const std::vector<std::uint64_t>& addresses) {
-    const ScratchDirectory scratch;
-    {
-        std::ofstream list(scratch / "addresses");
-        for (const std::uint64_t address : addresses) list << std::hex << "0x" << address << "\n";
-    }
-    std::istringstream lines(
-        run("addr2line -a -i -f -C -e '" + path + "' < '" + (scratch / "addresses") + "'"));
-    std::vector<OracleStack> stacks;
-    std::string function;
-    while (std::getline(lines, function)) {
-        if (function.starts_with("0x")) {
-            stacks.emplace_back();
-            continue;
-        }
-        std::string place;
-        std::getline(lines, place);
-        stacks.back().push_back({function, base_place(place)});
-    }
-    return stacks;
-}
-
-std::string_view without_clone(std::string_view name) {
-    return name.substr(0, name.find(" [clone"));
-}
-
-bool same_function(std::string_view ours, std::string_view theirs) {
-    ours = without_clone(ours);
-    theirs = without_clone(theirs);
-    if (ours == theirs || (ours.empty() && theirs == "??")) return true;
-    if (theirs.starts_with(ours) && theirs.substr(ours.size()).starts_with('.')) return true;
-    const std::string_view plain = without_parameters(ours);
-    return plain == theirs || plain.ends_with("::" + std::string(theirs));
-}
-
-/// See the third difference above.
-bool is_outer_name(const std::vector<SourceFrame>& ours, std::string_view theirs) {
-    const bool local = ours.front().inlined && !ours.front().function.ends_with(')');
-    return local && same_function(ours.back().function, theirs);
-}
+using testing::OracleStack;
 
 bool same_place(const SourceFrame& ours, const std::string& theirs) {
     if (ours.line == 0) return theirs.ends_with(":?") || theirs.ends_with(":0");
@@ -94,11 +33,9 @@ struct Tally {
 void tally(std::uint64_t address, const std::vector<SourceFrame>& ours, const OracleStack& theirs,
            Tally& result) {
     ++result.compared;
-    bool functions = ours.size() == theirs.size();
+    const bool functions = testing::same_functions(ours, theirs);
     bool places = functions;
     for (std::size_t i = 0; functions && i < ours.size(); ++i) {
-        functions = same_function(ours[i].function, theirs[i].function) ||
-                    (i == 0 && is_outer_name(ours, theirs[i].function));
         places = places && same_place(ours[i], theirs[i].place);
     }
     result.functions += functions ? 1 : 0;
@@ -130,7 +67,7 @@ class Agreement : public ::testing::TestWithParam<const char*> {};
 TEST_P(Agreement, WithAddr2line) {
     const std::string path = std::filesystem::canonical(GetParam()).string();
     const auto addresses = addresses_of(path, 4000);
-    const auto theirs = ask_addr2line(path, addresses);
+    const auto theirs = testing::ask_addr2line(path, addresses);
     ASSERT_EQ(theirs.size(), addresses.size());
     MappedImage image(path);
     Tally result;
