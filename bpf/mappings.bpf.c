@@ -7,6 +7,8 @@
 #include "bpf/emit.bpf.h"
 #include "bpf/stack.bpf.h"
 
+#define PROT_EXEC 4
+
 static __always_inline struct thread_state *entering(__u32 *tid)
 {
 	__u64 id = target_thread();
@@ -69,7 +71,11 @@ int exit_mmap(struct trace_event_raw_sys_exit *ctx)
 	record->fd = (__s32)state->syscall_args[0];
 	record->pad = 0;
 	record->stack = stack;
-	submit(record);
+	/* New code: until the reader has brought its tables, stacks through it end there. */
+	if (record->prot & PROT_EXEC)
+		bpf_ringbuf_submit(record, BPF_RB_FORCE_WAKEUP);
+	else
+		submit(record);
 	return 0;
 }
 

@@ -24,6 +24,7 @@ compare() { # compare NAME [OPTION...] (-- CMD... | --pid P)
 
 compare templates -- "$bin/unwind-deep-templates"
 compare signals -- "$bin/unwind-signals"
+compare vdso -- "$bin/unwind-vdso"
 compare python3 -- /usr/bin/python3 "$root/tests/live/unwind/python_work.py"
 
 if [ ! -x "$bin/asr-worker" ]; then

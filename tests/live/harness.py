@@ -76,6 +76,11 @@ class Program:
     def say(self, word):
         self.process.stdin.write(word.encode() + b"\n")
 
+    def ask(self, command, seconds=120):
+        """A command that is answered with "ok"; returns the answer's values."""
+        self.say(command)
+        return self.expect("ok", seconds)
+
     def run(self, seconds=120):
         """go ... done: returns the truth."""
         self.say("go")
@@ -227,6 +232,14 @@ def traced_calls(report):
         name = SAME_ADDRESS.get(name, name)
         calls[name] = calls.get(name, 0) + number
     return calls
+
+
+def folded(trace, kind):
+    """(frames root first, bytes) of each stack of a trace's flame graph."""
+    done = subprocess.run([ASRTRACE, "flamegraph", trace, "--kind", kind, "--format", "folded"],
+                          check=True, timeout=60, stdout=subprocess.PIPE)
+    lines = [line.rpartition(" ") for line in done.stdout.decode().splitlines()]
+    return [(stack.split(";"), int(weight)) for stack, _, weight in lines]
 
 
 def kernel_objects(pid):

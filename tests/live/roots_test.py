@@ -15,16 +15,9 @@ SHARE = 0.99
 
 class Roots(speech.SpeechTest):
 
-    def folded(self, trace, kind):
-        """(frames root first, bytes) of each stack."""
-        done = subprocess.run([harness.ASRTRACE, "flamegraph", trace, "--kind", kind, "--format",
-                               "folded"], check=True, timeout=60, stdout=subprocess.PIPE)
-        lines = [line.rpartition(" ") for line in done.stdout.decode().splitlines()]
-        return [(stack.split(";"), int(weight)) for stack, _, weight in lines]
-
     def assert_rooted(self, tracer, kinds):
         for kind in kinds:
-            stacks = self.folded(tracer.trace_path, kind)
+            stacks = harness.folded(tracer.trace_path, kind)
             broken = [(frames, weight) for frames, weight in stacks if frames[0] not in ROOTS]
             total = sum(weight for _, weight in stacks)
             lost = sum(weight for _, weight in broken)

@@ -64,11 +64,15 @@ Status ElfImage::read(const std::string& name) {
     if (!begin()) return Error{libelf_message(name)};
     std::size_t count = 0;
     if (elf_getphdrnum(elf_.get(), &count) != 0) return Error{libelf_message(name)};
+    GElf_Ehdr elf_header;
+    if (gelf_getehdr(elf_.get(), &elf_header) == nullptr) return Error{libelf_message(name)};
+    if (elf_header.e_type == ET_EXEC) entry_ = elf_header.e_entry;
     for (std::size_t i = 0; i < count; ++i) {
         GElf_Phdr header;
         if (gelf_getphdr(elf_.get(), static_cast<int>(i), &header) == nullptr) {
             return Error{libelf_message(name)};
         }
+        if (header.p_type == PT_INTERP) entry_ = elf_header.e_entry;
         if (header.p_type != PT_LOAD) continue;
         segments_.push_back({header.p_offset, header.p_filesz, header.p_vaddr, header.p_memsz,
                              (header.p_flags & PF_X) != 0});

@@ -55,6 +55,8 @@ class ElfImage {
     /// The way back, for bytes that are in the file.
     std::optional<std::uint64_t> file_offset_of(std::uint64_t vaddr) const;
     bool is_executable(std::uint64_t vaddr) const;
+    /// Where a program (not a library) begins; nothing if this is none.
+    std::optional<std::uint64_t> program_entry() const { return entry_; }
 
     /// Raw bytes; empty if there is none.
     std::string build_id() const;
@@ -78,6 +80,7 @@ class ElfImage {
     std::vector<std::uint8_t> memory_;
     std::string name_;
     std::vector<Segment> segments_;
+    std::optional<std::uint64_t> entry_;
     std::unique_ptr<Elf, EndElf> elf_;
 };
 

@@ -20,6 +20,10 @@ constexpr std::size_t kMaxTouchedBytes = std::size_t{16} << 20U;
 constexpr std::uint64_t kMinInflateBytes = std::uint64_t{64} << 10U;
 constexpr std::uint64_t kMaxMemoryImageInflatedBytes = std::uint64_t{4} << 20U;
 
+/// _start of glibc's crt1.o has 34 bytes on x86-64, 52 on arm64, the next function begins at
+/// 48, 64.
+constexpr std::uint64_t kStartBytes = 48;
+
 bool has_dwarf(const ElfImage& image) {
     return image.has_section(".debug_info") || image.has_section(".zdebug_info");
 }
@@ -135,6 +139,9 @@ std::optional<Symbol> Module::find_symbol(std::uint64_t vaddr) const {
     for (const Table& table : tables_) {
         if (auto symbol = table.symbols.find(vaddr)) return symbol;
     }
+    // What every linker calls it, also where strip took the name: the root of most stacks.
+    const auto entry = image_->program_entry();
+    if (entry && vaddr - *entry < kStartBytes) return Symbol{*entry, kStartBytes, "_start", false};
     return {};
 }
 
