@@ -57,6 +57,7 @@ gdb                  # asks a target for its mallinfo2
 libc6-dbg            # tells gdb what mallinfo2 returns, names libc's functions
 libbpfcc-dev         # BCC's symbol cache: a second opinion on names
 binutils             # addr2line: another one
+libdebuginfod1       # fetches debug files for those who ask for it
 LIST
 }
 

@@ -127,6 +127,9 @@ void add_attach(CLI::App& app, int& exit_status) {
         ->capture_default_str();
     verb->add_option("-o,--output", options->recorder.output, "Write the trace to this file");
     verb->add_option("--json", options->json, "Write the report as JSON; - is standard output");
+    verb->add_flag("--debuginfod", options->recorder.debuginfod,
+                   "Fetch debug files that are missing here from the servers in DEBUGINFOD_URLS;\n"
+                   "without this nothing is asked of the network");
     verb->add_option("--probe-method", options->method,
                      "How probes with a return are attached (for measurements)")
         ->check(CLI::IsMember({"auto", "session", "multi", "perf"}))

@@ -19,6 +19,7 @@
 #include "user/capture/sampler.h"
 #include "user/decode/event.h"
 #include "user/ledger/ledger.h"
+#include "user/symbols/debuginfod.h"
 #include "user/trace/writer.h"
 
 namespace asrtrace {
@@ -141,7 +142,7 @@ Recorder::State::State(RecorderOptions options, capture::Process process,
       plan_(std::move(plan)),
       ledger_(config),
       writer_(std::move(writer)),
-      symbols_(options_.pid, programs_.unwinding()),
+      symbols_(options_.pid, programs_.unwinding(), options_.debuginfod),
       sampler_(options_.pid, config.start_ns),
       start_ns_(config.start_ns),
       target_cpu_begin_(process_.cpu_seconds()) {}
@@ -370,6 +371,9 @@ const std::string& Recorder::summary() const {
 Result<Recorder> Recorder::start(const RecorderOptions& options) {
     auto process = capture::Process::open(options.pid);
     if (!process) return process.error();
+    if (options.debuginfod) {
+        if (const Status usable = symbols::check_debuginfod(); !usable) return usable.error();
+    }
     const capture::Features features = capture::detect_features();
     if (const Status machine = check_machine(features); !machine) return machine.error();
     const auto allocator = capture::discover_allocator(options.pid);

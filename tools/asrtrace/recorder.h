@@ -32,7 +32,8 @@ struct RecorderOptions {
     std::uint64_t sample_mean_bytes = 512 << 10;
     std::optional<capture::ProbeMethod> method;  ///< for measurements, like the next
     bool at_symbols = false;
-    std::string output;  ///< trace file; empty: kept in memory
+    bool debuginfod = false;  ///< may fetch debug files over the network
+    std::string output;       ///< trace file; empty: kept in memory
 };
 
 /// What the progress line shows.

@@ -16,10 +16,10 @@ constexpr std::size_t kSymbolMemoryBytes = std::size_t{24} << 20;
 
 }  // namespace
 
-SymbolThread::SymbolThread(pid_t pid, capture::Unwinding unwinding)
+SymbolThread::SymbolThread(pid_t pid, capture::Unwinding unwinding, bool debuginfod)
     : pid_(pid),
       unwinding_(std::move(unwinding)),
-      symbolizer_(pid, {.debuginfod = false, .root = {}, .memory_bytes = kSymbolMemoryBytes}) {
+      symbolizer_(pid, {.debuginfod = debuginfod, .root = {}, .memory_bytes = kSymbolMemoryBytes}) {
     look_at_mappings();
     thread_ = std::thread([this] { run(); });
 }

@@ -31,7 +31,8 @@ struct SymbolizedStack {
 class SymbolThread {
   public:
     /// Looks at the target's mappings at once: the walker is ready when this returns.
-    SymbolThread(pid_t pid, capture::Unwinding unwinding);
+    /// `debuginfod`: may fetch debug files over the network.
+    SymbolThread(pid_t pid, capture::Unwinding unwinding, bool debuginfod);
     ~SymbolThread();
 
     /// The target mapped code: look at its mappings while they are there.

@@ -4,6 +4,7 @@
 #include <dlfcn.h>
 #include <unistd.h>
 
+#include <cstdlib>
 #include <memory>
 
 #include "user/base/fd.h"
@@ -38,12 +39,24 @@ const Library& library() {
 
 }  // namespace
 
-Result<MappedFile> fetch_debuginfo(const std::string& build_id) {
+Status check_debuginfod() {
     const Library& lib = library();
     if (lib.begin == nullptr || lib.find == nullptr || lib.end == nullptr) {
         return Error{
             "debuginfod: libdebuginfod.so.1 is not installed (apt install libdebuginfod1)"};
     }
+    const char* urls = ::getenv("DEBUGINFOD_URLS");
+    if (urls == nullptr || *urls == '\0') {
+        return Error{
+            "debuginfod: DEBUGINFOD_URLS names no server (sudo drops it: sudo "
+            "DEBUGINFOD_URLS=... asrtrace)"};
+    }
+    return ok_status();
+}
+
+Result<MappedFile> fetch_debuginfo(const std::string& build_id) {
+    if (const Status usable = check_debuginfod(); !usable) return usable.error();
+    const Library& lib = library();
     const std::unique_ptr<DebuginfodClient, End> client(lib.begin(), lib.end);
     if (client == nullptr) return Error{"debuginfod: cannot start the client"};
     const UniqueFd fd(lib.find(client.get(),

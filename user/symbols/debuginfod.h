@@ -10,6 +10,9 @@
 
 namespace asrtrace::symbols {
 
+/// Error: what is missing to use debuginfod (client library, DEBUGINFOD_URLS) and how to get it.
+Status check_debuginfod();
+
 /// The debug file of `build_id` (raw bytes) from DEBUGINFOD_URLS or the client's cache; may take as
 /// long as DEBUGINFOD_TIMEOUT says. Errors: no client library, not found.
 Result<MappedFile> fetch_debuginfo(const std::string& build_id);
