@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
-// Every step of a census over recorded heap images: seeds in corpus/heap_image_fuzz are heaps of
-// each glibc layout.
+// Every step of a census over heap images. heap_seeds writes heap_image_seeds: sound heaps of each
+// glibc layout, and heaps with damaged headers, circles, sizes of all ones, swapped pages.
 #include <cstddef>
 #include <cstdint>
 

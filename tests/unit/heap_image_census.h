@@ -14,7 +14,8 @@ struct ImageOutcome {
     std::string reason;
 };
 
-inline ImageOutcome image_census(ImageMemory& image, bool still, std::chrono::milliseconds time) {
+inline ImageOutcome image_census(ImageMemory& image, bool still, std::chrono::milliseconds time,
+                                 std::span<const AskedSize> asked = {}) {
     auto location = find_malloc(image, image.maps());
     if (!location) return {std::nullopt, location.error().message};
     SnapshotOptions options;
@@ -29,7 +30,7 @@ inline ImageOutcome image_census(ImageMemory& image, bool still, std::chrono::mi
     ThreadState thread;
     thread.tid = 1;
     thread.stack_pointer = 0x7ffd00001000;
-    auto reach = find_unreachable(image, snapshot, {thread}, options.limits.deadline);
+    auto reach = find_unreachable(image, snapshot, {thread}, asked, options.limits.deadline);
     if (!reach) return {std::nullopt, reach.error().message};
     ImageOutcome outcome{compute_census(snapshot, image.page_size()), {}};
     outcome.census->reach = std::move(*reach);

@@ -5,6 +5,8 @@
 #include <sys/types.h>
 
 #include <CLI/CLI.hpp>
+#include <functional>
+#include <nlohmann/json_fwd.hpp>
 #include <string>
 
 #include "user/heap/census.h"
@@ -19,7 +21,11 @@ int run_census(pid_t pid, const heap::CensusOptions& options, const std::string&
 /// The text report, at most 100 columns wide.
 std::string census_text(pid_t pid, const heap::Census& census);
 
-/// The document asrtrace.census/1 with a newline at its end.
-std::string census_json(pid_t pid, const heap::Census& census);
+/// The frames of a stack as the report writes them.
+using StackJson = std::function<nlohmann::ordered_json(StackId)>;
+
+/// The document asrtrace.census/1 with a newline at its end. Stacks that heap::add_stacks left
+/// unknown, and all without `stack_json`, are null.
+std::string census_json(pid_t pid, const heap::Census& census, const StackJson& stack_json = {});
 
 }  // namespace asrtrace

@@ -101,6 +101,11 @@ void add_reach(std::string& out, const heap::Reach& reach) {
     if (leaked.size() > kMaxLeaks) {
         fmt::format_to(std::back_inserter(out), "  and {} more\n", leaked.size() - kMaxLeaks);
     }
+    fmt::format_to(std::back_inserter(out),
+                   "weak: {} in {} chunks, pointed to only by words that may be stale; of these\n"
+                   "      {} in {} chunks of sizes that leak\n",
+                   amount(reach.weak_bytes), reach.weak_chunks, amount(reach.likely_bytes),
+                   reach.likely_chunks);
     out += "held by\n";
     for (std::size_t i = 0; i < reach.holders.size() && i < kMaxHolders; ++i) {
         const heap::Holder& holder = reach.holders[i];

@@ -9,6 +9,7 @@
 
 #include <chrono>
 #include <cstdint>
+#include <functional>
 #include <optional>
 #include <string>
 #include <vector>
@@ -26,7 +27,7 @@ struct CensusOptions {
     std::chrono::milliseconds time_limit{60000};
     /// What the reader may hold: chunk records and copies. 0: a quarter of MemAvailable.
     std::uint64_t memory_cap_bytes = 0;
-    std::size_t max_leaked = 100000;  ///< entries of Reach::leaked, the largest groups first
+    std::size_t max_leaked = 100000;  ///< entries of Reach::leaked and of weak, the largest first
 };
 
 struct CensusTotals {
@@ -122,6 +123,11 @@ struct CensusOutcome {
 
 /// The figures of a snapshot: pure.
 Census compute_census(const Snapshot& snapshot, std::uint64_t page_size);
+
+/// Fills in who allocated the pins and the blocks that reachability lists. `stack_at` is asked for
+/// each with its address as the program knows it: whoever follows allocations knows the stacks of
+/// live blocks (kUnknownStack: not known). For a reading of before, ask what was alive then.
+void add_stacks(Census& census, const std::function<StackId(std::uint64_t address)>& stack_at);
 
 /// The class of a chunk: by 16 up to 1 KiB, then eight a doubling. Returns its largest size.
 std::uint64_t size_class(std::uint64_t chunk_bytes);

@@ -168,6 +168,19 @@ std::uint64_t size_class(std::uint64_t chunk_bytes) {
     return (chunk_bytes + step - 1) & ~(step - 1);
 }
 
+void add_stacks(Census& census, const std::function<StackId(std::uint64_t address)>& stack_at) {
+    const auto add = [&](auto& block) {
+        if (block.address != 0) block.stack = stack_at(block.address);
+    };
+    for (ArenaFigures& arena : census.arenas) {
+        add(arena.pin);
+        for (HeapFigures& heap : arena.heaps) add(heap.pin);
+    }
+    if (!census.reach) return;
+    for (Leaked& block : census.reach->leaked) add(block);
+    for (Leaked& block : census.reach->weak) add(block);
+}
+
 Census compute_census(const Snapshot& snapshot, std::uint64_t page_size) {
     Census census = Figures(snapshot, page_size).run();
     census.layout = snapshot.layout().name;

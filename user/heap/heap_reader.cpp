@@ -25,8 +25,9 @@ constexpr milliseconds kStopPatience{2000};
 /// One census under way.
 class HeapReader::Taking {
   public:
-    explicit Taking(HeapReader& reader)
+    Taking(HeapReader& reader, std::span<const AskedSize> asked)
         : reader_(reader),
+          asked_(asked),
           pid_(reader.pid_),
           options_(reader.options_),
           snapshot_(reader.snapshot_),
@@ -148,7 +149,8 @@ class HeapReader::Taking {
                 std::this_thread::sleep_for(milliseconds(20));
                 if (Status taken = read_running(); !taken) return taken;
             }
-            auto reach = find_unreachable(memory(), snapshot_, peek_threads(pid_), deadline_);
+            auto reach =
+                find_unreachable(memory(), snapshot_, peek_threads(pid_), asked_, deadline_);
             if (!reach) return reach.error();
             agreed = agreed ? intersect(*agreed, *reach) : std::move(*reach);
         }
@@ -240,22 +242,26 @@ class HeapReader::Taking {
 
     Status mark(TargetMemory& memory, const std::vector<ThreadState>& threads,
                 std::optional<Reach>& reach) {
-        auto found = find_unreachable(memory, snapshot_, threads, deadline_);
+        auto found = find_unreachable(memory, snapshot_, threads, asked_, deadline_);
         if (!found) return found.error();
         reach = std::move(*found);
         return ok_status();
     }
 
     void set_reach(Reach reach) {
-        if (reach.leaked.size() > options_.max_leaked) {
-            std::stable_sort(reach.leaked.begin(), reach.leaked.end(),
-                             [](const Leaked& a, const Leaked& b) { return a.bytes > b.bytes; });
-            reach.leaked.resize(options_.max_leaked);
+        find_likely(reach);
+        for (std::vector<Leaked>* list : {&reach.leaked, &reach.weak}) {
+            if (list->size() <= options_.max_leaked) continue;
+            std::stable_sort(list->begin(), list->end(), [](const Leaked& a, const Leaked& b) {
+                return a.likely != b.likely ? a.likely : a.bytes > b.bytes;
+            });
+            list->resize(options_.max_leaked);
         }
         census_->reach = std::move(reach);
     }
 
     HeapReader& reader_;
+    const std::span<const AskedSize> asked_;
     const pid_t pid_;
     const CensusOptions& options_;
     Snapshot& snapshot_;
@@ -271,8 +277,8 @@ class HeapReader::Taking {
     bool failure_is_environment_ = false;
 };
 
-CensusOutcome HeapReader::take() {
-    return Taking(*this).run();
+CensusOutcome HeapReader::take(std::span<const AskedSize> asked) {
+    return Taking(*this, asked).run();
 }
 
 std::vector<std::uint64_t> HeapReader::live_bytes_at(

@@ -43,7 +43,9 @@ class HeapReader {
     /// malloc not used yet, no permission), kRejected if no attempt was sound; `reason` says what,
     /// `rejected` how many attempts were refused, here and in Census::rejected. The threads of the
     /// target run on, or run again, whatever happens. May be called again after any failure.
-    CensusOutcome take();
+    /// `asked` helps CensusOptions::reach to tell stale words from pointers: the allocator plane's
+    /// live blocks.
+    CensusOutcome take(std::span<const AskedSize> asked = {});
 
     // Questions about the reading that the last take() published; after one that failed, or
     // forget(), there is none and the answers are empty.

@@ -8,18 +8,18 @@ namespace asrtrace::heap {
 namespace {
 
 constexpr std::uint64_t kMaxGranules = 1 << 20;
-constexpr std::uint64_t kTaggedBytes = 64;
 
 }  // namespace
 
 Locator::Locator(const Snapshot& snapshot) : snapshot_(snapshot) {
-    std::uint64_t bytes = 0;
+    std::uint64_t bytes = 0, highest = 0;
     for (const Segment& segment : snapshot.segments) {
         if (segment.first >= segment.last_end) continue;
         bytes += segment.end - segment.first;
-        lowest_ = std::min(lowest_, segment.first);
-        highest_ = std::max(highest_, segment.end);
+        filter_.lowest = std::min(filter_.lowest, segment.first);
+        highest = std::max(highest, segment.end);
     }
+    if (highest > filter_.lowest) filter_.span = highest - filter_.lowest;
     while (bytes >> granule_shift_ > kMaxGranules) ++granule_shift_;
     const std::uint64_t granules = (bytes >> granule_shift_) + 2 * snapshot.segments.size();
     const std::uint64_t capacity = std::bit_ceil(granules * 2 + 16);
@@ -58,7 +58,7 @@ void Locator::index_pages(const Segment& segment, PageIndex& index) {
 }
 
 bool Locator::find(std::uint64_t word, std::size_t& segment, std::size_t& chunk) const {
-    if (word < lowest_ || word >= highest_) return false;
+    if (!filter_(word)) return false;
     const std::uint64_t granule = word >> granule_shift_;
     std::uint64_t at = (granule * 0x9e3779b97f4a7c15ULL >> 20) & mask_;
     while (slots_[at].granule != granule) {
@@ -91,11 +91,7 @@ bool Locator::find(std::uint64_t word, std::size_t& segment, std::size_t& chunk)
         }
         chunk = low;
     }
-    const std::uint64_t begin = snapshot_.chunks.address(chunk) + kChunkHeader;
-    if (word < begin) return false;
-    // Programs tag pointers to the beginnings of blocks; an odd one far inside, with no other
-    // pointer to its block, is a stale pointer of which a byte was overwritten.
-    return word % 8 == 0 || word - begin < kTaggedBytes;
+    return word >= snapshot_.chunks.address(chunk) + kChunkHeader;
 }
 
 }  // namespace asrtrace::heap

@@ -14,9 +14,17 @@ class Locator {
   public:
     explicit Locator(const Snapshot& snapshot);
 
-    /// True if `word` points into the usable bytes [chunk + 16, chunk + size + 8) of a chunk;
-    /// behind the first 64 only if it is 8-byte aligned.
+    /// True if `word` points into the usable bytes [chunk + 16, chunk + size + 8) of a chunk.
     bool find(std::uint64_t word, std::size_t& segment, std::size_t& chunk) const;
+
+    /// Says no for nearly all words that are no pointers to the heap: to be asked before find(). A
+    /// value, so that a loop keeps it in registers.
+    struct Filter {
+        std::uint64_t lowest = ~0ULL;
+        std::uint64_t span = 0;  ///< all chunks lie in [lowest, lowest + span)
+        bool operator()(std::uint64_t word) const { return word - lowest < span; }
+    };
+    Filter filter() const { return filter_; }
 
   private:
     struct Slot {
@@ -25,8 +33,7 @@ class Locator {
     };
     void insert(std::uint64_t granule, std::uint32_t segment);
     const Snapshot& snapshot_;
-    std::uint64_t lowest_ = ~0ULL;
-    std::uint64_t highest_ = 0;
+    Filter filter_;
     std::uint64_t mask_ = 0;
     unsigned granule_shift_ = 20;
     std::vector<Slot> slots_;

@@ -3,17 +3,21 @@
 
 #include <algorithm>
 #include <cstdio>
+#include <iterator>
 #include <map>
 
 #include "user/heap/locator.h"
+#include "user/heap/page_buffer.h"
 #include "user/heap/roots.h"
 
 namespace asrtrace::heap {
 namespace {
 
-constexpr std::size_t kWindow = 512 << 10;
+constexpr std::size_t kWindow = 256 << 10;  // stays in the second-level cache
 constexpr std::size_t kBatchChunks = 512;
 constexpr std::size_t kMaxHolders = 20;
+/// Programs point into the beginnings of blocks: second bases, array cookies, headers of wrappers.
+constexpr std::uint64_t kNearBeginning = 64;
 
 struct HolderKey {
     RootKind kind;
@@ -23,36 +27,58 @@ struct HolderKey {
     }
 };
 
+/// Marks in two rounds: first what words lead to that a program would go by, then what any word
+/// does.
 class Marking {
   public:
-    Marking(TargetMemory& memory, Snapshot& snapshot,
+    Marking(TargetMemory& memory, Snapshot& snapshot, std::span<const AskedSize> asked,
             std::chrono::steady_clock::time_point deadline)
-        : memory_(memory), snapshot_(snapshot), locator_(snapshot), deadline_(deadline) {}
+        : memory_(memory),
+          snapshot_(snapshot),
+          asked_(asked),
+          locator_(snapshot),
+          filter_(locator_.filter()),
+          deadline_(deadline),
+          buffer_(2 * kWindow),
+          weak_(snapshot.chunks.size()) {}
 
     bool run(const std::vector<RootRange>& roots, const std::vector<ThreadState>& threads) {
-        for (std::uint64_t tcache : snapshot_.tcaches) reach(tcache + kChunkHeader);
-        stack_.clear();  // a tcache's own words point at what is freed
-        std::vector<std::uint64_t> words(kWindow / 8);
+        for (std::uint64_t tcache : snapshot_.tcaches) {
+            Place place;  // a tcache's own words point at what is freed
+            if (is_news(tcache + kChunkHeader, place)) {
+                snapshot_.chunks.set(place.chunk, kMarked);
+            }
+        }
+        PageBuffer window(kWindow);
         for (const RootRange& root : roots) {
             for (std::uint64_t at = root.begin; at < root.end; at += kWindow) {
                 if (late()) return false;
                 const std::size_t wanted = std::min<std::uint64_t>(kWindow, root.end - at);
-                auto* bytes = reinterpret_cast<std::uint8_t*>(words.data());
-                const std::size_t got = memory_.read(at, {bytes, wanted});
-                // Variables have names of their own; elsewhere a whole range shares one, and
-                // following many pointers at once is faster.
-                const bool one_by_one = root.kind == RootKind::kData;
-                for (std::size_t i = 0; i < got / 8; ++i) {
-                    if (reach(words[i]) && one_by_one) drain(key_of(root, at + 8 * i));
-                }
-                if (!stack_.empty()) drain(key_of(root, at));
+                const std::size_t got = memory_.read(at, window.first(wanted));
+                search_root(root, at, {window.words(), got / 8});
             }
         }
         for (const ThreadState& thread : threads) {
+            // A register may run through a block.
             for (std::uint64_t word : thread.registers) {
-                if (reach(word)) {
-                    drain({RootKind::kRegisters, static_cast<std::uint64_t>(thread.tid)});
-                }
+                Place place;
+                if (!is_news(word, place)) continue;
+                mark(place);
+                drain({RootKind::kRegisters, static_cast<std::uint64_t>(thread.tid)});
+            }
+        }
+        return !late_;
+    }
+
+    /// The second round: marks what is held by weak words alone.
+    bool run_weak() {
+        any_word_counts_ = true;
+        for (std::size_t segment = 0; segment < snapshot_.segments.size(); ++segment) {
+            const Segment& home = snapshot_.segments[segment];
+            for (std::size_t i = home.chunk_begin; i < home.chunk_end; ++i) {
+                if (!weak_[i] || snapshot_.chunks.is(i, kFreed | kMarked)) continue;
+                mark({segment, i});
+                follow();
             }
         }
         return !late_;
@@ -71,22 +97,82 @@ class Marking {
         return {root.kind, root.kind == RootKind::kData ? address : root.owner};
     }
 
-    /// Marks the chunk that `word` points into; true if that is news.
-    bool reach(std::uint64_t word) {
+    void search_root(const RootRange& root, std::uint64_t begin,
+                     std::span<const std::uint64_t> words) {
+        // Variables have names of their own; elsewhere a whole range shares one, and following many
+        // pointers at once is faster.
+        const bool one_by_one = root.kind == RootKind::kData;
+        const Locator::Filter may_be_pointer = filter_;
+        for (std::size_t i = 0; i < words.size(); ++i) {
+            Place place;
+            if (!may_be_pointer(words[i]) || !is_news(words[i], place)) continue;
+            if (!is_near_beginning(words[i], place)) {
+                weak_[place.chunk] = true;
+                continue;
+            }
+            mark(place);
+            if (one_by_one) drain(key_of(root, begin + 8 * i));
+        }
+        if (!stack_.empty()) drain(key_of(root, begin));
+    }
+
+    struct Place {
         std::size_t segment = 0, chunk = 0;
-        if (!locator_.find(word, segment, chunk)) return false;
-        if (snapshot_.chunks.is(chunk, kFreed | kMarked)) return false;
-        snapshot_.chunks.set(chunk, kMarked);
-        const Segment& home = snapshot_.segments[segment];
-        const std::uint64_t begin = snapshot_.chunks.address(chunk);
-        const std::uint64_t bytes = snapshot_.chunks.bytes(home, chunk);
-        stack_.push_back({begin + kChunkHeader, std::min(begin + bytes + 8, home.end)});
+    };
+
+    /// Does `word` point into a chunk in use that is not marked yet?
+    bool is_news(std::uint64_t word, Place& place) const {
+        return locator_.find(word, place.segment, place.chunk) &&
+               !snapshot_.chunks.is(place.chunk, kFreed | kMarked);
+    }
+
+    bool is_near_beginning(std::uint64_t word, const Place& place) const {
+        const std::uint64_t offset = word - snapshot_.chunks.address(place.chunk) - kChunkHeader;
+        return offset < kNearBeginning && offset % 8 == 0;
+    }
+
+    void mark(const Place& place) {
+        snapshot_.chunks.set(place.chunk, kMarked);
+        const Segment& home = snapshot_.segments[place.segment];
+        const std::uint64_t begin = snapshot_.chunks.address(place.chunk);
+        const std::uint64_t bytes = snapshot_.chunks.bytes(home, place.chunk);
+        const std::uint64_t end = std::min(begin + bytes + 8, home.end);
+        stack_.push_back({begin + kChunkHeader, std::min(end, end_of_asked(begin, bytes))});
         sum_bytes_ += bytes;
         ++sum_chunks_;
-        return true;
+    }
+
+    /// Where the bytes end that the program asked for, if that is known and still true.
+    std::uint64_t end_of_asked(std::uint64_t chunk, std::uint64_t bytes) const {
+        const std::uint64_t address = chunk + kChunkHeader;
+        const auto at = std::partition_point(
+            asked_.begin(), asked_.end(), [&](const AskedSize& a) { return a.address < address; });
+        if (at == asked_.end() || at->address != address) return ~0ULL;
+        const bool fits = at->bytes + 8 <= bytes && bytes <= at->bytes + 8 + kMinChunk;
+        return fits ? (address + at->bytes + 7) & ~7ULL : ~0ULL;
+    }
+
+    /// Is the word at `address`, inside a chunk, the last one of it? Where less was asked for, it
+    /// keeps what stood there before.
+    bool is_last_word(std::uint64_t address) const {
+        Place place;
+        if (!locator_.find(address, place.segment, place.chunk)) return false;
+        const Segment& home = snapshot_.segments[place.segment];
+        const std::uint64_t begin = snapshot_.chunks.address(place.chunk);
+        return home.kind != SegmentKind::kMapped &&
+               begin + snapshot_.chunks.bytes(home, place.chunk) == address;
     }
 
     void drain(const HolderKey& key) {
+        follow();
+        Holder& holder = holders_[key];
+        holder.bytes += sum_bytes_;
+        holder.chunks += sum_chunks_;
+        sum_bytes_ = sum_chunks_ = 0;
+    }
+
+    /// Searches what is on the stack, and what that leads to.
+    void follow() {
         while (!stack_.empty() && !late()) {
             pieces_.clear();
             std::uint64_t total = 0;
@@ -97,14 +183,27 @@ class Marking {
             }
             if (total == 0) continue;
             total += merge_neighbours();
-            buffer_.resize(std::max<std::size_t>(buffer_.size(), (total + 7) / 8));
-            memory_.read_pieces(pieces_, {reinterpret_cast<std::uint8_t*>(buffer_.data()), total});
-            for (std::size_t i = 0; i < total / 8; ++i) reach(buffer_[i]);
+            memory_.read_pieces(pieces_, buffer_.first(total));
+            const std::uint64_t* words = buffer_.words();
+            for (const Piece& piece : pieces_) {
+                search_piece(piece.address, {words, piece.length / 8});
+                words += piece.length / 8;
+            }
         }
-        Holder& holder = holders_[key];
-        holder.bytes += sum_bytes_;
-        holder.chunks += sum_chunks_;
-        sum_bytes_ = sum_chunks_ = 0;
+    }
+
+    void search_piece(std::uint64_t begin, std::span<const std::uint64_t> words) {
+        const Locator::Filter may_be_pointer = filter_;
+        for (std::size_t i = 0; i < words.size(); ++i) {
+            Place place;
+            if (!may_be_pointer(words[i]) || !is_news(words[i], place)) continue;
+            const bool sure = is_near_beginning(words[i], place) && !is_last_word(begin + 8 * i);
+            if (sure || any_word_counts_) {
+                mark(place);
+            } else {
+                weak_[place.chunk] = true;
+            }
+        }
     }
 
     /// Chunks that stand side by side become one piece with the size word between them, which is no
@@ -159,12 +258,16 @@ class Marking {
 
     TargetMemory& memory_;
     Snapshot& snapshot_;
+    const std::span<const AskedSize> asked_;
     const Locator locator_;
+    const Locator::Filter filter_;
     const std::chrono::steady_clock::time_point deadline_;
     bool late_ = false;
+    bool any_word_counts_ = false;
     std::vector<Span> stack_;
     std::vector<Piece> pieces_;
-    std::vector<std::uint64_t> buffer_;
+    PageBuffer buffer_;
+    std::vector<bool> weak_;  ///< by chunk: a weak word points into it
     std::map<HolderKey, Holder> holders_;
     std::uint64_t sum_bytes_ = 0, sum_chunks_ = 0;
 };
@@ -203,28 +306,56 @@ std::string name_of(const Snapshot& snapshot, const HolderKey& key) {
     return (entry.path.empty() ? "anonymous mapping" : entry.path) + " at " + hex(entry.begin);
 }
 
-void list_unmarked(const Snapshot& snapshot, Reach& reach) {
+std::vector<Leaked> list_unmarked(const Snapshot& snapshot) {
+    std::vector<Leaked> unmarked;
     for (const Segment& segment : snapshot.segments) {
         for (std::size_t i = segment.chunk_begin; i < segment.chunk_end; ++i) {
             if (snapshot.chunks.is(i, kFreed | kMarked)) continue;
-            const std::uint64_t bytes = snapshot.chunks.bytes(segment, i);
-            reach.leaked.push_back({snapshot.chunks.address(i) + kChunkHeader, bytes});
-            reach.unreachable_bytes += bytes;
-            ++reach.unreachable_chunks;
+            unmarked.push_back(
+                {snapshot.chunks.address(i) + kChunkHeader, snapshot.chunks.bytes(segment, i)});
         }
     }
+    return unmarked;
+}
+
+/// Both by address; `weak` may hold what is in `leaked`, too.
+Reach make_reach(std::vector<Leaked> leaked, const std::vector<Leaked>& weak) {
+    Reach reach;
+    reach.leaked = std::move(leaked);
+    std::set_difference(weak.begin(), weak.end(), reach.leaked.begin(), reach.leaked.end(),
+                        std::back_inserter(reach.weak));
+    for (const Leaked& block : reach.leaked) reach.unreachable_bytes += block.bytes;
+    for (const Leaked& block : reach.weak) reach.weak_bytes += block.bytes;
+    reach.unreachable_chunks = reach.leaked.size();
+    reach.weak_chunks = reach.weak.size();
+    return reach;
+}
+
+std::vector<Leaked> join(const std::vector<Leaked>& a, const std::vector<Leaked>& b) {
+    std::vector<Leaked> both;
+    std::merge(a.begin(), a.end(), b.begin(), b.end(), std::back_inserter(both));
+    return both;
+}
+
+std::vector<Leaked> common(const std::vector<Leaked>& a, const std::vector<Leaked>& b) {
+    std::vector<Leaked> both;
+    std::set_intersection(a.begin(), a.end(), b.begin(), b.end(), std::back_inserter(both));
+    return both;
 }
 
 }  // namespace
 
 Result<Reach> find_unreachable(TargetMemory& memory, Snapshot& snapshot,
                                const std::vector<ThreadState>& threads,
+                               std::span<const AskedSize> asked,
                                std::chrono::steady_clock::time_point deadline) {
+    const Error late{"marking what is reachable took too long"};
     const std::vector<RootRange> roots = find_roots(memory, snapshot, threads);
-    Marking marking(memory, snapshot, deadline);
-    if (!marking.run(roots, threads)) return Error{"marking what is reachable took too long"};
-    Reach reach;
-    list_unmarked(snapshot, reach);
+    Marking marking(memory, snapshot, asked, deadline);
+    if (!marking.run(roots, threads)) return late;
+    const std::vector<Leaked> not_sure = list_unmarked(snapshot);
+    if (!marking.run_weak()) return late;
+    Reach reach = make_reach(list_unmarked(snapshot), not_sure);
     for (const auto& [key, holder] : marking.holders()) {
         reach.holders.push_back({name_of(snapshot, key), holder.bytes, holder.chunks});
     }
@@ -235,14 +366,23 @@ Result<Reach> find_unreachable(TargetMemory& memory, Snapshot& snapshot,
 }
 
 Reach intersect(const Reach& a, const Reach& b) {
-    Reach both;
+    Reach both = make_reach(common(a.leaked, b.leaked),
+                            common(join(a.leaked, a.weak), join(b.leaked, b.weak)));
     both.holders = b.holders;
     both.snapshots = a.snapshots + b.snapshots;
-    std::set_intersection(a.leaked.begin(), a.leaked.end(), b.leaked.begin(), b.leaked.end(),
-                          std::back_inserter(both.leaked));
-    for (const Leaked& leaked : both.leaked) both.unreachable_bytes += leaked.bytes;
-    both.unreachable_chunks = both.leaked.size();
     return both;
+}
+
+void find_likely(Reach& reach) {
+    std::map<std::uint64_t, std::ptrdiff_t> surplus;  // by size: unreachable less weak blocks
+    for (const Leaked& block : reach.leaked) ++surplus[block.bytes];
+    for (const Leaked& block : reach.weak) --surplus[block.bytes];
+    for (Leaked& block : reach.weak) {
+        block.likely = surplus[block.bytes] >= 0;
+        if (!block.likely) continue;
+        reach.likely_bytes += block.bytes;
+        ++reach.likely_chunks;
+    }
 }
 
 }  // namespace asrtrace::heap

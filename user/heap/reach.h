@@ -1,23 +1,41 @@
 // SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
-// Reachability: a conservative mark from the roots through live chunks. What no word of the
-// target's memory points into, from the first usable byte to the last, is unreachable: a leak.
-// Wrong answers are possible in one direction only for ordinary programs (a stale word keeps a leak
-// hidden); pointers that are stored changed (XOR, compressed, offsets) or only in the kernel make
-// false leaks: docs/heap.md.
+// Reachability: a conservative mark from the roots through live chunks.
+//
+//   unreachable  no word of the target's memory points into the block, from its first usable byte
+//                to the last: a leak. Only pointers that are stored changed (XOR, compressed,
+//                offsets) or in the kernel alone make this wrong: docs/heap.md.
+//   weak         words do point into it, but none that a program would surely go by: the last eight
+//                usable bytes of another block, which half of all blocks never asked for and which
+//                keep what stood there before; or places further inside than 64 bytes, or such that
+//                are not 8-byte aligned. Leaks that a stale word hides are here, among blocks that
+//                are in use.
+//
+// Whatever is held by a block that is itself weak is weak, too.
 #pragma once
 
 #include <chrono>
 #include <cstdint>
+#include <span>
 #include <string>
 #include <vector>
 
+#include "user/base/ids.h"
 #include "user/heap/snapshot.h"
 
 namespace asrtrace::heap {
 
-struct Leaked {
+/// What a block was asked to hold: bytes behind that are slack and hold no pointers. Of use for
+/// blocks that were alive before and after the reading; sorted by address.
+struct AskedSize {
     std::uint64_t address = 0;  ///< as the program knows it
-    std::uint64_t bytes = 0;    ///< of the chunk
+    std::uint64_t bytes = 0;    ///< as asked of malloc
+};
+
+struct Leaked {
+    std::uint64_t address = 0;      ///< as the program knows it
+    std::uint64_t bytes = 0;        ///< of the chunk
+    bool likely = false;            ///< weak, and of a size that leaks
+    StackId stack = kUnknownStack;  ///< that allocated it; set by add_stacks (census.h)
     friend bool operator<(const Leaked& a, const Leaked& b) {
         return a.address != b.address ? a.address < b.address : a.bytes < b.bytes;
     }
@@ -33,7 +51,12 @@ struct Holder {
 struct Reach {
     std::uint64_t unreachable_bytes = 0;
     std::uint64_t unreachable_chunks = 0;
-    std::vector<Leaked> leaked;   ///< by address; after intersecting and capping, largest first
+    std::vector<Leaked> leaked;  ///< by address; if capped, largest first
+    std::uint64_t weak_bytes = 0;
+    std::uint64_t weak_chunks = 0;
+    std::vector<Leaked> weak;        ///< in the same order
+    std::uint64_t likely_bytes = 0;  ///< part of weak
+    std::uint64_t likely_chunks = 0;
     std::vector<Holder> holders;  ///< most bytes first, at most 20
     unsigned snapshots = 1;       ///< how many readings agree
 };
@@ -41,9 +64,15 @@ struct Reach {
 /// Marks `snapshot.chunks` (kMarked) and lists what stays unmarked. Error: the deadline passed.
 Result<Reach> find_unreachable(TargetMemory& memory, Snapshot& snapshot,
                                const std::vector<ThreadState>& threads,
+                               std::span<const AskedSize> asked,
                                std::chrono::steady_clock::time_point deadline);
 
-/// Keeps what both readings call unreachable (same address, same size).
+/// Keeps what both readings call unreachable (same address, same size), and as weak what both call
+/// weak or worse.
 Reach intersect(const Reach& a, const Reach& b);
+
+/// Sets Leaked::likely: weak blocks of sizes of which at least as many blocks are unreachable. Most
+/// of these are leaks of the same kind, hidden by chance.
+void find_likely(Reach& reach);
 
 }  // namespace asrtrace::heap

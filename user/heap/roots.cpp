@@ -8,6 +8,7 @@
 #include <set>
 
 #include "user/base/bytes.h"
+#include "user/heap/page_buffer.h"
 
 namespace asrtrace::heap {
 namespace {
@@ -49,10 +50,10 @@ void find_stack(Bytes block, ThreadBlock& out) {
 /// self of tcbhead_t (sysdeps/x86_64/nptl/tls.h).
 void search_blocks(TargetMemory& memory, const PageRange& range,
                    std::vector<std::uint64_t>& found) {
-    std::vector<std::uint8_t> window(256 << 10);
+    PageBuffer window(256 << 10);
     for (std::uint64_t at = range.begin; at < range.end; at += window.size()) {
         const std::size_t wanted = std::min<std::uint64_t>(window.size(), range.end - at);
-        const std::size_t got = memory.read(at, std::span(window).first(wanted));
+        const std::size_t got = memory.read(at, window.first(wanted));
         for (std::size_t i = 0; i + 24 <= got; i += kBlockAlignment) {
             std::uint64_t self;
             std::memcpy(&self, window.data() + i, 8);

@@ -69,7 +69,8 @@ Pin find_pin(const Snapshot& snapshot, const Segment& segment) {
     for (std::size_t i = segment.chunk_end; i > segment.chunk_begin; --i) {
         if (snapshot.chunks.is(i - 1, kInBin | kInFastbin)) continue;
         return {snapshot.chunks.address(i - 1) + kChunkHeader,
-                snapshot.chunks.bytes(segment, i - 1), snapshot.chunks.is(i - 1, kInTcache)};
+                snapshot.chunks.bytes(segment, i - 1), snapshot.chunks.is(i - 1, kInTcache),
+                kUnknownStack};
     }
     return {};
 }

@@ -6,15 +6,17 @@
 
 #include <cstdint>
 
+#include "user/base/ids.h"
 #include "user/heap/snapshot.h"
 
 namespace asrtrace::heap {
 
 /// The last chunk in use below the top: what keeps a heap from shrinking. address 0: none.
 struct Pin {
-    std::uint64_t address = 0;  ///< as the program knows it (chunk + 16)
-    std::uint64_t bytes = 0;    ///< of the chunk
-    bool in_tcache = false;     ///< freed by the program, held by a thread's cache
+    std::uint64_t address = 0;      ///< as the program knows it (chunk + 16)
+    std::uint64_t bytes = 0;        ///< of the chunk
+    bool in_tcache = false;         ///< freed by the program, held by a thread's cache
+    StackId stack = kUnknownStack;  ///< that allocated it; set by add_stacks (census.h)
 };
 
 /// Resident bytes that trim would release from one segment of an arena.

@@ -88,7 +88,7 @@ bool Walker::load(std::uint64_t address, std::uint64_t end) {
         limit = next->end;
     limit = std::min({limit, (end + kPage - 1) & ~(kPage - 1), page + next_length_});
     if (limit <= page) return false;
-    const std::size_t got = memory_.read(page, std::span(window_).first(limit - page));
+    const std::size_t got = memory_.read(page, window_.first(limit - page));
     window_begin_ = page;
     window_end_ = page + got;
     return got != 0;

@@ -11,6 +11,7 @@
 #include "user/heap/chunk_table.h"
 #include "user/heap/layout.h"
 #include "user/heap/memory.h"
+#include "user/heap/page_buffer.h"
 #include "user/heap/residency.h"
 
 namespace asrtrace::heap {
@@ -58,7 +59,7 @@ class Walker {
     const Residency& residency_;
     const WalkLimits& limits_;
     ChunkTable& table_;
-    std::vector<std::uint8_t> window_;
+    PageBuffer window_;
     std::uint64_t window_begin_ = 0;
     std::uint64_t window_end_ = 0;
     std::uint64_t next_length_;
