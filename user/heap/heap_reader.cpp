@@ -172,7 +172,8 @@ class HeapReader::Taking {
         Status last = ok_status();
         for (unsigned attempt = 0; attempt < options_.attempts && Clock::now() < deadline_;
              ++attempt) {
-            if (attempt > 0) std::this_thread::sleep_for(milliseconds(3) * attempt);
+            // On a busy machine a thread that was caught inside malloc needs long to come out of it.
+            if (attempt > 0) std::this_thread::sleep_for(milliseconds(3U << std::min(attempt, 6U)));
             last = read_stopped();
             if (last.ok() || failure_is_environment_) return last;
             reject(last);
