@@ -4,6 +4,7 @@
 #include <malloc.h>
 
 #include <algorithm>
+#include <array>
 #include <cstdlib>
 #include <cstring>
 #include <new>
@@ -32,14 +33,21 @@ std::size_t next_span(std::size_t span_bytes) {
     return std::min(span_bytes + kSpanStepBytes, kMostSpanBytes);
 }
 
-// Gives back all of the last large block but the pin at its head: realloc shrinks in place.
-void cut(Scatter& scatter, Holdings& holdings) {
-    void*& pin = scatter.pins[scatter.moved - 1];
-    const std::size_t whole = chunk_bytes(pin);
-    pin = std::realloc(pin, kPinBytes);
-    const std::size_t given_back = whole - chunk_bytes(pin);
-    holdings.bytes += given_back;
-    holdings.chunk_bytes -= given_back;
+// Where a block would be that lies right above.
+void* above(void* block) {
+    return static_cast<std::byte*>(block) + chunk_bytes(block);
+}
+
+// Puts the next pin at the head of a large block and gives back the rest: realloc shrinks in place.
+// Returns the bytes given back.
+std::size_t move_pin(void* block, Scatter& scatter, Holdings& holdings) {
+    const std::size_t whole = chunk_bytes(block);
+    void*& pin = scatter.pins[scatter.moved++];
+    holdings.chunk_bytes -= chunk_bytes(pin);
+    std::free(pin);
+    pin = std::realloc(block, kPinBytes);
+    holdings.chunk_bytes += chunk_bytes(pin);
+    return whole - chunk_bytes(pin);
 }
 
 }  // namespace
@@ -81,37 +89,44 @@ void cut(Scatter& scatter, Holdings& holdings) {
 }
 
 [[gnu::noinline]] void plant_retention_request(Scatter& scatter, Holdings& holdings) {
-    if (scatter.moved == scatter.pins.size()) {
-        void* blocks[kMovesPerRequest];
-        for (void*& block : blocks) block = touched(std::malloc(kLeastSpanBytes), kLeastSpanBytes);
-        for (void* block : blocks) std::free(block);
-        return;
+    std::array<void*, kMostSpans> blocks;
+    std::size_t count = 0;
+    for (std::size_t neighbours = 0; count < blocks.size() && neighbours < kPinsPerRequest;) {
+        blocks[count] = std::malloc(scatter.span_bytes);
+        if (blocks[count] == nullptr) break;
+        neighbours += count > 0 && above(blocks[count - 1]) == blocks[count] ? 1 : 0;
+        ++count;
     }
-    for (std::size_t i = 0; i < kMovesPerRequest && scatter.moved < scatter.pins.size(); ++i) {
-        void* block = touched(std::malloc(scatter.span_bytes), scatter.span_bytes);
-        // Now that a block lies above the last one, its rest cannot melt into the top chunk.
-        if (scatter.moved > 0) cut(scatter, holdings);
-        void*& pin = scatter.pins[scatter.moved++];
-        holdings.chunk_bytes += chunk_bytes(block) - chunk_bytes(pin);
-        std::free(pin);
-        pin = block;
+    std::size_t rest_below = 0;  // given back right below this block; a pin here would hold it
+    const std::size_t moved_before = scatter.moved;
+    const bool wants_more = holdings.bytes < scatter.most_bytes &&
+                            scatter.moved + kPinsPerRequest <= scatter.pins.size();
+    for (std::size_t i = 0; i < count; ++i) {
+        const bool has_neighbour = i + 1 < count && above(blocks[i]) == blocks[i + 1];
+        if (has_neighbour && wants_more) {
+            touched(blocks[i], scatter.span_bytes);
+            holdings.bytes += rest_below;
+            rest_below = move_pin(blocks[i], scatter, holdings);
+        } else {
+            std::free(blocks[i]);
+            rest_below = 0;
+        }
     }
+    if (scatter.moved == moved_before) return;
     scatter.requests += 1;
     scatter.span_bytes = next_span(scatter.span_bytes);
 }
 
 Scatter make_scatter(std::size_t held_bytes, Holdings& holdings) {
     Scatter scatter;
-    const auto add_pin = [&] {
-        scatter.pins.push_back(touched(std::malloc(kPinBytes), kPinBytes));
+    scatter.most_bytes = held_bytes;
+    // What lies above the last pin of a row is held by none, and rows may be as short as two.
+    const std::size_t requests = held_bytes / ((kPinsPerRequest - 1) * kLeastSpanBytes) + 1;
+    scatter.pins.resize(2 * requests * kPinsPerRequest);
+    for (void*& pin : scatter.pins) {
+        pin = touched(std::malloc(kPinBytes), kPinBytes);
         holdings.blocks += 1;
-        holdings.chunk_bytes += chunk_bytes(scatter.pins.back());
-    };
-    add_pin();  // the last one's block stays whole, so it holds nothing
-    std::size_t span = kLeastSpanBytes;
-    for (std::size_t held = 0; held < held_bytes; held += span - kPinBytes) {
-        add_pin();
-        if (scatter.pins.size() % kMovesPerRequest == 0) span = next_span(span);
+        holdings.chunk_bytes += chunk_bytes(pin);
     }
     return scatter;
 }

@@ -36,19 +36,21 @@ struct KeyedEntry {
 };
 
 constexpr std::size_t kPinBytes = 48;
-constexpr std::size_t kMovesPerRequest = 4;
+constexpr std::size_t kPinsPerRequest = 17;
+constexpr std::size_t kMostSpans = 512;  ///< of a request, until so many have a neighbour
 constexpr std::size_t kLeastSpanBytes = 64 << 10;
 constexpr std::size_t kMostSpanBytes = 126 << 10;  ///< malloc maps what is larger than 128 KiB
 constexpr std::size_t kSpanStepBytes = 16;         ///< chunk sizes are multiples of it
 
 /// Small blocks (pins), always as many. Requests move them one after the other to a new place: the
-/// head of a large block, the rest of which is given back. What is given back lies between two
-/// pins and is too small, by a few bytes, for the blocks of later requests.
+/// head of a large block, the rest of which is given back. What is given back lies between two pins
+/// and is too small, by a few bytes, for the blocks of later requests.
 struct Scatter {
     std::vector<void*> pins;
-    std::size_t moved = 0;  ///< so many of the pins; the last one's block is still whole
+    std::size_t moved = 0;                     ///< so many of the pins
+    std::size_t most_bytes = 0;                ///< to be held; then no pin moves any more
     std::size_t span_bytes = kLeastSpanBytes;  ///< of the next large blocks
-    std::size_t requests = 0;                  ///< that moved a pin
+    std::size_t requests = 0;                  ///< that moved pins
 };
 
 /// malloc(bytes), touches all of it, drops the pointer. Throws std::bad_alloc.
@@ -64,8 +66,9 @@ void plant_cache_request(std::size_t bytes, std::size_t entries, BlockCache& cac
 void plant_keyed_request(std::size_t bytes, std::size_t length, KeyedEntry*& newest,
                          Holdings& holdings);
 
-/// Moves kMovesPerRequest pins while there are unmoved ones; then allocates and frees as much.
-/// `holdings`: bytes given back and held by pins, the pins, their chunks. Throws std::bad_alloc.
+/// Allocates large blocks until kPinsPerRequest of them have the next one right above. Until
+/// enough is held pins move to those; the other blocks are freed. `holdings`: bytes given back
+/// and held between two pins, the pins, their chunks. Throws std::bad_alloc.
 void plant_retention_request(Scatter& scatter, Holdings& holdings);
 
 /// So many pins, side by side, as `held_bytes` need at their new places. Throws std::bad_alloc.
