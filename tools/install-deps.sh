@@ -39,7 +39,7 @@ worker_packages() {
 libdnnl-dev          # oneDNN: convolutions of the recogniser
 libcpp-httplib-dev   # its HTTP server and load client
 libsndfile1-dev      # WAV files
-systemtap-sdt-dev    # sys/sdt.h: its USDT probes
+systemtap-sdt-dev    # sys/sdt.h: its USDT probes, and those of the corpus
 espeak-ng            # speaks the requests of the demo and the tests
 espeak-ng-data       # the voices
 LIST

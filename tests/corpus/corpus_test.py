@@ -1,0 +1,49 @@
+# SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
+"""The quick part of tools/accuracy.sh: some scenarios under the tracer, once each."""
+
+import os
+import sys
+import unittest
+
+sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+import accuracy  # noqa: E402
+import judge  # noqa: E402
+import scenario  # noqa: E402
+from scenario import harness  # noqa: E402
+
+
+class Corpus(harness.LiveTest):
+
+    def check(self, name):
+        result = scenario.trace(name, self.seed)
+        verdict = judge.judge(result["truth"], result["report"])
+        verdict.update({key: result[key] for key in ("reach_unstopped", "reach_stopped")})
+        accuracy.print_run(verdict, sys.stderr)
+        for how in ("reach_unstopped", "reach_stopped"):
+            self.assertEqual(verdict[how]["false"], 0, how)
+            if result["truth"]["leaked_blocks"] > 0:
+                self.assertGreaterEqual(verdict[how]["share"], accuracy.REACH_SHARE, how)
+        requests = result["report"]["requests"]["count"]
+        self.assertEqual(requests, result["truth"]["requests"])
+        self.check_verdict(verdict, result["report"])
+
+    def check_verdict(self, verdict, report):
+        self.assertIn(verdict["result"], (judge.RIGHT, judge.UNMEASURED), report.get("findings"))
+        if verdict["result"] == judge.UNMEASURED:
+            return
+        for row in verdict["rows"]:
+            if row["kind"] == "leak":
+                self.assertLessEqual(row["error"], judge.BYTES_TOLERANCE)
+        self.assertTrue(verdict["books"]["within"], verdict["books"])
+
+
+def add_scenario(name):
+    setattr(Corpus, f"test_{name}", lambda self: self.check(name))
+
+
+for quick in accuracy.QUICK:
+    add_scenario(quick)
+
+
+if __name__ == "__main__":
+    harness.main()
