@@ -18,7 +18,8 @@ import sys
 import judge
 import scenario
 
-QUICK = ("leak_in_free_heap", "cache_by_length", "retention_fragmentation", "steady_and_busy")
+QUICK = ("leak_in_free_heap", "leak_in_one_thread", "cache_by_length", "retention_fragmentation",
+         "steady_and_busy")
 REACH_SHARE = 0.98
 
 
@@ -141,14 +142,20 @@ def print_totals(verdicts, out=sys.stdout):
     return wrong == 0 and false == 0
 
 
+def judge_run(result):
+    """The verdict over one scenario.trace()."""
+    verdict = judge.judge(result["truth"], result["report"])
+    verdict.update({key: result[key] for key in ("reach_unstopped", "reach_stopped")})
+    return verdict
+
+
 def run_all(options):
     verdicts = collections.defaultdict(list)
     for run in range(options.runs):
         for name in options.scenario:
             seed = (options.seed + run) % (1 << 31)
             result = scenario.trace(name, seed, options.tier)
-            verdict = judge.judge(result["truth"], result["report"])
-            verdict.update({key: result[key] for key in ("reach_unstopped", "reach_stopped")})
+            verdict = judge_run(result)
             verdicts[name].append(verdict)
             print_run(verdict)
             if options.keep:

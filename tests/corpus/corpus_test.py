@@ -16,8 +16,7 @@ class Corpus(harness.LiveTest):
 
     def check(self, name):
         result = scenario.trace(name, self.seed)
-        verdict = judge.judge(result["truth"], result["report"])
-        verdict.update({key: result[key] for key in ("reach_unstopped", "reach_stopped")})
+        verdict = accuracy.judge_run(result)
         accuracy.print_run(verdict, sys.stderr)
         for how in ("reach_unstopped", "reach_stopped"):
             self.assertEqual(verdict[how]["false"], 0, how)

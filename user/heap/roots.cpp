@@ -16,6 +16,7 @@ namespace {
 constexpr std::uint64_t kRedZone = 128;  // the x86-64 ABI lets leaves write below the stack pointer
 constexpr std::uint64_t kBlockAlignment = 64;  // TCB_ALIGNMENT
 constexpr std::uint64_t kBlockBytes = 0x900;   // sizeof(struct pthread), rounded up
+constexpr std::uint64_t kDtvOffset = 8;        // tcbhead_t::dtv
 constexpr std::uint64_t kMaxMappingSearched = 512ULL << 20;
 constexpr std::size_t kMaxBlocks = 100000;
 
@@ -108,9 +109,11 @@ class RootSearch {
 
     void exclude_stacks() {
         for (const ThreadBlock& block : blocks_) {
-            if (!block.alive && block.stack_end != 0) {
-                excluded_.push_back({block.stack_begin, block.stack_end});
-            }
+            if (block.alive || block.stack_end == 0) continue;
+            // A cached stack keeps its thread's dtv for the next thread; nothing else of it counts.
+            const std::uint64_t dtv = block.address + kDtvOffset;
+            excluded_.push_back({block.stack_begin, dtv});
+            excluded_.push_back({dtv + 8, block.stack_end});
         }
         for (const ThreadState& thread : threads_) {
             if (thread.stack_pointer < kRedZone) continue;
