@@ -5,7 +5,7 @@
 #include <cstdint>
 #include <cstdlib>
 
-#include "user/classify/summary.h"
+#include "user/classify/findings.h"
 #include "user/report/flame_svg.h"
 #include "user/report/json.h"
 #include "user/report/text.h"
@@ -15,7 +15,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     using namespace asrtrace;
     const auto recording = trace::read_image({data, size}, "fuzz");
     if (!recording) return 0;
-    const auto summary = classify::summarize(*recording);
+    const auto summary = classify::analyze(*recording);
     for (const char c : report::text(*recording, summary) + report::json(*recording, summary))
         if (static_cast<unsigned char>(c) < 0x20 && c != '\n') std::abort();
     const auto stacks = report::weighed_stacks(*recording, report::FlameKind::kLive);

@@ -124,5 +124,43 @@ TEST(LedgerRequests, SameEventsSameRecords) {
     EXPECT_EQ(run(), run());
 }
 
+TEST(LedgerRequests, BlocksThatNothingPointsTo) {
+    Script script;
+    script.begin();
+    script.alloc(0x1000, 100);
+    script.alloc(0x2000, 100);
+    script.alloc(0x3000, 100);
+    script.done();
+    script.begin();
+    script.alloc(0x4000, 100);
+    const std::uint64_t serial = script.ledger.serial();
+    script.free(0x3000);
+    script.alloc(0x3000, 100);  // another block at the place of one that was seen
+    const std::vector<LostBlock> lost{
+        {0x1000, 112}, {0x2000, 112}, {0x3000, 112}, {0x4000, 112}, {0x9000, 48}};
+    const Unmatched unmatched = script.ledger.lose(lost, serial);
+    EXPECT_EQ(unmatched.chunks, 1U) << "0x9000 was never seen";
+    EXPECT_EQ(unmatched.bytes, 48U);
+    script.ledger.lose(lost, serial);  // a second look counts nothing twice
+    script.free(0x2000);               // its pointer was hidden
+    script.done();
+    const auto rows = script.finish();
+    EXPECT_EQ(rows.at(1).unreachable_blocks, 1U) << "0x4000's request still ran";
+    EXPECT_EQ(rows.at(1).unreachable_bytes, 100U);
+    EXPECT_EQ(rows.at(1).retracted_blocks, 1U);
+    EXPECT_EQ(rows.at(1).late_freed_blocks, 2U);
+}
+
+TEST(LedgerRequests, DifferentCovariatesAreCounted) {
+    Script script;
+    for (std::uint64_t i = 0; i < 10; ++i) {
+        script.at(1, decode::RequestMark{.done = false, .id = i + 1, .args = {i % 3, 7}});
+        script.done(1, i + 1);
+    }
+    script.ledger.finish(script.now_ns + 1000);
+    const auto epochs = script.ledger.take_output().epochs;
+    EXPECT_EQ(epochs.back().epoch.distinct_args, (std::array<std::uint64_t, 2>{3, 1}));
+}
+
 }  // namespace
 }  // namespace asrtrace::ledger

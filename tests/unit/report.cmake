@@ -2,6 +2,8 @@
 # Trace, classify and report.
 add_executable(report_tests
   classify_slope_test.cpp
+  classify_findings_test.cpp
+  classify_growth_test.cpp
   classify_summary_test.cpp
   report_flame_test.cpp
   report_json_test.cpp

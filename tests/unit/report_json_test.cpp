@@ -12,7 +12,7 @@ namespace {
 using Json = nlohmann::json;
 
 Json report_of(const ledger::Recording& recording) {
-    return Json::parse(json(recording, classify::summarize(recording)));
+    return Json::parse(json(recording, classify::analyze(recording)));
 }
 
 ledger::Recording recorded(bool hostile) {
@@ -30,7 +30,22 @@ TEST(ReportJson, HoldsTheSchema) {
          {"target", "window", "memory", "books", "epochs", "retention", "findings", "sites",
           "requests", "overhead", "losses", "counts", "notes", "faults"})
         EXPECT_TRUE(report.contains(key)) << key;
-    for (const char* key : {"books", "retention", "findings"}) EXPECT_TRUE(report[key].is_null());
+    EXPECT_EQ(report["books"].size(), 7U);
+    EXPECT_EQ(report["books"][1]["class"], "heap.retained");
+    EXPECT_EQ(report["books"][1]["delta"], 6'000'000);
+    EXPECT_EQ(report["epochs"][0]["classes"]["unexplained"], -4096);
+    EXPECT_EQ(report["retention"]["releasable"], 5'000'000);
+    EXPECT_EQ(report["retention"]["arenas"][0]["pin"]["bytes"], 112);
+    EXPECT_EQ(report["retention"]["arenas"][0]["pin"]["stack"][0]["function"], "decode");
+    EXPECT_TRUE(report["retention"]["arenas"][1]["pin"].is_null());
+    const auto& leak = report["findings"][0];
+    EXPECT_EQ(leak["id"], "leak-1");
+    EXPECT_EQ(leak["confidence"], "definite");
+    EXPECT_EQ(leak["bytes"], 400 * 4096);
+    EXPECT_EQ(leak["bytes_per_request"], 4096.0);
+    EXPECT_EQ(leak["stack"][1]["function"], "leak_plant");
+    EXPECT_EQ(report["findings"][1]["kind"], "retention");
+    EXPECT_EQ(report["findings"][1]["subkind"], "fragmentation");
     EXPECT_TRUE(report["memory"]["rss_anon"]["delta"].is_number_integer());
     EXPECT_EQ(report["epochs"].size(), 40U);
     const auto& site = report["sites"][0];
@@ -57,7 +72,8 @@ TEST(ReportJson, WhatWasNotMeasuredIsNull) {
     ASSERT_TRUE(writer->finish());
     auto recording = *writer->read();
     auto report = report_of(recording);
-    EXPECT_TRUE(report["memory"].is_null());
+    for (const char* key : {"memory", "books", "retention"}) EXPECT_TRUE(report[key].is_null());
+    EXPECT_TRUE(report["findings"].empty());
     EXPECT_TRUE(report["sites"].is_null());
     EXPECT_TRUE(report["requests"].is_null());
     EXPECT_TRUE(report["target"]["libc"].is_null());
@@ -68,7 +84,7 @@ TEST(ReportJson, WhatWasNotMeasuredIsNull) {
 
 TEST(ReportJson, HostileNamesAreHarmless) {
     const auto recording = recorded(true);
-    const auto text = json(recording, classify::summarize(recording));
+    const auto text = json(recording, classify::analyze(recording));
     const bool clean = std::none_of(text.begin(), text.end(), [](char c) {
         return (static_cast<unsigned char>(c) < 0x20 && c != '\n') || c == 0x7f;
     });

@@ -4,8 +4,8 @@
 
 #include <gtest/gtest.h>
 
+#include "user/base/quantity.h"
 #include "user/report/page.h"
-#include "user/report/quantity.h"
 
 namespace asrtrace::report {
 namespace {

@@ -4,7 +4,7 @@
 #include <random>
 
 #include "tests/unit/trace_fixture.h"
-#include "user/classify/summary.h"
+#include "user/classify/findings.h"
 #include "user/report/json.h"
 #include "user/report/text.h"
 
@@ -19,7 +19,7 @@ class TraceDamage : public ::testing::Test {
         json_ = report_of(*read(path()));
     }
     static std::string report_of(const ledger::Recording& recording) {
-        const auto summary = classify::summarize(recording);
+        const auto summary = classify::analyze(recording);
         EXPECT_FALSE(report::text(recording, summary).empty());
         return report::json(recording, summary);
     }
@@ -90,7 +90,7 @@ TEST_F(TraceDamage, CutsSayWhatIsMissing) {
     const auto got = read(path());
     ASSERT_TRUE(got);
     EXPECT_GT(got->epochs.size() + got->requests.size(), 100U);
-    const auto text = report::text(*got, classify::summarize(*got));
+    const auto text = report::text(*got, classify::analyze(*got));
     EXPECT_NE(text.find("DAMAGED TRACE"), std::string::npos);
     EXPECT_EQ(text.find("nothing lost"), std::string::npos);
 }
@@ -114,7 +114,7 @@ TEST_F(TraceDamage, ForeignFilesAreRefusedByName) {
     image = whole_;
     image[63] = 7;
     write_file(directory_ / "newer", image);
-    expect_refused(directory_ / "newer", "has trace format 7, this asrtrace reads up to 1");
+    expect_refused(directory_ / "newer", "has trace format 7, this asrtrace reads up to 2");
     expect_refused("/dev/null", "no regular file");
 }
 

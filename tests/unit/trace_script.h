@@ -31,9 +31,14 @@ inline ledger::EpochRecord scripted_epoch(const Script& script, std::uint64_t i)
     const std::uint64_t requests = (i + 1) * n;
     ledger::EpochRecord record;
     record.epoch = {(i + 1) * 1'000'000'000, requests, static_cast<std::uint32_t>(i % 2)};
+    record.epoch.distinct_args = {requests, 1};
     const std::uint64_t leaked = requests * script.leak_bytes;
     record.sites.push_back({ledger::SiteKind::kHeap, StackId(1), n * script.leak_bytes, n, 0, 0,
                             leaked, requests, leaked, requests});
+    if (i + 1 == script.epochs) {
+        record.sites.back().unreachable_bytes = leaked - script.leak_bytes;
+        record.sites.back().unreachable_blocks = requests - 1;
+    }
     record.sites.push_back({ledger::SiteKind::kHeap, StackId(2), n * 100'000, n, n * 100'000, n,
                             i % 2 == 0 ? 0U : 100'000U, i % 2, 0, 0});
     record.sites.push_back({ledger::SiteKind::kFault, StackId(3), n * 4096, n, 0, 0, 0, 0, 0, 0});
@@ -68,6 +73,48 @@ inline ledger::ProcSample scripted_sample(std::uint64_t i) {
     if (i % 2 == 0) sample.cgroup_current_bytes = 123'456'789 + i;
     sample.threads = 4;
     return sample;
+}
+
+/// The heap after epoch `i`: the leak, and 1 MiB of freed memory that comes once, in epoch 3.
+inline ledger::Reading scripted_reading(const Script& script, std::uint64_t i) {
+    ledger::Reading reading;
+    reading.t_ns = (i + 1) * 1'000'000'000 - 100'000'000;
+    reading.requests = (i + 1) * script.requests_per_epoch;
+    reading.books.heap_live = 40'000'000 + reading.requests * script.leak_bytes;
+    reading.books.heap_retained = i < 3 ? 200'000 : 6'200'000;
+    reading.books.heap_overhead = 100'000 + 16 * reading.requests;
+    reading.books.stack = 90'000;
+    reading.books.anon_mapped = 4096;
+    reading.books.image = 1'000'000;
+    reading.books.unexplained = i % 2 == 0 ? -4096 : 8192;
+    reading.retained_top = i < 3 ? 100'000 : 200'000;
+    reading.retained_main = reading.books.heap_retained;
+    reading.releasable = i < 3 ? 50'000 : 5'000'000;
+    reading.in_use = reading.books.heap_live;
+    reading.system = 50'000'000;
+    reading.live_chunks = 1000 + reading.requests;
+    reading.arenas = 2;
+    reading.mmap_threshold = 128 << 10;
+    reading.threads = 4;
+    reading.duration_ns = 5'000'000;
+    return reading;
+}
+
+inline std::vector<ledger::Arena> scripted_arenas() {
+    return {{.address = 0x7f0000000c60,
+             .heaps = 1,
+             .size = 48'000'000,
+             .in_use = 41'800'000,
+             .resident_free = 6'100'000,
+             .releasable = 5'000'000,
+             .pin_address = 0x55d000000010,
+             .pin_bytes = 112,
+             .pin_stack = StackId(2)},
+            {.address = 0x7f1000000030,
+             .heaps = 1,
+             .size = 135'168,
+             .in_use = 35'168,
+             .resident_free = 100'000}};
 }
 
 inline ledger::Losses scripted_losses() {
@@ -143,7 +190,16 @@ inline void write_script(Writer& writer, const Script& script) {
         for (std::uint64_t k = 0; k < script.requests_per_epoch; ++k)
             writer.add_request(scripted_request(i * script.requests_per_epoch + k));
         writer.add_sample(scripted_sample(i));
+        writer.add_reading(scripted_reading(script, i), scripted_arenas());
     }
+    const std::uint64_t requests = script.epochs * script.requests_per_epoch;
+    writer.add_reach({.t_ns = script.epochs * 1'000'000'000 - 50'000'000,
+                      .requests = requests - 1,
+                      .unreachable_bytes = requests * (script.leak_bytes + 16),
+                      .unreachable_chunks = requests - 1,
+                      .unmatched_bytes = 32,
+                      .unmatched_chunks = 1,
+                      .duration_ns = 90'000'000});
 }
 
 /// One more stack and site, of names that are escape sequences, markup and no UTF-8.

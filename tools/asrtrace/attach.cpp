@@ -125,6 +125,8 @@ void add_attach(CLI::App& app, int& exit_status) {
                      "Mean distance of samples in the sites tier")
         ->check(CLI::Range(std::uint64_t{1024}, std::uint64_t{1} << 30))
         ->capture_default_str();
+    verb->add_flag("!--no-census", options->recorder.read_heap,
+                   "Do not read the heap while tracing: no books, no findings");
     verb->add_option("-o,--output", options->recorder.output, "Write the trace to this file");
     verb->add_option("--json", options->json, "Write the report as JSON; - is standard output");
     verb->add_flag("--debuginfod", options->recorder.debuginfod,

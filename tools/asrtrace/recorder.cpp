@@ -9,6 +9,8 @@
 #include <ctime>
 
 #include "tools/asrtrace/clock.h"
+#include "tools/asrtrace/heap_schedule.h"
+#include "tools/asrtrace/heap_thread.h"
 #include "tools/asrtrace/sampler_thread.h"
 #include "tools/asrtrace/symbol_thread.h"
 #include "tools/asrtrace/totals.h"
@@ -27,6 +29,8 @@ namespace {
 
 constexpr int kPollMilliseconds = 100;
 constexpr std::uint64_t kCommitNs = 1'000'000'000;
+/// How long the end of a run waits for its last reading of the heap.
+constexpr std::uint64_t kLastReadingNs = 30'000'000'000;
 
 double seconds(std::uint64_t nanoseconds) {
     return static_cast<double>(nanoseconds) * 1e-9;
@@ -103,6 +107,10 @@ class Recorder::State {
     void pass_on();
     void add_stacks(const std::vector<SymbolizedStack>& stacks);
     void add_samples(const std::vector<ledger::ProcSample>& samples);
+    void order_reading(std::uint64_t now_ns, bool reach);
+    void take_readings();
+    void take_last_reading();
+    void add_reading(const HeapOutcome& outcome);
     void note_trace_error(const Status& status);
     void write_totals(std::uint64_t now_ns);
     bool ended(const std::atomic<bool>& stop, std::uint64_t now_ns);
@@ -115,6 +123,10 @@ class Recorder::State {
     trace::Writer writer_;
     SymbolThread symbols_;
     SamplerThread sampler_;
+    HeapThread heap_;
+    HeapSchedule heap_schedule_;
+    std::string heap_failure_;  ///< why the last reading failed; empty if it did not
+    bool heap_was_read_ = false;
     capture::RunStatistics statistics_;
 
     std::uint64_t start_ns_;
@@ -144,6 +156,8 @@ Recorder::State::State(RecorderOptions options, capture::Process process,
       writer_(std::move(writer)),
       symbols_(options_.pid, programs_.unwinding(), options_.debuginfod),
       sampler_(options_.pid, config.start_ns),
+      heap_(options_.pid, config.start_ns),
+      heap_schedule_(config.start_ns),
       start_ns_(config.start_ns),
       target_cpu_begin_(process_.cpu_seconds()) {}
 
@@ -242,6 +256,59 @@ void Recorder::State::pass_on() {
     add_samples(sampler_.take());
 }
 
+void Recorder::State::order_reading(std::uint64_t now_ns, bool reach) {
+    HeapOrder order{.reach = reach || heap_schedule_.reach_due(now_ns),
+                    .requests = ledger_.requests_completed(),
+                    .in_flight = ledger_.in_flight(),
+                    .serial = ledger_.serial()};
+    if (order.reach)
+        for (const auto& [address, size] : ledger_.outlived_blocks())
+            order.asked.push_back({address, size});
+    heap_.order(std::move(order));
+}
+
+void Recorder::State::add_reading(const HeapOutcome& outcome) {
+    heap_was_read_ = true;
+    std::vector<ledger::Arena> arenas = outcome.arenas;
+    for (ledger::Arena& arena : arenas) arena.pin_stack = ledger_.stack_of(arena.pin_address);
+    writer_.add_reading(*outcome.reading, std::move(arenas));
+    if (!outcome.reach) return;
+    ledger::ReachReading reach = *outcome.reach;
+    const ledger::Unmatched unmatched = ledger_.lose(outcome.lost, outcome.order.serial);
+    reach.unmatched_bytes = unmatched.bytes;
+    reach.unmatched_chunks = unmatched.chunks;
+    writer_.add_reach(reach);
+}
+
+void Recorder::State::take_readings() {
+    for (const HeapOutcome& outcome : heap_.take()) {
+        const std::uint64_t now_ns = monotonic_ns();
+        losses_.census_rejected += outcome.rejected;
+        heap_failure_ = outcome.failure;
+        if (!outcome.reading) {
+            heap_schedule_.reading_failed(now_ns);
+            continue;
+        }
+        add_reading(outcome);
+        heap_schedule_.reading_took(now_ns, outcome.reading->duration_ns);
+        if (outcome.reach) heap_schedule_.reach_took(now_ns, outcome.reach->duration_ns);
+    }
+}
+
+/// The heap as the window leaves it, while the ring is still being drained.
+void Recorder::State::take_last_reading() {
+    const std::uint64_t deadline_ns = monotonic_ns() + kLastReadingNs;
+    bool ordered = false;
+    while (process_.alive() && monotonic_ns() < deadline_ns) {
+        drain(1);
+        take_readings();
+        if (!heap_.idle()) continue;
+        if (ordered) return;
+        ordered = true;
+        order_reading(monotonic_ns(), true);
+    }
+}
+
 void Recorder::State::note_trace_error(const Status& status) {
     if (!status && trace_error_.empty()) trace_error_ = status.error().message;
 }
@@ -318,8 +385,11 @@ void Recorder::State::follow(const std::atomic<bool>& stop, double progress_seco
         const std::uint64_t now_ns = monotonic_ns();
         ledger_.tick(now_ns);
         statistics_.advance(now_ns);
+        take_readings();
         pass_on();
         if (ended(stop, now_ns)) return;
+        if (options_.read_heap && heap_.idle() && heap_schedule_.due(now_ns, ledger_.in_flight()))
+            order_reading(now_ns, false);
         if (now_ns - commit_ns >= kCommitNs) {
             commit_ns = now_ns;
             write_totals(now_ns);
@@ -334,6 +404,7 @@ void Recorder::State::follow(const std::atomic<bool>& stop, double progress_seco
 }
 
 Result<ledger::Recording> Recorder::State::finish() {
+    if (options_.read_heap) take_last_reading();
     const std::uint64_t end_ns = monotonic_ns();
     statistics_.stop(end_ns);
     programs_.detach();
@@ -347,6 +418,9 @@ Result<ledger::Recording> Recorder::State::finish() {
         notes_.push_back("the target started " + std::to_string(children_) +
                          " child processes; they were not followed");
     }
+    if (options_.read_heap && !heap_was_read_)
+        notes_.push_back("the heap could not be read: " +
+                         (heap_failure_.empty() ? "the target ended too soon" : heap_failure_));
     write_totals(end_ns);
     note_trace_error(writer_.finish());
     return writer_.read();

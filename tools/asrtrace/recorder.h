@@ -5,6 +5,7 @@
 //   Programs --ring--> decode --> Ledger --> trace::Writer --read--> Recording
 //        `--stacks--> SymbolThread --------------^
 //                     SamplerThread -------------^
+//                     HeapThread ----------------'
 //
 // run() is the thread that drains the ring and owns ledger and trace; symbols and samples come from
 // threads of their own.
@@ -33,6 +34,7 @@ struct RecorderOptions {
     std::optional<capture::ProbeMethod> method;  ///< for measurements, like the next
     bool at_symbols = false;
     bool debuginfod = false;  ///< may fetch debug files over the network
+    bool read_heap = true;    ///< take censuses while tracing
     std::string output;       ///< trace file; empty: kept in memory
 };
 

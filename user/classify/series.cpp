@@ -20,8 +20,7 @@ Grid::Grid(const std::vector<ledger::Epoch>& epochs) {
     for (std::size_t k = 1; k <= count; ++k) at_.push_back(rising[k * rising.size() / count - 1]);
 }
 
-std::vector<Point> Grid::points(
-    const std::vector<std::pair<std::size_t, std::uint64_t>>& changes) const {
+std::vector<Point> Grid::points(const Changes& changes) const {
     std::vector<Point> points{{0, 0}};
     auto next = changes.begin();
     double level = 0;
@@ -31,6 +30,17 @@ std::vector<Point> Grid::points(
         points.push_back({requests, level});
     }
     return points;
+}
+
+std::vector<double> levels_of(const Changes& changes, std::size_t epochs) {
+    std::vector<double> levels(epochs, 0);
+    for (std::size_t i = 0; i < changes.size(); ++i) {
+        const std::size_t end = i + 1 < changes.size() ? changes[i + 1].first : epochs;
+        std::fill(levels.begin() + static_cast<std::ptrdiff_t>(changes[i].first),
+                  levels.begin() + static_cast<std::ptrdiff_t>(end),
+                  static_cast<double>(changes[i].second));
+    }
+    return levels;
 }
 
 std::map<SiteKey, SiteHistory> site_histories(const ledger::Recording& recording) {
@@ -46,6 +56,12 @@ std::map<SiteKey, SiteHistory> site_histories(const ledger::Recording& recording
             history.live_blocks = site.live_blocks;
             history.outlived_bytes = site.outlived_bytes;
             history.outlived_blocks = site.outlived_blocks;
+            history.unreachable_bytes = site.unreachable_bytes;
+            history.unreachable_blocks = site.unreachable_blocks;
+            history.retracted_blocks += site.retracted_blocks;
+            history.blocks.emplace_back(epoch, site.outlived_blocks);
+            if (site.late_freed_blocks != 0)
+                history.late_freed.emplace_back(epoch, site.late_freed_blocks);
             history.changes.emplace_back(epoch, site.kind == SiteKind::kFault
                                                     ? history.allocated_bytes
                                                     : site.outlived_bytes);

@@ -13,6 +13,7 @@
 namespace asrtrace::classify {
 
 using SiteKey = std::pair<ledger::SiteKind, StackId>;
+using Changes = std::vector<std::pair<std::size_t, std::uint64_t>>;  ///< epoch, value; in order
 
 /// The epochs that slopes are taken from: requests strictly rise (the last epoch of equals stands
 /// for them), at most kMaxPoints - 1 of them, evenly spread, the last one among them.
@@ -23,8 +24,7 @@ class Grid {
 
     /// A level that is `changes` (epoch, value; in order) and holds in between, from (0, 0) on: the
     /// window begins with nothing of the site's.
-    std::vector<Point> points(
-        const std::vector<std::pair<std::size_t, std::uint64_t>>& changes) const;
+    std::vector<Point> points(const Changes& changes) const;
 
   private:
     std::vector<std::pair<std::size_t, double>> at_;  ///< epoch and requests
@@ -37,8 +37,15 @@ struct SiteHistory {
     std::uint64_t freed_bytes = 0, freed_blocks = 0;
     std::uint64_t live_bytes = 0, live_blocks = 0;
     std::uint64_t outlived_bytes = 0, outlived_blocks = 0;
-    std::vector<std::pair<std::size_t, std::uint64_t>> changes;
+    std::uint64_t unreachable_bytes = 0, unreachable_blocks = 0;
+    std::uint64_t retracted_blocks = 0;
+    Changes changes;
+    Changes blocks;      ///< outlived blocks
+    Changes late_freed;  ///< blocks freed in the epoch that had outlived their request
 };
+
+/// The level at the end of each epoch, 0 before the first change.
+std::vector<double> levels_of(const Changes& changes, std::size_t epochs);
 
 std::map<SiteKey, SiteHistory> site_histories(const ledger::Recording& recording);
 

@@ -46,6 +46,8 @@ struct CensusTotals {
     std::uint64_t fastbin_chunks = 0;  ///< smblks
     std::uint64_t keepcost = 0;        ///< the main arena's top
     std::uint64_t live_chunks = 0;
+    std::uint64_t mmap_threshold = 0;  ///< larger blocks are mapped; moves when they are freed
+    std::uint64_t trim_threshold = 0;  ///< a larger top shrinks when a block is freed
     double pause_ms = 0;
 };
 
@@ -74,11 +76,18 @@ struct SizeClass {
     std::uint64_t bytes = 0;
 };
 
-/// Resident anonymous bytes of malloc's memory; the three add up to all of it.
+/// Blocks from here on are mapped, unless the threshold has moved (malloc.c,
+/// DEFAULT_MMAP_THRESHOLD_MIN).
+constexpr std::uint64_t kLargeChunk = 128 << 10;
+
+/// Resident anonymous bytes of malloc's memory; the first three add up to all of it.
 struct HeapBooks {
     std::uint64_t live = 0;
     std::uint64_t retained = 0;
     std::uint64_t overhead = 0;
+    std::uint64_t retained_top = 0;     ///< part of retained: tops of all arenas
+    std::uint64_t retained_tcache = 0;  ///< part of retained: chunks that threads keep
+    std::uint64_t retained_large = 0;   ///< part of retained: free chunks of kLargeChunk and more
 };
 
 /// Memory that belongs to malloc, in one mapping each, so that the books can class the rest: what

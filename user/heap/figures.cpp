@@ -111,7 +111,10 @@ class Figures {
             const std::uint64_t bytes = snapshot_.chunks.bytes(segment, i);
             const std::uint64_t next = std::min(cursor + bytes, segment.end);
             if (snapshot_.chunks.is(i, kFreed)) {
-                heap.resident_free += resident(cursor, next);
+                const std::uint64_t kept = resident(cursor, next);
+                heap.resident_free += kept;
+                if (snapshot_.chunks.is(i, kInTcache)) census_.books.retained_tcache += kept;
+                if (bytes >= kLargeChunk) census_.books.retained_large += kept;
             } else {
                 census_.books.overhead += resident(cursor, cursor + 8);
                 census_.books.live += resident(cursor + 8, next);
@@ -121,6 +124,7 @@ class Figures {
         }
         const std::uint64_t rest = resident(cursor, segment.end);
         (segment.has_top ? heap.resident_free : census_.books.overhead) += rest;
+        if (segment.has_top) census_.books.retained_top += rest;
         census_.books.retained += heap.resident_free;
         heap.releasable = releasable_bytes(snapshot_, segment, page_size_);
         heap.pin = find_pin(snapshot_, segment);
@@ -149,6 +153,8 @@ class Figures {
         totals.mmapped_chunks = snapshot_.mapped_chunks;
         totals.in_use += snapshot_.mapped_bytes;
         totals.tcache = snapshot_.tcache_bytes;
+        totals.mmap_threshold = snapshot_.parameters.mmap_threshold;
+        totals.trim_threshold = snapshot_.parameters.trim_threshold;
         totals.live = totals.in_use - std::min(totals.in_use, totals.tcache);
     }
 

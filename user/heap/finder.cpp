@@ -276,6 +276,9 @@ Result<MallocParameters> read_parameters(TargetMemory& memory, const MallocLocat
     const auto word = [&](std::size_t at) { return read_at<std::uint64_t>(bytes, at).value_or(0); };
     MallocParameters parameters;
     parameters.address = location.parameters;
+    // trim_threshold, top_pad and mmap_threshold come first in every version.
+    parameters.trim_threshold = word(0);
+    parameters.mmap_threshold = word(16);
     parameters.sbrk_base = word(layout.sbrk_base);
     parameters.mmapped_mem = word(layout.mmapped_mem);
     parameters.n_mmaps = read_at<std::uint32_t>(bytes, layout.n_mmaps).value_or(0);

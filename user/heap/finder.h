@@ -32,6 +32,8 @@ struct ArenaState {
 /// What struct malloc_par holds.
 struct MallocParameters {
     std::uint64_t address = 0;
+    std::uint64_t trim_threshold = 0;
+    std::uint64_t mmap_threshold = 0;
     std::uint64_t sbrk_base = 0;
     std::uint64_t mmapped_mem = 0;
     std::uint32_t n_mmaps = 0;

@@ -62,6 +62,11 @@ class HeapReader {
     void visit_live(
         const std::function<void(std::uint64_t address, std::uint64_t bytes)>& visit) const;
 
+    /// Anonymous bytes of [begin, end) that were resident, in writable private mappings.
+    std::uint64_t resident_bytes(std::uint64_t begin, std::uint64_t end) const {
+        return snapshot_.residency.anonymous_bytes(begin, end);
+    }
+
     /// Stacks of the target's threads, and those that glibc keeps of threads that have ended
     /// (alive == false). The main thread's is not among them: it is the mapping [stack].
     std::vector<ThreadBlock> thread_stacks();

@@ -17,7 +17,7 @@ struct Block {
     std::uint64_t serial = 0;
     SiteIndex site = 0;
     bool sampled = false;
-    bool outlived = false;
+    Fate fate{};
 };
 
 struct BlockName {
@@ -49,6 +49,18 @@ class LiveBlocks {
         const auto entry = blocks_.find(name.address);
         if (entry == blocks_.end() || entry->second.serial != name.serial) return nullptr;
         return &entry.value();
+    }
+
+    /// The block at this address, else null.
+    Block* at(std::uint64_t address) {
+        const auto entry = blocks_.find(address);
+        return entry == blocks_.end() ? nullptr : &entry.value();
+    }
+
+    /// Calls `visit(address, block)` for all, in no order.
+    template <typename Visit>
+    void each(Visit visit) const {
+        for (const auto& [address, block] : blocks_) visit(address, block);
     }
 
     std::size_t size() const { return blocks_.size(); }

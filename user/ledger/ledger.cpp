@@ -10,6 +10,9 @@ namespace {
 /// The thread under which intervals run as requests.
 constexpr std::uint32_t kIntervalThread = 0;
 
+/// Different values of a covariate that are told apart; more than that is no key of a cache.
+constexpr std::size_t kMaxArgsSeen = 1 << 17;
+
 /// Probability that a block of `bytes` is sampled at this mean (bpf/sample.bpf.h).
 double sampling_probability(std::uint64_t bytes, std::uint64_t mean_bytes) {
     return -std::expm1(-static_cast<double>(std::max<std::uint64_t>(bytes, 1)) /
@@ -62,14 +65,14 @@ std::uint64_t Ledger::outlive(const Cohort& cohort) {
     for (const BlockName& name : cohort.blocks) {
         Block* block = live_.find(name);
         if (block == nullptr) continue;
-        block->outlived = true;
+        block->fate.outlived = true;
         const Amount amount = weighed(*block);
         sites_.outlive(block->site, amount);
         bytes += amount.bytes;
     }
     for (const MappingName& name : cohort.mappings) {
         mappings_.each_piece(name.begin, name.end, name.serial, [&](Region& piece) {
-            piece.outlived = true;
+            piece.fate.outlived = true;
             sites_.outlive(piece.site, {static_cast<double>(piece.bytes()), 1.0});
         });
     }
@@ -80,14 +83,54 @@ void Ledger::finish_request(ActiveRequest request) {
     request.record.outlived_bytes = outlive(request.cohort);
     request.record.begin_ns = since_start(request.record.begin_ns);
     request.record.end_ns = since_start(request.record.end_ns);
+    note_args(request.record);
     output_.requests.push_back(request.record);
+}
+
+void Ledger::note_args(const Request& request) {
+    for (std::size_t i = 0; i < args_seen_.size(); ++i)
+        if (args_seen_[i].size() < kMaxArgsSeen) args_seen_[i].insert(request.args[i]);
+}
+
+StackId Ledger::stack_of(std::uint64_t address) {
+    const Block* block = live_.at(address);
+    return block == nullptr ? kUnknownStack : sites_.stack(block->site);
+}
+
+std::vector<std::pair<std::uint64_t, std::uint64_t>> Ledger::outlived_blocks() const {
+    std::vector<std::pair<std::uint64_t, std::uint64_t>> blocks;
+    live_.each([&](std::uint64_t address, const Block& block) {
+        if (block.fate.outlived) blocks.emplace_back(address, block.size);
+    });
+    std::sort(blocks.begin(), blocks.end());
+    return blocks;
+}
+
+Unmatched Ledger::lose(std::span<const LostBlock> blocks, std::uint64_t serial) {
+    Unmatched unmatched;
+    for (const LostBlock& lost : blocks) {
+        Block* block = live_.at(lost.address);
+        if (block == nullptr) {
+            ++unmatched.chunks;
+            unmatched.bytes += lost.chunk_bytes;
+            continue;
+        }
+        // A younger block than the reading took the address of the one that it saw.
+        if (block->serial > serial || !block->fate.outlived || block->fate.unreachable) continue;
+        block->fate.unreachable = true;
+        sites_.lose(block->site, weighed(*block));
+    }
+    return unmatched;
 }
 
 void Ledger::close_epoch(std::uint64_t now_ns) {
     outlive(old_orphans_);
     old_orphans_ = std::exchange(orphans_, {});
     EpochRecord record;
-    record.epoch = {since_start(now_ns), requests_.completed(), requests_.in_flight()};
+    record.epoch = {since_start(now_ns),
+                    requests_.completed(),
+                    requests_.in_flight(),
+                    {args_seen_[0].size(), args_seen_[1].size()}};
     record.sites = sites_.close_epoch();
     output_.epochs.push_back(std::move(record));
     epoch_begin_ns_ = now_ns;
@@ -162,7 +205,7 @@ void Ledger::add_counts(Counts& counts) const {
 // --- the allocator plane
 
 void Ledger::free_block(const Block& block) {
-    sites_.free(block.site, weighed(block), block.outlived);
+    sites_.free(block.site, weighed(block), block.fate);
     ++counts_.freed_blocks;
     counts_.freed_bytes += block.size;
 }
@@ -175,7 +218,7 @@ void Ledger::add_block(std::uint32_t tid, std::uint64_t address, std::uint64_t s
                 .sampled = sampled};
     if (const auto old = live_.insert(address, block)) {
         ++missed_frees_;
-        sites_.free(old->site, weighed(*old), old->outlived);
+        sites_.free(old->site, weighed(*old), old->fate);
     }
     const Amount amount = weighed(block);
     sites_.allocate(block.site, amount);
@@ -212,7 +255,7 @@ void Ledger::on(const decode::Event& event, const decode::Free& free) {
 void Ledger::on(const decode::Event& event, const decode::ReallocBegin& begin) {
     restore_realloc(event.tid);
     if (const auto block = live_.take(begin.old_address)) {
-        sites_.free(block->site, weighed(*block), block->outlived);
+        sites_.free(block->site, weighed(*block), block->fate);
         pending_reallocs_.insert({event.tid, {begin.old_address, *block}});
     }
 }
@@ -244,7 +287,7 @@ void Ledger::restore_realloc(std::uint32_t tid) {
     if (pending == pending_reallocs_.end()) return;
     const PendingBlock& old = pending->second;
     live_.insert(old.address, old.block);
-    sites_.restore(old.block.site, weighed(old.block), old.block.outlived);
+    sites_.restore(old.block.site, weighed(old.block), old.block.fate);
     pending_reallocs_.erase(pending);
 }
 
@@ -254,7 +297,7 @@ void Ledger::restore_unmap(std::uint32_t tid) {
     for (const Region& piece : pending->second) {
         mappings_.insert(piece);
         if (!piece.tracked) continue;
-        sites_.restore(piece.site, {static_cast<double>(piece.bytes()), 1.0}, piece.outlived);
+        sites_.restore(piece.site, {static_cast<double>(piece.bytes()), 1.0}, piece.fate);
     }
     pending_unmaps_.erase(pending);
 }

@@ -7,7 +7,11 @@
 //                                             `--end--> Request
 #pragma once
 
+#include <tsl/robin_set.h>
+
+#include <array>
 #include <cstdint>
+#include <span>
 #include <vector>
 
 #include "user/base/maps.h"
@@ -39,6 +43,18 @@ struct LedgerOutput {
     bool code_mapped = false;  ///< executable memory was mapped: symbols need a look at the maps
 };
 
+/// A block that nothing points to, by its address; bytes of its chunk.
+struct LostBlock {
+    std::uint64_t address = 0;
+    std::uint64_t chunk_bytes = 0;
+};
+
+/// Blocks from before the attach, or that were not sampled.
+struct Unmatched {
+    std::uint64_t chunks = 0;
+    std::uint64_t bytes = 0;
+};
+
 class Ledger {
   public:
     explicit Ledger(const LedgerConfig& config);
@@ -51,6 +67,16 @@ class Ledger {
     void tick(std::uint64_t now_ns);
     /// The window ends: what is pending is taken as not having happened, the last epoch closes.
     void finish(std::uint64_t now_ns);
+
+    /// Serial of the newest block: what a reading of the heap that begins now can know of.
+    std::uint64_t serial() const { return serial_; }
+    /// Who allocated the block at `address`; the unknown stack if its birth was not seen.
+    StackId stack_of(std::uint64_t address);
+    /// Address and size as asked of the blocks that outlived their request, by address.
+    std::vector<std::pair<std::uint64_t, std::uint64_t>> outlived_blocks() const;
+    /// Nothing points to these blocks in a reading that began at `serial`. Blocks of requests that
+    /// still run are left out: their pointers may be on the way. Returns what no site is known of.
+    Unmatched lose(std::span<const LostBlock> blocks, std::uint64_t serial);
 
     LedgerOutput take_output();
 
@@ -103,6 +129,7 @@ class Ledger {
     void end_remap(const decode::Event& event, const decode::Remap& remap);
     std::uint64_t outlive(const Cohort& cohort);
     void finish_request(ActiveRequest request);
+    void note_args(const Request& request);
     void advance(std::uint64_t now_ns);
     void advance_interval(std::uint64_t now_ns);
     void close_epoch(std::uint64_t now_ns);
@@ -115,6 +142,7 @@ class Ledger {
     Requests requests_;
     Cohort orphans_, old_orphans_;  ///< of this epoch and of the one before
 
+    std::array<tsl::robin_set<std::uint64_t>, 2> args_seen_;
     tsl::robin_map<decode::StackKey, StackId> stack_ids_;
     tsl::robin_map<std::uint32_t, PendingBlock> pending_reallocs_;
     tsl::robin_map<std::uint32_t, std::vector<Region>> pending_unmaps_;

@@ -39,7 +39,7 @@ void Ledger::add_region(std::uint32_t tid, std::uint64_t begin, std::uint64_t en
 void Ledger::account_removed(const std::vector<Region>& pieces) {
     for (const Region& piece : pieces) {
         if (!piece.tracked) continue;
-        sites_.free(piece.site, {static_cast<double>(piece.bytes()), 1.0}, piece.outlived);
+        sites_.free(piece.site, {static_cast<double>(piece.bytes()), 1.0}, piece.fate);
     }
 }
 
@@ -120,7 +120,7 @@ void Ledger::end_remap(const decode::Event& event, const decode::Remap& remap) {
     if (!region.tracked) return;
     const Amount amount{static_cast<double>(region.bytes()), 1.0};
     sites_.allocate(region.site, amount);
-    if (region.outlived) sites_.outlive(region.site, amount);
+    if (region.fate.outlived) sites_.outlive(region.site, amount);
 }
 
 void Ledger::on(const decode::Event& event, const decode::Brk& brk) {

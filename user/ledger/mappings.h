@@ -17,7 +17,7 @@ struct Region {
     std::uint64_t serial = 0;  ///< pieces of one mapping share it
     SiteIndex site = 0;
     bool tracked = false;  ///< anonymous and mapped since the attach: its site counts it
-    bool outlived = false;
+    Fate fate{};
 
     std::uint64_t bytes() const { return end - begin; }
 };

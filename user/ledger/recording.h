@@ -66,12 +66,19 @@ struct SiteEpoch {
     std::uint64_t live_blocks = 0;
     std::uint64_t outlived_bytes = 0;  ///< level: live bytes whose request has ended
     std::uint64_t outlived_blocks = 0;
+    std::uint64_t late_freed_bytes = 0;  ///< flow: freed after having outlived their request
+    std::uint64_t late_freed_blocks = 0;
+    std::uint64_t unreachable_bytes = 0;   ///< level: outlived, and nothing pointed to them when
+    std::uint64_t unreachable_blocks = 0;  ///< reachability was looked at last
+    std::uint64_t retracted_blocks = 0;    ///< flow: freed after having been called unreachable
 };
 
 struct Epoch {
     std::uint64_t end_ns = 0;
     std::uint64_t requests = 0;   ///< completed since the window began, at the epoch's end
     std::uint32_t in_flight = 0;  ///< requests running at that moment
+    /// How many different values each USDT covariate had in completed requests so far.
+    std::array<std::uint64_t, 2> distinct_args{};
 };
 
 /// What the ledger hands over when an epoch closes.
@@ -102,6 +109,65 @@ struct ProcSample {
     std::uint64_t mem_available_kb = 0, mem_total_kb = 0;
     std::optional<std::uint64_t> cgroup_current_bytes;
     std::uint32_t threads = 0;
+};
+
+/// Resident anonymous bytes by class; with `unexplained` they add up to all of them.
+struct Books {
+    std::uint64_t heap_live = 0;
+    std::uint64_t heap_retained = 0;
+    std::uint64_t heap_overhead = 0;
+    std::uint64_t stack = 0;
+    std::uint64_t anon_mapped = 0;
+    std::uint64_t image = 0;
+    std::int64_t unexplained = 0;
+
+    std::int64_t total() const {
+        return static_cast<std::int64_t>(heap_live + heap_retained + heap_overhead + stack +
+                                         anon_mapped + image) +
+               unexplained;
+    }
+};
+
+/// The target's memory at one moment, its heap read from outside.
+struct Reading {
+    std::uint64_t t_ns = 0;
+    std::uint64_t requests = 0;   ///< completed by then
+    std::uint32_t in_flight = 0;  ///< when the reading began; it may have changed since
+    Books books;
+    // Parts of heap_retained, resident.
+    std::uint64_t retained_top = 0;     ///< tops of all arenas
+    std::uint64_t retained_tcache = 0;  ///< chunks in threads' caches
+    std::uint64_t retained_large = 0;   ///< free chunks of 128 KiB and more
+    std::uint64_t retained_main = 0;    ///< in the main arena, of whatever kind
+    std::uint64_t releasable = 0;       ///< what malloc_trim(0) would give back
+    // As malloc counts, resident or not.
+    std::uint64_t in_use = 0, system = 0, mmapped_bytes = 0, mmapped_chunks = 0, live_chunks = 0;
+    std::uint64_t arenas = 0;
+    std::uint64_t mmap_threshold = 0, trim_threshold = 0;  ///< of mp_; 0: not found
+    std::uint64_t stack_cached = 0;  ///< part of stack: of threads that have ended
+    std::uint64_t threads = 0;
+    std::uint64_t rejected = 0;  ///< attempts that broke an invariant before this one
+    std::uint64_t duration_ns = 0;
+};
+
+/// An arena in the last reading, most retained bytes first.
+struct Arena {
+    std::uint64_t address = 0;  ///< of its malloc_state
+    std::uint64_t heaps = 0;
+    std::uint64_t size = 0, in_use = 0;
+    std::uint64_t resident_free = 0, releasable = 0;
+    std::uint64_t pin_address = 0;  ///< 0: nothing keeps it from shrinking
+    std::uint64_t pin_bytes = 0;
+    StackId pin_stack{};  ///< who allocated the pin, [unknown] if that was not seen
+};
+
+/// What marking found unreachable at one moment, blocks of unknown birth included.
+struct ReachReading {
+    std::uint64_t t_ns = 0;
+    std::uint64_t requests = 0;
+    std::uint64_t unreachable_bytes = 0, unreachable_chunks = 0;  ///< as chunks
+    std::uint64_t unmatched_bytes = 0, unmatched_chunks = 0;      ///< whose allocation was not seen
+    std::uint64_t duration_ns = 0;
 };
 
 /// Exact event counts of the window; estimates carry their interval beside them.
@@ -190,6 +256,9 @@ struct Recording {
     std::vector<Epoch> epochs;
     std::vector<std::vector<SiteEpoch>> site_epochs;  ///< one list an epoch, parallel to epochs
     std::vector<ProcSample> samples;
+    std::vector<Reading> readings;
+    std::vector<Arena> arenas;  ///< of the last reading
+    std::vector<ReachReading> reach;
     Counts counts;
     Losses losses;
     Overhead overhead;

@@ -46,22 +46,40 @@ void Sites::allocate(SiteIndex site, Amount amount) {
     add(entry.live, amount);
 }
 
-void Sites::free(SiteIndex site, Amount amount, bool outlived) {
+void Sites::free(SiteIndex site, Amount amount, Fate fate) {
     Site& entry = change(site);
     add(entry.freed, amount);
     subtract(entry.live, amount);
-    if (outlived) subtract(entry.outlived, amount);
+    if (fate.outlived) {
+        subtract(entry.outlived, amount);
+        add(entry.late_freed, amount);
+    }
+    if (fate.unreachable) {
+        subtract(entry.unreachable, amount);
+        add(entry.retracted, amount);
+    }
 }
 
 void Sites::outlive(SiteIndex site, Amount amount) {
     add(change(site).outlived, amount);
 }
 
-void Sites::restore(SiteIndex site, Amount amount, bool outlived) {
+void Sites::lose(SiteIndex site, Amount amount) {
+    add(change(site).unreachable, amount);
+}
+
+void Sites::restore(SiteIndex site, Amount amount, Fate fate) {
     Site& entry = change(site);
     subtract(entry.freed, amount);
     add(entry.live, amount);
-    if (outlived) add(entry.outlived, amount);
+    if (fate.outlived) {
+        add(entry.outlived, amount);
+        subtract(entry.late_freed, amount);
+    }
+    if (fate.unreachable) {
+        add(entry.unreachable, amount);
+        subtract(entry.retracted, amount);
+    }
 }
 
 std::vector<SiteEpoch> Sites::close_epoch() {
@@ -79,9 +97,14 @@ std::vector<SiteEpoch> Sites::close_epoch() {
                                  .live_bytes = rounded(site.live.bytes),
                                  .live_blocks = rounded(site.live.blocks),
                                  .outlived_bytes = rounded(site.outlived.bytes),
-                                 .outlived_blocks = rounded(site.outlived.blocks)});
-        site.allocated = {};
-        site.freed = {};
+                                 .outlived_blocks = rounded(site.outlived.blocks),
+                                 .late_freed_bytes = rounded(site.late_freed.bytes),
+                                 .late_freed_blocks = rounded(site.late_freed.blocks),
+                                 .unreachable_bytes = rounded(site.unreachable.bytes),
+                                 .unreachable_blocks = rounded(site.unreachable.blocks),
+                                 .retracted_blocks = rounded(site.retracted.blocks)});
+        for (Amount* flow : {&site.allocated, &site.freed, &site.late_freed, &site.retracted})
+            *flow = {};
         site.changed = false;
     }
     changed_.clear();

@@ -20,18 +20,26 @@ struct Amount {
     double blocks = 0;
 };
 
+/// What had become of a block before it was freed.
+struct Fate {
+    bool outlived = false;     ///< its request has ended
+    bool unreachable = false;  ///< nothing pointed to it
+};
+
 class Sites {
   public:
     /// The site of this kind and stack, made on first use.
     SiteIndex at(SiteKind kind, StackId stack);
 
     void allocate(SiteIndex site, Amount amount);
-    /// `outlived`: the block had outlived its request.
-    void free(SiteIndex site, Amount amount, bool outlived);
+    void free(SiteIndex site, Amount amount, Fate fate);
     /// A block of this site has outlived its request.
     void outlive(SiteIndex site, Amount amount);
+    /// Nothing points to a block of this site any more.
+    void lose(SiteIndex site, Amount amount);
     /// Takes an earlier free back (a realloc or munmap that failed).
-    void restore(SiteIndex site, Amount amount, bool outlived);
+    void restore(SiteIndex site, Amount amount, Fate fate);
+    StackId stack(SiteIndex site) const { return sites_[site].stack; }
 
     /// The sites that changed since the last call, in the order of their making.
     std::vector<SiteEpoch> close_epoch();
@@ -40,7 +48,8 @@ class Sites {
     struct Site {
         SiteKind kind;
         StackId stack;
-        Amount allocated{}, freed{}, live{}, outlived{};
+        Amount allocated{}, freed{}, late_freed{}, retracted{};  ///< flows
+        Amount live{}, outlived{}, unreachable{};                ///< levels
         bool changed = false;
     };
     Site& change(SiteIndex site);

@@ -8,11 +8,11 @@
 #include <string_view>
 
 #include "user/base/escape.h"
+#include "user/base/quantity.h"
 #include "user/report/flame_script.h"
 #include "user/report/flame_tree.h"
 #include "user/report/names.h"
 #include "user/report/page.h"
-#include "user/report/quantity.h"
 
 namespace asrtrace::report {
 namespace {

@@ -4,6 +4,8 @@
 #include <fmt/core.h>
 
 #include <algorithm>
+#include <cmath>
+#include <map>
 #include <nlohmann/json.hpp>
 #include <vector>
 
@@ -87,12 +89,37 @@ Json memory(const classify::Memory& from) {
     return out;
 }
 
+Json classes(const ledger::Books& from) {
+    Json out;
+    for (const auto& [name, value] : book_classes(from)) out[name] = value;
+    return out;
+}
+
+/// The last reading within each epoch, if there was one.
 Json epochs(const Recording& recording) {
     Json out = Json::array();
-    for (const auto& epoch : recording.epochs)
-        out.push_back({{"t", static_cast<double>(epoch.end_ns) / 1e9},
-                       {"requests", epoch.requests},
-                       {"classes", nullptr}});
+    auto next = recording.readings.begin();
+    for (const auto& epoch : recording.epochs) {
+        const auto begin = next;
+        while (next != recording.readings.end() && next->t_ns <= epoch.end_ns) ++next;
+        out.push_back(
+            {{"t", static_cast<double>(epoch.end_ns) / 1e9},
+             {"requests", epoch.requests},
+             {"classes", next == begin ? Json(nullptr) : classes(std::prev(next)->books)}});
+    }
+    return out;
+}
+
+Json books(const Recording& recording) {
+    if (recording.readings.empty()) return nullptr;
+    const auto first = book_classes(recording.readings.front().books);
+    const auto last = book_classes(recording.readings.back().books);
+    Json out = Json::array();
+    for (std::size_t i = 0; i < first.size(); ++i)
+        out.push_back({{"class", first[i].first},
+                       {"first", first[i].second},
+                       {"last", last[i].second},
+                       {"delta", last[i].second - first[i].second}});
     return out;
 }
 
@@ -116,6 +143,62 @@ Json stack(const Recording& recording, StackId id) {
                    {"module", nullptr},
                    {"offset", nullptr},
                    {"inlined", false}});
+    return out;
+}
+
+Json pin(const Recording& recording, const ledger::Arena& arena) {
+    if (arena.pin_address == 0) return nullptr;
+    return {{"bytes", arena.pin_bytes},
+            {"address", fmt::format("0x{:x}", arena.pin_address)},
+            {"stack", stack(recording, arena.pin_stack)}};
+}
+
+Json retention(const Recording& recording) {
+    if (recording.readings.empty()) return nullptr;
+    const ledger::Reading& last = recording.readings.back();
+    Json out;
+    out["resident_free"] = last.books.heap_retained;
+    out["releasable"] = last.releasable;
+    out["arenas"] = Json::array();
+    for (const auto& arena : recording.arenas)
+        out["arenas"].push_back({{"id", fmt::format("0x{:x}", arena.address)},
+                                 {"heaps", arena.heaps},
+                                 {"size", arena.size},
+                                 {"in_use", arena.in_use},
+                                 {"resident_free", arena.resident_free},
+                                 {"releasable", arena.releasable},
+                                 {"pin", pin(recording, arena)}});
+    return out;
+}
+
+Json finding(const Recording& recording, const classify::Finding& from, const std::string& id) {
+    Json out;
+    out["id"] = id;
+    out["kind"] = classify::kind_name(from.kind);
+    out["subkind"] = text_or_null(from.subkind);
+    out["bytes"] = std::llround(from.bytes);
+    put_slope(out, from.per_request);
+    out["confidence"] = classify::confidence_name(from.confidence);
+    out["evidence"] = texts(from.evidence);
+    out["advice"] = text_or_null(from.advice);
+    out["forecast"] = nullptr;
+    if (from.forecast)
+        out["forecast"] = {{"plateau_bytes", std::llround(from.forecast->plateau_bytes)},
+                           {"at_request", std::llround(from.forecast->at_request)}};
+    out["requests_needed"] = or_null(from.requests_needed);
+    out["paths"] = nullptr;
+    out["stack"] = from.stacks.empty() ? Json::array() : stack(recording, from.stacks.front());
+    out["more_stacks"] = from.stacks.empty() ? 0 : from.stacks.size() - 1;
+    return out;
+}
+
+Json findings(const Recording& recording, const std::vector<classify::Finding>& from) {
+    Json out = Json::array();
+    std::map<std::string, int> numbers;
+    for (const auto& each : from) {
+        const std::string kind = classify::kind_name(each.kind);
+        out.push_back(finding(recording, each, fmt::format("{}-{}", kind, ++numbers[kind])));
+    }
     return out;
 }
 
@@ -243,7 +326,8 @@ Json growth(const Summary& summary) {
 
 }  // namespace
 
-std::string json(const Recording& recording, const Summary& summary) {
+std::string json(const Recording& recording, const classify::Analysis& analysis) {
+    const Summary& summary = analysis.summary;
     const auto make_site = [&](const Site& from) { return site(recording, from); };
     const auto make_fault = [&](const Site& from) { return fault_site(recording, from); };
     const bool heap_traced = recording.overhead.tier != "watch" || !summary.heap.empty();
@@ -253,10 +337,10 @@ std::string json(const Recording& recording, const Summary& summary) {
     out["target"] = target(recording);
     out["window"] = window(recording);
     out["memory"] = memory(summary.memory);
-    out["books"] = nullptr;
+    out["books"] = books(recording);
     out["epochs"] = epochs(recording);
-    out["retention"] = nullptr;
-    out["findings"] = nullptr;
+    out["retention"] = retention(recording);
+    out["findings"] = findings(recording, analysis.findings);
     out["growth"] = growth(summary);
     put_sites(out, "sites", outliving(summary.heap), heap_traced, make_site);
     put_sites(out, "mapped", outliving(summary.mapped), true, make_site);

@@ -4,7 +4,7 @@
 
 #include <string>
 
-#include "user/classify/summary.h"
+#include "user/classify/findings.h"
 #include "user/ledger/recording.h"
 
 namespace asrtrace::report {
@@ -14,6 +14,6 @@ constexpr std::size_t kMaxJsonSites = 100;
 
 /// Valid UTF-8 without control characters, a newline at the end. Bytes are integers (slopes are
 /// not), addresses hex strings; what was not measured is null as a whole.
-std::string json(const ledger::Recording& recording, const classify::Summary& summary);
+std::string json(const ledger::Recording& recording, const classify::Analysis& analysis);
 
 }  // namespace asrtrace::report

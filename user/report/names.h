@@ -7,16 +7,18 @@
 #include <string_view>
 #include <vector>
 
+#include "user/base/path.h"
+#include "user/classify/culprit.h"
 #include "user/ledger/recording.h"
 
 namespace asrtrace::report {
 
+using classify::culprit_of;
+using classify::frames_of;
+
 /// A demangled name for one line of a report: without its arguments, and as symbols::display_name
 /// shortens it.
 std::string shorten_function(std::string_view function);
-
-/// The last component of a path.
-std::string_view basename_of(std::string_view path);
 
 /// The function, else "module+0x12ab" (basename), else "[unknown]".
 std::string function_of(const ledger::Frame& frame);
@@ -24,15 +26,7 @@ std::string function_of(const ledger::Frame& frame);
 /// "plant.cpp:33", or nothing.
 std::string location_of(const ledger::Frame& frame);
 
-/// Frames of a stack, leaf first; ids are checked. A stack that is not known has none.
-std::vector<const ledger::Frame*> frames_of(const ledger::Recording& recording, StackId stack);
-
 /// "[unknown]", "[before attach]", "[truncated]", "[heuristic]": what the stack's flags say.
 std::vector<std::string> marks_of(const ledger::Recording& recording, StackId stack);
-
-/// The frame to name a stack by: the first with a name that is not the allocator's, the C library's
-/// or the standard library's; else the first in another file (generated code is in none); null
-/// without frames.
-const ledger::Frame* culprit_of(const std::vector<const ledger::Frame*>& frames);
 
 }  // namespace asrtrace::report

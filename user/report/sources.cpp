@@ -21,6 +21,17 @@ const char* source_name(ledger::RequestSource source) {
     return "none";
 }
 
+std::vector<std::pair<const char*, std::int64_t>> book_classes(const ledger::Books& books) {
+    const auto whole = [](std::uint64_t bytes) { return static_cast<std::int64_t>(bytes); };
+    return {{"heap.live", whole(books.heap_live)},
+            {"heap.retained", whole(books.heap_retained)},
+            {"heap.overhead", whole(books.heap_overhead)},
+            {"stack", whole(books.stack)},
+            {"anon.mapped", whole(books.anon_mapped)},
+            {"image", whole(books.image)},
+            {"unexplained", books.unexplained}};
+}
+
 std::vector<std::pair<const char*, std::uint64_t>> loss_counters(const ledger::Losses& losses) {
     return {{"ring_events", losses.ring_events},
             {"map_full_events", losses.map_full_events},

@@ -14,6 +14,9 @@ namespace asrtrace::report {
 /// "usdt", "func", "http", "every", "none".
 const char* source_name(ledger::RequestSource source);
 
+/// The books' classes under their names, in the order in which they are shown.
+std::vector<std::pair<const char*, std::int64_t>> book_classes(const ledger::Books& books);
+
 /// Each counter of losses under its name in JSON, zeros too.
 std::vector<std::pair<const char*, std::uint64_t>> loss_counters(const ledger::Losses& losses);
 

@@ -6,8 +6,8 @@
 #include <algorithm>
 
 #include "user/base/escape.h"
+#include "user/base/quantity.h"
 #include "user/report/names.h"
-#include "user/report/quantity.h"
 #include "user/report/text_parts.h"
 
 namespace asrtrace::report {
@@ -35,6 +35,23 @@ std::string head_line(const Source& source) {
 std::string with_interval(const Slope& slope) {
     if (!slope.ci95) return "about " + bytes(slope.value);
     return fmt::format("{} (95 % interval {})", bytes(slope.value), byte_range(*slope.ci95));
+}
+
+/// Where the growth went, by the books.
+std::string about_books(const Source& source) {
+    const auto& first = source.recording.readings.front().books;
+    const auto& last = source.recording.readings.back().books;
+    const auto change = [](auto from, auto to) {
+        return signed_bytes(static_cast<double>(to) - static_cast<double>(from));
+    };
+    const auto outside = [](const ledger::Books& books) {
+        return books.total() - static_cast<std::int64_t>(books.heap_live + books.heap_retained);
+    };
+    return fmt::format(
+        "Resident anonymous memory changed by {}: {} that the program holds, {} that it freed and "
+        "malloc keeps, {} outside of malloc.",
+        change(first.total(), last.total()), change(first.heap_live, last.heap_live),
+        change(first.heap_retained, last.heap_retained), change(outside(first), outside(last)));
 }
 
 std::string about_growth(const Source& source) {
@@ -65,6 +82,7 @@ void put_headline(Page& page, const Source& source) {
     page.line();
     for (const auto& damage : source.recording.damage)
         page.paragraph("DAMAGED TRACE, missing: " + escape_terminal(damage, 500), 2);
+    if (!source.recording.readings.empty()) return page.paragraph(about_books(source), 2);
     page.paragraph(about_growth(source), 2);
     const auto& total = source.summary.heap_per_request;
     if (!total || total->value <= 0 || source.summary.heap.empty()) return;
@@ -79,10 +97,13 @@ void put_headline(Page& page, const Source& source) {
                    2);
 }
 
-std::string text(const ledger::Recording& recording, const classify::Summary& summary) {
+std::string text(const ledger::Recording& recording, const classify::Analysis& analysis) {
     Page page;
-    const Source source{recording, summary};
+    const Source source{recording, analysis.summary, analysis.findings};
     put_headline(page, source);
+    put_findings(page, source);
+    put_books(page, source);
+    put_retention(page, source);
     put_memory(page, source);
     put_growth(page, source);
     put_left_behind(page, source);

@@ -5,11 +5,11 @@
 
 #include <string>
 
-#include "user/classify/summary.h"
+#include "user/classify/findings.h"
 #include "user/ledger/recording.h"
 
 namespace asrtrace::report {
 
-std::string text(const ledger::Recording& recording, const classify::Summary& summary);
+std::string text(const ledger::Recording& recording, const classify::Analysis& analysis);
 
 }  // namespace asrtrace::report

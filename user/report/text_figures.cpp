@@ -6,7 +6,7 @@
 #include <string>
 
 #include "user/base/escape.h"
-#include "user/report/quantity.h"
+#include "user/base/quantity.h"
 #include "user/report/sources.h"
 #include "user/report/text_parts.h"
 
@@ -56,10 +56,6 @@ void put_memory(Page& page, const Source& source) {
     }
     const auto peak = source.recording.counts.peak_rss_anon_bytes;
     if (peak != 0) page.line(fmt::format("  highest RssAnon sampled: {}", bytes(peak)));
-    page.paragraph(
-        "not measured (needs the heap census): heap.live, heap.retained, heap.overhead, stack, "
-        "anon.mapped, image, unexplained",
-        2);
 }
 
 void put_requests(Page& page, const Source& source) {

@@ -2,7 +2,10 @@
 // The parts of the text report, in the order in which they are shown.
 #pragma once
 
-#include "user/classify/summary.h"
+#include <string>
+#include <vector>
+
+#include "user/classify/findings.h"
 #include "user/ledger/recording.h"
 #include "user/report/page.h"
 
@@ -11,13 +14,20 @@ namespace asrtrace::report {
 struct Source {
     const ledger::Recording& recording;
     const classify::Summary& summary;
+    const std::vector<classify::Finding>& findings;
     /// "request", or "interval" if requests are plain intervals.
     const char* unit() const {
         return recording.request_source == ledger::RequestSource::kEvery ? "interval" : "request";
     }
 };
 
+/// A stack in one line: the function to blame, where, its module, and marks.
+std::string one_line(const Source& source, StackId stack);
+
 void put_headline(Page& page, const Source& source);
+void put_findings(Page& page, const Source& source);
+void put_books(Page& page, const Source& source);
+void put_retention(Page& page, const Source& source);
 void put_memory(Page& page, const Source& source);
 void put_growth(Page& page, const Source& source);
 void put_left_behind(Page& page, const Source& source);

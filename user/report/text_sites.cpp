@@ -9,8 +9,8 @@
 #include <vector>
 
 #include "user/base/escape.h"
+#include "user/base/quantity.h"
 #include "user/report/names.h"
-#include "user/report/quantity.h"
 #include "user/report/text_parts.h"
 
 namespace asrtrace::report {
@@ -31,7 +31,8 @@ std::string marks_text(const Source& source, StackId stack) {
     return out;
 }
 
-/// The stack in one line: the function to blame, where, and its module.
+}  // namespace
+
 std::string one_line(const Source& source, StackId stack) {
     const auto frames = frames_of(source.recording, stack);
     const auto* frame = culprit_of(frames);
@@ -44,6 +45,8 @@ std::string one_line(const Source& source, StackId stack) {
     if (!module.empty()) out += "  " + escape_terminal(module, 40);
     return out + marks;
 }
+
+namespace {
 
 void put_stack(Page& page, const Source& source, StackId stack) {
     const auto frames = frames_of(source.recording, stack);

@@ -88,10 +88,10 @@ void EpochStore::insert(Database& database, Blocks& blocks, const Entry& entry,
                         const std::vector<SiteEpoch>& sites) const {
     const BlockKey block{EpochRow::kTable, entry.id};
     const EpochRow row{entry.id, entry.epoch, entry.merged};
-    auto insert_epoch = database.prepare("INSERT INTO epochs VALUES(?,?,?,?,?)");
+    auto insert_epoch = database.prepare(insert_statement<EpochRow>());
     bind_row(insert_epoch, row);
     blocks.add(block, digest_row(row));
-    auto insert_site = database.prepare("INSERT INTO site_epochs VALUES(?,?,?,?,?,?,?,?,?,?,?)");
+    auto insert_site = database.prepare(insert_statement<SiteRow>());
     for (const auto& site : sites) {
         const SiteRow site_row{entry.id, site};
         bind_row(insert_site, site_row);

@@ -9,7 +9,7 @@
 namespace asrtrace::trace {
 
 constexpr std::uint32_t kApplicationId = 0x41535254;  ///< "ASRT", in the file's header at 68
-constexpr std::uint32_t kFormatVersion = 1;           ///< user_version, in the header at 60
+constexpr std::uint32_t kFormatVersion = 2;           ///< user_version, in the header at 60
 
 /// Rows are verified in blocks of so many keys; an epoch with its sites is a block of its own.
 constexpr std::uint64_t kBlockRows = 128;
@@ -19,7 +19,7 @@ struct Table {
     const char* create;  ///< exactly what sqlite_schema must hold
 };
 
-constexpr std::array<Table, 11> kTables{{
+constexpr std::array<Table, 14> kTables{{
     {"commits", "CREATE TABLE commits(number INTEGER PRIMARY KEY, blocks INTEGER, digest INTEGER)"},
     {"blocks",
      "CREATE TABLE blocks(part TEXT, number INTEGER, row_count INTEGER, digest INTEGER, "
@@ -36,12 +36,14 @@ constexpr std::array<Table, 11> kTables{{
      "PRIMARY KEY(stack, position)) WITHOUT ROWID"},
     {"epochs",
      "CREATE TABLE epochs(id INTEGER PRIMARY KEY, end_ns INTEGER, requests INTEGER, "
-     "in_flight INTEGER, merged INTEGER)"},
+     "in_flight INTEGER, merged INTEGER, distinct_arg0 INTEGER, distinct_arg1 INTEGER)"},
     {"site_epochs",
      "CREATE TABLE site_epochs(epoch INTEGER, kind INTEGER, stack INTEGER, "
      "allocated_bytes INTEGER, allocated_blocks INTEGER, freed_bytes INTEGER, "
      "freed_blocks INTEGER, live_bytes INTEGER, live_blocks INTEGER, outlived_bytes INTEGER, "
-     "outlived_blocks INTEGER, PRIMARY KEY(epoch, kind, stack)) WITHOUT ROWID"},
+     "outlived_blocks INTEGER, late_freed_bytes INTEGER, late_freed_blocks INTEGER, "
+     "unreachable_bytes INTEGER, unreachable_blocks INTEGER, retracted_blocks INTEGER, "
+     "PRIMARY KEY(epoch, kind, stack)) WITHOUT ROWID"},
     {"requests",
      "CREATE TABLE requests(sequence INTEGER PRIMARY KEY, id INTEGER, begin_ns INTEGER, "
      "end_ns INTEGER, tid INTEGER, external_id INTEGER, arg0 INTEGER, arg1 INTEGER, "
@@ -53,6 +55,22 @@ constexpr std::array<Table, 11> kTables{{
      "vm_rss_kb INTEGER, rss_anon_kb INTEGER, rss_file_kb INTEGER, rss_shmem_kb INTEGER, "
      "vm_swap_kb INTEGER, pss_kb INTEGER, mem_available_kb INTEGER, mem_total_kb INTEGER, "
      "cgroup_current_bytes INTEGER, threads INTEGER)"},
+    {"readings",
+     "CREATE TABLE readings(sequence INTEGER PRIMARY KEY, t_ns INTEGER, requests INTEGER, "
+     "in_flight INTEGER, heap_live INTEGER, heap_retained INTEGER, heap_overhead INTEGER, "
+     "stack INTEGER, anon_mapped INTEGER, image INTEGER, unexplained INTEGER, "
+     "retained_top INTEGER, retained_tcache INTEGER, retained_large INTEGER, retained_main INTEGER, releasable INTEGER, "
+     "in_use INTEGER, system INTEGER, mmapped_bytes INTEGER, mmapped_chunks INTEGER, "
+     "live_chunks INTEGER, arenas INTEGER, mmap_threshold INTEGER, trim_threshold INTEGER, "
+     "stack_cached INTEGER, threads INTEGER, rejected INTEGER, duration_ns INTEGER)"},
+    {"arenas",
+     "CREATE TABLE arenas(position INTEGER PRIMARY KEY, address INTEGER, heaps INTEGER, "
+     "size INTEGER, in_use INTEGER, resident_free INTEGER, releasable INTEGER, "
+     "pin_address INTEGER, pin_bytes INTEGER, pin_stack INTEGER)"},
+    {"reach",
+     "CREATE TABLE reach(sequence INTEGER PRIMARY KEY, t_ns INTEGER, requests INTEGER, "
+     "unreachable_bytes INTEGER, unreachable_chunks INTEGER, unmatched_bytes INTEGER, "
+     "unmatched_chunks INTEGER, duration_ns INTEGER)"},
 }};
 
 }  // namespace asrtrace::trace

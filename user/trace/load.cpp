@@ -40,7 +40,9 @@ class Loader {
     void cut_epochs();
     void load_requests();
     void load_latencies();
-    void load_samples();
+    template <typename Row>
+    void load_series(std::vector<decltype(Row::value)>& out, const char* what);
+    void load_arenas();
 
     /// Calls `use` for each row, stops where the database is damaged.
     template <typename Row, typename Use>
@@ -92,7 +94,10 @@ ledger::Recording Loader::load(bool recording) {
     cut_epochs();
     load_requests();
     load_latencies();
-    load_samples();
+    load_series<SampleRow>(out_.samples, "memory samples");
+    load_series<ReadingRow>(out_.readings, "readings of the heap");
+    load_series<ReachRow>(out_.reach, "readings of reachability");
+    load_arenas();
     if (!broken_tables_.empty())
         damage("rows of the tables " + broken_tables_ + " (" + broken_why_ + ")");
     return std::move(out_);
@@ -337,16 +342,33 @@ void Loader::load_latencies() {
     damage("the times of the oldest requests");
 }
 
-void Loader::load_samples() {
+template <typename Row>
+void Loader::load_series(std::vector<decltype(Row::value)>& out, const char* what) {
     std::vector<std::uint64_t> sequences;
-    each_row<SampleRow>("SELECT * FROM samples ORDER BY sequence", [&](const SampleRow& row) {
+    const std::string sql = std::string("SELECT * FROM ") + Row::kTable + " ORDER BY sequence";
+    each_row<Row>(sql.c_str(), [&](const Row& row) {
         if (!sequences.empty() && row.sequence <= sequences.back()) return false;
-        found_[{SampleRow::kTable, row.sequence / kBlockRows}].add(digest_row(row));
+        found_[{Row::kTable, row.sequence / kBlockRows}].add(digest_row(row));
         sequences.push_back(row.sequence);
-        out_.samples.push_back(row.sample);
+        out.push_back(row.value);
         return true;
     });
-    cut_rows(out_.samples, sequences, SampleRow::kTable, "memory samples");
+    cut_rows(out, sequences, Row::kTable, what);
+}
+
+void Loader::load_arenas() {
+    const BlockKey block{ArenaRow::kTable, 0};
+    each_row<ArenaRow>("SELECT * FROM arenas ORDER BY position", [&](const ArenaRow& row) {
+        if (row.position != out_.arenas.size()) return false;
+        found_[block].add(digest_row(row));
+        out_.arenas.push_back(row.arena);
+        return true;
+    });
+    for (auto& arena : out_.arenas)
+        if (arena.pin_stack.value >= out_.stacks.size()) arena.pin_stack = kUnknownStack;
+    if (intact(block) || (!stored_.contains(block) && out_.arenas.empty())) return;
+    out_.arenas.clear();
+    damage("the arenas of the last reading");
 }
 
 }  // namespace

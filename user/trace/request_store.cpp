@@ -19,7 +19,7 @@ std::uint64_t latency_bucket_ns(std::uint64_t latency_ns) {
 void RequestStore::write(Database& database, Blocks& blocks,
                          const std::vector<ledger::Request>& requests) {
     if (requests.empty()) return;
-    auto insert = database.prepare("INSERT INTO requests VALUES(?,?,?,?,?,?,?,?,?,?,?,?)");
+    auto insert = database.prepare(insert_statement<RequestRow>());
     for (const auto& request : requests) {
         const RequestRow row{next_sequence_++, request};
         bind_row(insert, row);
@@ -51,7 +51,7 @@ void RequestStore::write_latencies(Database& database, Blocks& blocks) const {
     const BlockKey block{LatencyRow::kTable, 0};
     database.prepare("DELETE FROM dropped_latencies").run();
     blocks.erase(block);
-    auto insert = database.prepare("INSERT INTO dropped_latencies VALUES(?,?)");
+    auto insert = database.prepare(insert_statement<LatencyRow>());
     for (const auto& [latency_ns, count] : latencies_) {
         const LatencyRow row{{latency_ns, count}};
         bind_row(insert, row);

@@ -54,6 +54,7 @@ struct EpochRow {
     template <typename Self, typename Visitor>
     static void columns(Self& r, Visitor& v) {
         v(r.id), v(r.epoch.end_ns), v(r.epoch.requests), v(r.epoch.in_flight), v(r.merged);
+        v(r.epoch.distinct_args[0]), v(r.epoch.distinct_args[1]);
     }
 };
 
@@ -68,6 +69,8 @@ struct SiteRow {
         v(r.site.freed_bytes), v(r.site.freed_blocks);
         v(r.site.live_bytes), v(r.site.live_blocks);
         v(r.site.outlived_bytes), v(r.site.outlived_blocks);
+        v(r.site.late_freed_bytes), v(r.site.late_freed_blocks);
+        v(r.site.unreachable_bytes), v(r.site.unreachable_blocks), v(r.site.retracted_blocks);
     }
 };
 
@@ -96,13 +99,55 @@ struct LatencyRow {
 struct SampleRow {
     static constexpr const char* kTable = "samples";
     std::uint64_t sequence = 0;
-    ledger::ProcSample sample;
+    ledger::ProcSample value;
     template <typename Self, typename Visitor>
     static void columns(Self& r, Visitor& v) {
-        v(r.sequence), v(r.sample.t_ns), v(r.sample.unix_seconds), v(r.sample.vm_rss_kb);
-        v(r.sample.rss_anon_kb), v(r.sample.rss_file_kb), v(r.sample.rss_shmem_kb);
-        v(r.sample.vm_swap_kb), v(r.sample.pss_kb), v(r.sample.mem_available_kb);
-        v(r.sample.mem_total_kb), v(r.sample.cgroup_current_bytes), v(r.sample.threads);
+        v(r.sequence), v(r.value.t_ns), v(r.value.unix_seconds), v(r.value.vm_rss_kb);
+        v(r.value.rss_anon_kb), v(r.value.rss_file_kb), v(r.value.rss_shmem_kb);
+        v(r.value.vm_swap_kb), v(r.value.pss_kb), v(r.value.mem_available_kb);
+        v(r.value.mem_total_kb), v(r.value.cgroup_current_bytes), v(r.value.threads);
+    }
+};
+
+struct ReadingRow {
+    static constexpr const char* kTable = "readings";
+    std::uint64_t sequence = 0;
+    ledger::Reading value;
+    template <typename Self, typename Visitor>
+    static void columns(Self& r, Visitor& v) {
+        v(r.sequence), v(r.value.t_ns), v(r.value.requests), v(r.value.in_flight);
+        auto& books = r.value.books;
+        v(books.heap_live), v(books.heap_retained), v(books.heap_overhead), v(books.stack);
+        v(books.anon_mapped), v(books.image), v(books.unexplained);
+        v(r.value.retained_top), v(r.value.retained_tcache), v(r.value.retained_large);
+        v(r.value.retained_main), v(r.value.releasable), v(r.value.in_use), v(r.value.system), v(r.value.mmapped_bytes);
+        v(r.value.mmapped_chunks), v(r.value.live_chunks), v(r.value.arenas);
+        v(r.value.mmap_threshold), v(r.value.trim_threshold), v(r.value.stack_cached);
+        v(r.value.threads), v(r.value.rejected), v(r.value.duration_ns);
+    }
+};
+
+struct ArenaRow {
+    static constexpr const char* kTable = "arenas";
+    std::uint64_t position = 0;
+    ledger::Arena arena;
+    template <typename Self, typename Visitor>
+    static void columns(Self& r, Visitor& v) {
+        v(r.position), v(r.arena.address), v(r.arena.heaps), v(r.arena.size), v(r.arena.in_use);
+        v(r.arena.resident_free), v(r.arena.releasable), v(r.arena.pin_address);
+        v(r.arena.pin_bytes), v(r.arena.pin_stack.value);
+    }
+};
+
+struct ReachRow {
+    static constexpr const char* kTable = "reach";
+    std::uint64_t sequence = 0;
+    ledger::ReachReading value;
+    template <typename Self, typename Visitor>
+    static void columns(Self& r, Visitor& v) {
+        v(r.sequence), v(r.value.t_ns), v(r.value.requests);
+        v(r.value.unreachable_bytes), v(r.value.unreachable_chunks);
+        v(r.value.unmatched_bytes), v(r.value.unmatched_chunks), v(r.value.duration_ns);
     }
 };
 
@@ -158,6 +203,25 @@ struct ColumnReader {
         ++next;
     }
 };
+
+struct ColumnCounter {
+    std::size_t count = 0;
+    template <typename T>
+    void operator()(const T& /*value*/) {
+        ++count;
+    }
+};
+
+/// "INSERT INTO table VALUES(?,?,...)" with a place for each column.
+template <typename Row>
+std::string insert_statement() {
+    ColumnCounter counter;
+    const Row row;
+    Row::columns(row, counter);
+    std::string sql = std::string("INSERT INTO ") + Row::kTable + " VALUES(?";
+    for (std::size_t i = 1; i < counter.count; ++i) sql += ",?";
+    return sql + ")";
+}
 
 template <typename Row>
 void bind_row(Statement& statement, const Row& row) {

@@ -80,6 +80,8 @@ Status check_header(Bytes header, const std::string& name) {
         return Error{name + ": has trace format " + std::to_string(version) +
                      ", this asrtrace reads up to " + std::to_string(kFormatVersion) +
                      "; use a newer asrtrace"};
+    if (version == 1)
+        return Error{name + ": has trace format 1, of a development version; record it again"};
     if (version == 0) return Error{name + ": is an unfinished or damaged trace (format 0)"};
     return ok_status();
 }

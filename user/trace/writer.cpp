@@ -113,6 +113,15 @@ void Writer::add_epoch(ledger::EpochRecord record) {
     state_->queue.epochs.push_back(std::move(record));
 }
 
+void Writer::add_reading(const ledger::Reading& reading, std::vector<ledger::Arena> arenas) {
+    state_->queue.readings.push_back(reading);
+    state_->queue.arenas = std::move(arenas);
+}
+
+void Writer::add_reach(const ledger::ReachReading& reach) {
+    state_->queue.reach.push_back(reach);
+}
+
 void Writer::add_sample(const ledger::ProcSample& sample) {
     state_->queue.samples.push_back(sample);
 }

@@ -26,6 +26,7 @@ struct Limits {
     std::size_t site_rows = 600'000;  ///< rows of all epochs together, about 40 bytes each
     std::size_t requests = 100'000;   ///< dropped by 128
     std::size_t samples = 20'000;     ///< thinned by half
+    std::size_t readings = 1'000;     ///< likewise; of the heap, and of what nothing points to
 };
 
 class Writer {
@@ -67,6 +68,9 @@ class Writer {
     /// In the order of time; of two entries for one site (kind and stack) the second is ignored.
     void add_epoch(ledger::EpochRecord record);
     void add_sample(const ledger::ProcSample& sample);
+    /// `arenas` take the place of those of the reading before.
+    void add_reading(const ledger::Reading& reading, std::vector<ledger::Arena> arenas);
+    void add_reach(const ledger::ReachReading& reach);
 
     /// Error: the file can no longer be written; comes once, from then on the trace is kept in
     /// memory. An error that comes again means that memory failed, too.

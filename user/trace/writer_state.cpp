@@ -50,7 +50,9 @@ Writer::State::State(Database database, Limits limits, std::string path)
       stores_{{},
               EpochStore(limits.epochs, limits.site_rows),
               RequestStore(limits.requests),
-              SampleStore(limits.samples)} {}
+              SeriesStore<SampleRow>(limits.samples),
+              SeriesStore<ReadingRow>(limits.readings),
+              SeriesStore<ReachRow>(limits.readings)} {}
 
 void Writer::State::set_up() {
     // The header first, outside the WAL: whoever finds the file knows what it is.
@@ -125,6 +127,9 @@ void Writer::State::write_queue(bool finished) {
     write_stacks();
     stores_.epochs.write(database_, stores_.blocks, queue.epochs);
     stores_.samples.write(database_, stores_.blocks, queue.samples);
+    stores_.readings.write(database_, stores_.blocks, queue.readings);
+    stores_.reach.write(database_, stores_.blocks, queue.reach);
+    write_arenas();
     stores_.blocks.save(database_);
 }
 
@@ -135,13 +140,13 @@ void Writer::State::write_meta(bool finished) {
 }
 
 void Writer::State::write_stacks() {
-    auto insert_frame = database_.prepare("INSERT INTO frames VALUES(?,?,?,?,?,?,?)");
+    auto insert_frame = database_.prepare(insert_statement<FrameRow>());
     for (const auto& row : queue.frames) {
         bind_row(insert_frame, row);
         stores_.blocks.add({FrameRow::kTable, row.id / kBlockRows}, digest_row(row));
     }
-    auto insert_stack = database_.prepare("INSERT INTO stacks VALUES(?,?)");
-    auto insert_position = database_.prepare("INSERT INTO stack_frames VALUES(?,?,?)");
+    auto insert_stack = database_.prepare(insert_statement<StackRow>());
+    auto insert_position = database_.prepare(insert_statement<StackFrameRow>());
     for (const auto& stack : queue.stacks) {
         const BlockKey block{StackRow::kTable, stack.id.value / kBlockRows};
         const StackRow row{stack.id.value, stack.flags};
@@ -152,6 +157,19 @@ void Writer::State::write_stacks() {
             bind_row(insert_position, position);
             stores_.blocks.add(block, digest_row(position));
         }
+    }
+}
+
+void Writer::State::write_arenas() {
+    if (!queue.arenas) return;
+    const BlockKey block{ArenaRow::kTable, 0};
+    database_.prepare("DELETE FROM arenas").run();
+    stores_.blocks.erase(block);
+    auto insert = database_.prepare(insert_statement<ArenaRow>());
+    for (std::uint64_t i = 0; i < queue.arenas->size(); ++i) {
+        const ArenaRow row{i, (*queue.arenas)[i]};
+        bind_row(insert, row);
+        stores_.blocks.add(block, digest_row(row));
     }
 }
 

@@ -16,7 +16,7 @@
 #include "user/trace/epoch_store.h"
 #include "user/trace/request_store.h"
 #include "user/trace/rows.h"
-#include "user/trace/sample_store.h"
+#include "user/trace/series_store.h"
 #include "user/trace/writer.h"
 
 namespace asrtrace::trace {
@@ -43,6 +43,9 @@ class Writer::State {
         std::vector<ledger::Request> requests;
         std::vector<ledger::EpochRecord> epochs;
         std::vector<ledger::ProcSample> samples;
+        std::vector<ledger::Reading> readings;
+        std::optional<std::vector<ledger::Arena>> arenas;  ///< replace what was written
+        std::vector<ledger::ReachReading> reach;
     };
     Queue queue;
     ledger::Recording head;  ///< single values only
@@ -53,12 +56,15 @@ class Writer::State {
         Blocks blocks;
         EpochStore epochs;
         RequestStore requests;
-        SampleStore samples;
+        SeriesStore<SampleRow> samples;
+        SeriesStore<ReadingRow> readings;
+        SeriesStore<ReachRow> reach;
     };
     void write(bool finished);
     void write_queue(bool finished);
     void write_meta(bool finished);
     void write_stacks();
+    void write_arenas();
     Status fall_back_to_memory(const std::string& reason);
     Status finish_file();
     Status restore_file();

@@ -7,7 +7,7 @@
 
 #include "user/base/interval.h"
 
-namespace asrtrace::report {
+namespace asrtrace {
 
 /// "1,234,567".
 std::string grouped(std::uint64_t value);
@@ -28,4 +28,4 @@ std::string duration_ns(std::uint64_t ns);
 /// "12.3 %"; "<0.1 %" and ">99.9 %" where rounding would claim nothing or all.
 std::string percent(double fraction);
 
-}  // namespace asrtrace::report
+}  // namespace asrtrace

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
-#include "user/report/quantity.h"
+#include "user/base/quantity.h"
 
 #include <fmt/core.h>
 
@@ -7,7 +7,7 @@
 #include <array>
 #include <cmath>
 
-namespace asrtrace::report {
+namespace asrtrace {
 namespace {
 
 constexpr double kExactBelow = 100'000;
@@ -78,4 +78,4 @@ std::string percent(double fraction) {
     return fmt::format("{:.1f} %", value);
 }
 
-}  // namespace asrtrace::report
+}  // namespace asrtrace

@@ -1,0 +1,210 @@
+// SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
+// Verdicts over recordings whose truth is known.
+#include "user/classify/findings.h"
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <functional>
+
+namespace asrtrace::classify {
+namespace {
+
+using ledger::Reading;
+using ledger::Recording;
+using ledger::SiteEpoch;
+using ledger::SiteKind;
+
+constexpr std::uint64_t kEpochs = 60;
+constexpr std::uint64_t kRequestsPerEpoch = 5;
+constexpr std::uint64_t kBlockBytes = 1000;
+
+/// 300 requests, a heap of 50 MiB that was read after each epoch and does not grow.
+Recording quiet() {
+    Recording recording;
+    recording.overhead.tier = "full";
+    recording.request_source = ledger::RequestSource::kUsdt;
+    recording.requests_completed = kEpochs * kRequestsPerEpoch;
+    recording.stacks.resize(4);
+    for (std::uint64_t i = 0; i < kEpochs; ++i) {
+        ledger::Epoch epoch{.end_ns = (i + 1) * 1000, .requests = (i + 1) * kRequestsPerEpoch};
+        epoch.distinct_args = {std::min<std::uint64_t>(epoch.requests / 2, 120), 1};
+        recording.epochs.push_back(epoch);
+        Reading reading;
+        reading.t_ns = i * 1000 + 500;
+        reading.requests = i * kRequestsPerEpoch;
+        reading.books.heap_live = 50 << 20;
+        reading.arenas = 1;
+        reading.mmap_threshold = 128 << 10;
+        recording.readings.push_back(reading);
+    }
+    recording.site_epochs.resize(kEpochs);
+    return recording;
+}
+
+/// A site that holds `blocks(requests)` blocks.
+void add_site(Recording& recording, const std::function<std::uint64_t(std::uint64_t)>& blocks,
+              double unreachable = 0, std::uint64_t freed_an_epoch = 0) {
+    for (std::uint64_t i = 0; i < kEpochs; ++i) {
+        SiteEpoch site;
+        site.stack = StackId(1);
+        site.live_blocks = site.outlived_blocks = blocks((i + 1) * kRequestsPerEpoch);
+        site.live_bytes = site.outlived_bytes = site.outlived_blocks * kBlockBytes;
+        site.freed_blocks = site.late_freed_blocks = freed_an_epoch;
+        if (i + 1 == kEpochs)
+            site.unreachable_blocks =
+                static_cast<std::uint64_t>(unreachable * static_cast<double>(site.outlived_blocks));
+        recording.site_epochs[i].push_back(site);
+    }
+}
+
+void mark(Recording& recording) {
+    recording.reach.push_back({.t_ns = kEpochs * 1000, .requests = recording.requests_completed});
+}
+
+void grow(Recording& recording, std::uint64_t ledger::Books::*book,
+          const std::function<std::uint64_t(std::uint64_t)>& bytes) {
+    for (Reading& reading : recording.readings) reading.books.*book = bytes(reading.requests);
+}
+
+Finding only(const Recording& recording) {
+    const auto findings = analyze(recording).findings;
+    EXPECT_EQ(findings.size(), 1U);
+    return findings.empty() ? Finding{} : findings.front();
+}
+
+TEST(Findings, NothingGrows) {
+    auto recording = quiet();
+    mark(recording);
+    EXPECT_TRUE(analyze(recording).findings.empty());
+}
+
+TEST(Findings, ALeakThatNothingPointsToIsDefinite) {
+    auto recording = quiet();
+    add_site(
+        recording, [](std::uint64_t requests) { return requests; }, 0.9);
+    mark(recording);
+    const auto leak = only(recording);
+    EXPECT_EQ(leak.kind, FindingKind::kLeak);
+    EXPECT_EQ(leak.confidence, Confidence::kDefinite);
+    EXPECT_DOUBLE_EQ(leak.per_request->value, kBlockBytes);
+    EXPECT_EQ(leak.stacks, std::vector{StackId(1)});
+}
+
+TEST(Findings, ALeakWithoutMarkingIsProbable) {
+    auto recording = quiet();
+    add_site(recording, [](std::uint64_t requests) { return requests; });
+    const auto leak = only(recording);
+    EXPECT_EQ(leak.kind, FindingKind::kLeak);
+    EXPECT_EQ(leak.confidence, Confidence::kProbable);
+}
+
+TEST(Findings, WhatWasFreedAfterAllIsNoDefiniteLeak) {
+    auto recording = quiet();
+    add_site(
+        recording, [](std::uint64_t requests) { return requests; }, 0.9);
+    recording.site_epochs.back().back().retracted_blocks = 30;
+    mark(recording);
+    EXPECT_NE(only(recording).confidence, Confidence::kDefinite);
+}
+
+TEST(Findings, WhatIsPointedToIsACache) {
+    auto recording = quiet();
+    add_site(recording, [](std::uint64_t requests) { return requests; });
+    mark(recording);
+    const auto cache = only(recording);
+    EXPECT_EQ(cache.kind, FindingKind::kCache);
+    EXPECT_EQ(cache.subkind, "unbounded");
+    EXPECT_DOUBLE_EQ(cache.per_request->value, kBlockBytes);
+}
+
+TEST(Findings, ACacheThatEvictsIsBounded) {
+    auto recording = quiet();
+    add_site(
+        recording, [](std::uint64_t requests) { return std::min<std::uint64_t>(requests, 60); }, 0,
+        4);
+    mark(recording);
+    EXPECT_EQ(only(recording).subkind, "bounded");
+}
+
+TEST(Findings, ACacheByInputIsKeyed) {
+    auto recording = quiet();
+    add_site(recording,
+             [](std::uint64_t requests) { return std::min<std::uint64_t>(requests / 2, 120) * 2; });
+    mark(recording);
+    const auto cache = only(recording);
+    EXPECT_EQ(cache.kind, FindingKind::kCache);
+    EXPECT_EQ(cache.subkind, "keyed");
+}
+
+TEST(Findings, WhatCameWithTheFirstRequestsIsAWarmup) {
+    auto recording = quiet();
+    add_site(recording,
+             [](std::uint64_t requests) { return std::min<std::uint64_t>(requests, 40) * 100; });
+    mark(recording);
+    EXPECT_EQ(only(recording).kind, FindingKind::kWarmup);
+}
+
+TEST(Findings, RetentionHasACause) {
+    const auto rising = [](std::uint64_t requests) { return requests * 100'000; };
+    const auto subkind = [&](const std::function<void(Reading&)>& change) {
+        auto recording = quiet();
+        grow(recording, &ledger::Books::heap_retained, rising);
+        for (Reading& reading : recording.readings) {
+            reading.retained_main = reading.books.heap_retained;
+            change(reading);
+        }
+        const auto finding = only(recording);
+        EXPECT_EQ(finding.kind, FindingKind::kRetention);
+        EXPECT_DOUBLE_EQ(finding.per_request->value, 100'000);
+        return finding.subkind;
+    };
+    EXPECT_EQ(subkind([](Reading&) {}), "fragmentation");
+    EXPECT_EQ(subkind([](Reading& r) { r.retained_top = r.books.heap_retained; }), "top");
+    EXPECT_EQ(subkind([](Reading& r) { r.retained_tcache = r.books.heap_retained; }), "tcache");
+    EXPECT_EQ(subkind([](Reading& r) {
+                  r.arenas = 1 + r.requests / 20;
+                  r.retained_main = 0;
+              }),
+              "arenas");
+    EXPECT_EQ(subkind([](Reading& r) {
+                  r.retained_large = r.books.heap_retained;
+                  if (r.requests > 0) r.mmap_threshold = 4 << 20;
+              }),
+              "threshold");
+}
+
+TEST(Findings, OtherBooksThatGrow) {
+    const auto rising = [](std::uint64_t requests) { return requests * 100'000; };
+    auto recording = quiet();
+    grow(recording, &ledger::Books::anon_mapped, rising);
+    EXPECT_EQ(only(recording).kind, FindingKind::kMapped);
+    recording = quiet();
+    grow(recording, &ledger::Books::stack, rising);
+    EXPECT_EQ(only(recording).kind, FindingKind::kStack);
+}
+
+TEST(Findings, TooFewRequestsAreInconclusive) {
+    auto recording = quiet();
+    recording.requests_completed = 10;
+    grow(recording, &ledger::Books::heap_live,
+         [](std::uint64_t requests) { return (50 << 20) + requests * 100'000; });
+    const auto finding = only(recording);
+    EXPECT_EQ(finding.kind, FindingKind::kInconclusive);
+    EXPECT_TRUE(finding.requests_needed);
+}
+
+TEST(Findings, LossesLowerConfidenceAndThenForbidAVerdict) {
+    auto recording = quiet();
+    add_site(
+        recording, [](std::uint64_t requests) { return requests; }, 1);
+    mark(recording);
+    recording.events_attributed = 100'000;
+    recording.losses.ring_events = 1000;
+    EXPECT_EQ(only(recording).confidence, Confidence::kProbable);
+    recording.losses.ring_events = 50'000;
+    EXPECT_EQ(only(recording).kind, FindingKind::kInconclusive);
+}
+
+}  // namespace
+}  // namespace asrtrace::classify

@@ -1,0 +1,66 @@
+// SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
+// Readings of the target's heap and of the books while it runs, in a thread of its own: orders go
+// in, readings come out. One order is under way at a time.
+#pragma once
+
+#include <sys/types.h>
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "tools/asrtrace/mailbox.h"
+#include "user/heap/heap_reader.h"
+#include "user/ledger/ledger.h"
+#include "user/ledger/recording.h"
+
+namespace asrtrace {
+
+/// What the ledger knew when the reading was asked for.
+struct HeapOrder {
+    bool reach = false;  ///< also look for blocks that nothing points to
+    std::uint64_t requests = 0;
+    std::uint32_t in_flight = 0;
+    std::uint64_t serial = 0;
+    std::vector<heap::AskedSize> asked{};  ///< of blocks that outlived their request; for `reach`
+};
+
+struct HeapOutcome {
+    HeapOrder order;
+    std::optional<ledger::Reading> reading;
+    std::vector<ledger::Arena> arenas;  ///< pin_stack is not known here
+    std::optional<ledger::ReachReading> reach;
+    std::vector<ledger::LostBlock> lost;  ///< with `reach`
+    std::uint64_t rejected = 0;           ///< attempts, also those before a good one
+    std::string failure;                  ///< why there is no reading
+    bool rejected_for_good = false;       ///< the heap is there, but no attempt was sound
+};
+
+class HeapThread {
+  public:
+    /// Times count from `start_ns` (CLOCK_MONOTONIC).
+    HeapThread(pid_t pid, std::uint64_t start_ns);
+    ~HeapThread();
+
+    bool idle() const { return open_orders_ == 0; }
+    /// Precondition: idle.
+    void order(HeapOrder order);
+    std::vector<HeapOutcome> take();
+
+  private:
+    void run();
+    HeapOutcome read(HeapOrder order);
+    void fill(const heap::Census& census, HeapOutcome& outcome);
+
+    pid_t pid_;
+    std::uint64_t start_ns_;
+    heap::HeapReader reader_;
+    std::size_t open_orders_ = 0;
+    Mailbox<HeapOrder> in_;
+    Mailbox<HeapOutcome> out_;
+    std::thread thread_;
+};
+
+}  // namespace asrtrace

@@ -1,0 +1,173 @@
+// SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
+#include "user/classify/findings.h"
+
+#include <fmt/core.h>
+
+#include <algorithm>
+#include <cmath>
+#include <tuple>
+
+#include "user/base/quantity.h"
+
+namespace asrtrace::classify {
+namespace {
+
+using ledger::Reading;
+using ledger::Recording;
+
+constexpr double kFewestRequests = 20;
+constexpr std::size_t kEnoughReadings = 5;
+constexpr double kLostShare = 0.001;     ///< of the events: confidence goes down
+constexpr double kTooMuchLost = 0.05;    ///< nothing can be said
+constexpr double kMaterialShare = 0.02;  ///< of the memory there is
+constexpr double kMaterialBytes = 65536;
+
+double lost_share(const Recording& recording) {
+    const auto& losses = recording.losses;
+    const auto lost =
+        static_cast<double>(losses.ring_events + losses.map_full_events + losses.missed_programs);
+    const auto seen =
+        static_cast<double>(recording.events_attributed + recording.events_unattributed);
+    return lost == 0 ? 0 : lost / (lost + seen);
+}
+
+Evidence gather(const Recording& recording, const Summary& summary) {
+    Evidence evidence{.recording = recording, .summary = summary};
+    evidence.requests = static_cast<double>(recording.requests_completed);
+    evidence.heap_traced = recording.overhead.tier != "watch";
+    if (!recording.readings.empty()) {
+        evidence.anonymous_last = static_cast<double>(recording.readings.back().books.total());
+        evidence.anonymous_growth =
+            evidence.anonymous_last - static_cast<double>(recording.readings.front().books.total());
+    } else if (summary.memory.rss_anon) {
+        evidence.anonymous_last = static_cast<double>(summary.memory.rss_anon->last);
+        evidence.anonymous_growth = static_cast<double>(summary.memory.rss_anon->delta());
+    }
+    return evidence;
+}
+
+/// Growth that no finding accounts for, or evidence too thin for one.
+std::optional<Finding> inconclusive(const Evidence& evidence, const std::vector<Finding>& found) {
+    Finding finding;
+    finding.bytes = evidence.anonymous_growth;
+    const bool grew = evidence.anonymous_growth > evidence.material();
+    if (lost_share(evidence.recording) > kTooMuchLost) {
+        finding.evidence.push_back(
+            fmt::format("{} of the events were lost: what the sites hold is not known",
+                        percent(lost_share(evidence.recording))));
+        finding.advice = "trace again with --tier sites: fewer events, fewer losses";
+        return finding;
+    }
+    if (!grew || !found.empty()) return std::nullopt;
+    if (evidence.requests < kFewestRequests) {
+        finding.evidence.push_back(
+            fmt::format("memory grew by {} in {:.0f} {}s: too few to tell a start from a trend",
+                        bytes(evidence.anonymous_growth), evidence.requests, evidence.unit()));
+        finding.requests_needed = static_cast<std::uint64_t>(10 * kFewestRequests);
+        finding.advice =
+            fmt::format("trace at least {} {}s", *finding.requests_needed, evidence.unit());
+    } else if (evidence.recording.readings.size() < kEnoughReadings) {
+        finding.evidence.push_back(
+            fmt::format("memory grew by {}, and the heap was read {} times only",
+                        bytes(evidence.anonymous_growth), evidence.recording.readings.size()));
+        finding.advice = "trace for longer; `asrtrace census` says why a heap cannot be read";
+    } else if (!evidence.heap_traced) {
+        finding.evidence.push_back(
+            fmt::format("memory grew by {}; this tier does not see who allocates",
+                        bytes(evidence.anonymous_growth)));
+        finding.advice = "trace with --tier full";
+    } else {
+        return std::nullopt;
+    }
+    return finding;
+}
+
+void lower_confidence(const Evidence& evidence, std::vector<Finding>& findings) {
+    const double share = lost_share(evidence.recording);
+    if (share <= kLostShare) return;
+    for (Finding& finding : findings) {
+        if (finding.confidence == Confidence::kDefinite) finding.confidence = Confidence::kProbable;
+        finding.evidence.push_back(fmt::format("{} of the events were lost", percent(share)));
+    }
+}
+
+/// What goes on for ever comes first.
+auto severity(const Finding& finding) {
+    const bool endless = finding.kind == FindingKind::kLeak ||
+                         (finding.kind == FindingKind::kCache && finding.subkind == "unbounded");
+    const double slope = finding.per_request ? finding.per_request->value : 0;
+    return std::tuple(!endless, finding.kind == FindingKind::kInconclusive,
+                      endless ? -slope : -finding.bytes, finding.kind);
+}
+
+}  // namespace
+
+double Evidence::material() const {
+    return std::max(kMaterialBytes, kMaterialShare * anonymous_last);
+}
+
+const char* Evidence::unit() const {
+    return recording.request_source == ledger::RequestSource::kEvery ? "interval" : "request";
+}
+
+const char* kind_name(FindingKind kind) {
+    switch (kind) {
+        case FindingKind::kLeak:
+            return "leak";
+        case FindingKind::kCache:
+            return "cache";
+        case FindingKind::kRetention:
+            return "retention";
+        case FindingKind::kMapped:
+            return "mapped";
+        case FindingKind::kStack:
+            return "stack";
+        case FindingKind::kFile:
+            return "file";
+        case FindingKind::kWarmup:
+            return "warmup";
+        case FindingKind::kInconclusive:
+            return "inconclusive";
+    }
+    return "inconclusive";
+}
+
+const char* confidence_name(Confidence confidence) {
+    return confidence == Confidence::kDefinite   ? "definite"
+           : confidence == Confidence::kProbable ? "probable"
+                                                 : "possible";
+}
+
+std::vector<const Reading*> settled_readings(const Recording& recording) {
+    std::vector<const Reading*> between, all;
+    for (const Reading& reading : recording.readings) {
+        all.push_back(&reading);
+        if (reading.in_flight == 0) between.push_back(&reading);
+    }
+    // The first and the last of all must be among them, or growth would be cut short.
+    const bool enough = between.size() >= kEnoughReadings && between.front() == all.front() &&
+                        between.back() == all.back();
+    return enough ? between : all;
+}
+
+Analysis analyze(const Recording& recording) {
+    Summary summary = summarize(recording);
+    std::vector<Finding> findings = find(recording, summary);
+    return {std::move(summary), std::move(findings)};
+}
+
+std::vector<Finding> find(const Recording& recording, const Summary& summary) {
+    const Evidence evidence = gather(recording, summary);
+    std::vector<Finding> findings;
+    if (lost_share(recording) <= kTooMuchLost && evidence.requests >= kFewestRequests) {
+        for (auto* part : {&site_findings, &retention_findings, &book_findings})
+            for (Finding& finding : (*part)(evidence)) findings.push_back(std::move(finding));
+        lower_confidence(evidence, findings);
+    }
+    if (auto finding = inconclusive(evidence, findings)) findings.push_back(std::move(*finding));
+    std::stable_sort(findings.begin(), findings.end(),
+                     [](const Finding& a, const Finding& b) { return severity(a) < severity(b); });
+    return findings;
+}
+
+}  // namespace asrtrace::classify

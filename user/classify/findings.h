@@ -1,0 +1,101 @@
+// SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
+// The verdict: what kind of growth each part of a recording is. Pure and deterministic: the same
+// recording gives the same findings.
+//
+//   sites (whose blocks outlive requests) --.
+//   reachability (nothing points to them) --+--> leak, cache, warmup
+//   covariates (new inputs)               --'
+//   books over requests --------------------> retention, stack, mapped, file
+//   what neither explains ------------------> inconclusive
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "user/classify/growth.h"
+#include "user/classify/summary.h"
+#include "user/ledger/recording.h"
+
+namespace asrtrace::classify {
+
+enum class FindingKind : std::uint8_t {
+    kLeak,
+    kCache,
+    kRetention,
+    kMapped,
+    kStack,
+    kFile,
+    kWarmup,
+    kInconclusive,
+};
+
+enum class Confidence : std::uint8_t { kDefinite, kProbable, kPossible };
+
+struct Finding {
+    FindingKind kind = FindingKind::kInconclusive;
+    std::string subkind;  ///< empty if the kind has none
+    double bytes = 0;     ///< growth within the window
+    std::optional<Slope> per_request;
+    Confidence confidence = Confidence::kPossible;
+    std::vector<std::string> evidence;  ///< sentences
+    std::string advice;                 ///< one, with a figure; may be empty
+    std::optional<Forecast> forecast;
+    std::optional<std::uint64_t> requests_needed;  ///< to decide an inconclusive case
+    std::vector<StackId> stacks;  ///< who does it, most bytes first; of a retention who pins it
+};
+
+const char* kind_name(FindingKind kind);
+const char* confidence_name(Confidence confidence);
+
+/// Most severe first: what grows without end, most bytes a request first; then the rest by bytes.
+std::vector<Finding> find(const ledger::Recording& recording, const Summary& summary);
+
+struct Analysis {
+    Summary summary;
+    std::vector<Finding> findings;
+};
+
+/// All that a report shows.
+Analysis analyze(const ledger::Recording& recording);
+
+// The parts of find(), one file each.
+
+/// What is common to the parts.
+struct Evidence {
+    const ledger::Recording& recording;
+    const Summary& summary;
+    double requests = 0;
+    double anonymous_last = 0;    ///< bytes of the last reading, or of the last sample
+    double anonymous_growth = 0;  ///< since the first
+    bool heap_traced = false;
+    /// Growth below this is no finding: a share of what there is, and at least 64 KiB.
+    double material() const;
+    const char* unit() const;  ///< "request" or "interval"
+};
+
+/// site_findings.cpp: leak, cache and warmup, by allocation site.
+std::vector<Finding> site_findings(const Evidence& evidence);
+/// retention.cpp: memory that malloc keeps.
+std::vector<Finding> retention_findings(const Evidence& evidence);
+/// book_findings.cpp: stacks, mappings, files.
+std::vector<Finding> book_findings(const Evidence& evidence);
+
+/// The readings that tell most: taken between requests where there are enough of them.
+std::vector<const ledger::Reading*> settled_readings(const ledger::Recording& recording);
+
+/// A value of each reading over completed requests; of readings with equal requests the last.
+template <typename Value>
+std::vector<Point> reading_points(const ledger::Recording& recording, Value value) {
+    std::vector<Point> points;
+    for (const ledger::Reading* reading : settled_readings(recording)) {
+        const Point point{static_cast<double>(reading->requests),
+                          static_cast<double>(value(*reading))};
+        if (!points.empty() && points.back().x == point.x) points.pop_back();
+        points.push_back(point);
+    }
+    return points;
+}
+
+}  // namespace asrtrace::classify

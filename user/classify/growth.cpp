@@ -1,0 +1,163 @@
+// SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
+#include "user/classify/growth.h"
+
+#include <algorithm>
+#include <cmath>
+#include <vector>
+
+namespace asrtrace::classify {
+namespace {
+
+constexpr std::size_t kEndPoints = 3;    ///< whose median is the level at an end
+constexpr double kNearlyAll = 0.85;      ///< of the gain: the level has settled
+constexpr double kWarmupShare = 0.25;    ///< of the requests
+constexpr double kWiden = 3.29 / 1.96;   ///< from a 95 % to a 99.9 % interval
+constexpr std::size_t kFewestSteps = 4;  ///< rises in the second half that make a slope of it
+constexpr double kRestShare = 0.2;       ///< of the requests: is it flat by now?
+constexpr double kFlat = 0.15;           ///< of the mean slope
+constexpr double kSlower = 0.6;          ///< last third against the one before
+constexpr double kKneeFit = 0.25;        ///< error of two lines against that of one
+constexpr std::size_t kKneeMargin = 3;   ///< points on either side of a knee
+
+double median_level(std::span<const Point> points) {
+    std::vector<double> levels;
+    for (const Point& point : points) levels.push_back(point.y);
+    std::nth_element(levels.begin(),
+                     levels.begin() + static_cast<std::ptrdiff_t>(levels.size() / 2), levels.end());
+    return levels[levels.size() / 2];
+}
+
+/// The level at x, by the straight line between its neighbours.
+double level_at(std::span<const Point> points, double x) {
+    const auto next = std::partition_point(points.begin(), points.end(),
+                                           [&](const Point& point) { return point.x < x; });
+    if (next == points.end()) return points.back().y;
+    if (next == points.begin() || next->x == x) return next->y;
+    const Point& before = *(next - 1);
+    return before.y + (next->y - before.y) * (x - before.x) / (next->x - before.x);
+}
+
+std::span<const Point> from(std::span<const Point> points, double x) {
+    const auto first = std::partition_point(points.begin(), points.end(),
+                                            [&](const Point& point) { return point.x < x; });
+    return points.subspan(static_cast<std::size_t>(first - points.begin()));
+}
+
+bool surely_rises(const std::optional<Slope>& slope) {
+    return slope && slope->ci95 && slope->value - kWiden * (slope->value - slope->ci95->lo) > 0;
+}
+
+/// Where the level comes within reach of its last value and stays there.
+double settled_at(std::span<const Point> points, double first, double gain) {
+    double settled = points.back().x;
+    for (auto point = points.rbegin(); point != points.rend(); ++point) {
+        if (point->y < first + kNearlyAll * gain) return settled;
+        settled = point->x;
+    }
+    return settled;
+}
+
+std::size_t rising_steps(std::span<const Point> points) {
+    std::size_t steps = 0;
+    double highest = points.front().y;
+    for (const Point& point : points.subspan(1)) {
+        if (point.y <= highest) continue;
+        highest = point.y;
+        ++steps;
+    }
+    return steps;
+}
+
+/// Flat in the last fifth, though the second half, `tail`, rose.
+bool rests(std::span<const Point> tail) {
+    const double width = tail.back().x - tail.front().x;
+    const double late = tail.back().x - 2 * kRestShare * width;
+    if (from(tail, late).size() < kKneeMargin) return false;
+    return tail.back().y - level_at(tail, late) <
+           kFlat * 2 * kRestShare * (tail.back().y - tail.front().y);
+}
+
+/// Levels at thirds: where each third adds less than the one before by a constant factor, the sum
+/// of the geometric series is the plateau.
+std::optional<Forecast> slowing_down(std::span<const Point> points) {
+    const double begin = points.front().x;
+    const double third = (points.back().x - begin) / 3;
+    const double level[4] = {points.front().y, level_at(points, begin + third),
+                             level_at(points, begin + 2 * third), points.back().y};
+    const double gain[3] = {level[1] - level[0], level[2] - level[1], level[3] - level[2]};
+    if (gain[1] <= 0 || gain[0] <= gain[1] || gain[2] >= kSlower * gain[1]) return std::nullopt;
+    const double ratio = std::max(gain[2] / gain[1], 1e-3);
+    const double left = gain[2] * ratio / (1 - ratio);
+    Forecast forecast{level[3] + left, points.back().x};
+    const double all = forecast.plateau_bytes - level[0];
+    if (left > 0.05 * all)
+        forecast.at_request += third * std::log(0.05 * all / left) / std::log(ratio);
+    return forecast;
+}
+
+struct LineFit {
+    double n = 0, x = 0, y = 0, xx = 0, xy = 0, yy = 0;
+    void add(const Point& point) {
+        n += 1, x += point.x, y += point.y;
+        xx += point.x * point.x, xy += point.x * point.y, yy += point.y * point.y;
+    }
+    /// Sum of squared errors of the best line.
+    double error() const {
+        const double sxx = xx - x * x / n;
+        const double sxy = xy - x * y / n;
+        const double syy = yy - y * y / n;
+        return std::max(0.0, sxx > 0 ? syy - sxy * sxy / sxx : syy);
+    }
+};
+
+double line_error(std::span<const Point> points) {
+    LineFit fit;
+    for (const Point& point : points) fit.add(point);
+    return fit.error();
+}
+
+}  // namespace
+
+std::size_t warmup_end(std::span<const Point> points) {
+    const double half = (points.front().x + points.back().x) / 2;
+    const double one = line_error(points);
+    double best = kKneeFit * one;
+    std::size_t knee = 0;
+    for (std::size_t i = kKneeMargin; i + kKneeMargin < points.size() && points[i].x <= half; ++i) {
+        const double two = line_error(points.first(i + 1)) + line_error(points.subspan(i));
+        if (two >= best) continue;
+        best = two;
+        knee = i;
+    }
+    return knee;
+}
+
+Growth growth_of(std::span<const Point> points) {
+    Growth growth;
+    growth.points = points.size();
+    if (points.size() < 2) return growth;
+    const std::size_t ends = std::clamp<std::size_t>(points.size() / 5, 1, kEndPoints);
+    const double first = points.front().y;
+    growth.gain = median_level(points.last(ends)) - first;
+    growth.slope = theil_sen(points);
+    if (growth.gain <= 0) return growth;
+    growth.settled_at = settled_at(points, first, growth.gain);
+    const double width = points.back().x - points.front().x;
+
+    const auto tail = from(points, points.front().x + width / 2);
+    const bool rises = tail.size() >= 2 && surely_rises(theil_sen(tail)) &&
+                       rising_steps(tail) >= kFewestSteps && !rests(tail);
+    if (!rises) {
+        const bool early = growth.settled_at - points.front().x <= kWarmupShare * width;
+        growth.shape = early ? Shape::kWarmup : Shape::kSaturating;
+        if (!early) growth.forecast = Forecast{first + growth.gain, growth.settled_at};
+        return growth;
+    }
+    growth.forecast = slowing_down(points);
+    growth.shape = growth.forecast ? Shape::kSaturating : Shape::kRising;
+    if (const std::size_t knee = warmup_end(points); knee != 0)
+        growth.slope = theil_sen(points.subspan(knee));
+    return growth;
+}
+
+}  // namespace asrtrace::classify

@@ -1,0 +1,45 @@
+// SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
+// What kind of growth a level over requests shows: none, a warm-up, one that comes to rest, or one
+// that goes on.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <span>
+
+#include "user/classify/slope.h"
+
+namespace asrtrace::classify {
+
+enum class Shape : std::uint8_t {
+    kNone,        ///< no more at the end than at the beginning
+    kWarmup,      ///< grew in the first quarter of the requests and is flat since
+    kSaturating,  ///< grew later than that and is flat, or slows down
+    kRising,      ///< still grows at the end
+};
+
+struct Forecast {
+    double plateau_bytes = 0;
+    double at_request = 0;  ///< where 95 % of the growth is reached
+};
+
+struct Growth {
+    Shape shape = Shape::kNone;
+    double gain = 0;             ///< last level less first
+    double settled_at = 0;       ///< requests after which nearly all of the gain was there
+    std::optional<Slope> slope;  ///< of what follows the warm-up
+    std::optional<Forecast> forecast;
+    std::size_t points = 0;
+};
+
+/// `points` in the order of x. The levels at the ends are medians of some points, so that a request
+/// caught half way does not count. A slope is a rise only if its interval, widened to 99.9 %, lies
+/// above zero: many levels are looked at, few may be wrong.
+Growth growth_of(std::span<const Point> points);
+
+/// Index of the point where a warm-up ends: the knee of the two straight lines that fit the points
+/// best (least squares, joined at the knee), if they fit far better than one; else 0. Looked for in
+/// the first half.
+std::size_t warmup_end(std::span<const Point> points);
+
+}  // namespace asrtrace::classify

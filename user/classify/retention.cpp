@@ -1,0 +1,128 @@
+// SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
+// Memory that the program freed and malloc keeps.
+#include <fmt/core.h>
+
+#include <algorithm>
+
+#include "user/base/quantity.h"
+#include "user/classify/findings.h"
+
+namespace asrtrace::classify {
+namespace {
+
+using ledger::Arena;
+using ledger::Reading;
+
+constexpr double kFewestBytes = 1 << 20;
+constexpr double kShare = 0.05;  ///< of all anonymous memory: less is no finding
+constexpr double kMost = 0.5;    ///< of the growth: names its cause
+constexpr std::uint64_t kManyArenas = 3;
+constexpr std::size_t kPins = 5;
+
+double grown(const Reading& first, const Reading& last, std::uint64_t Reading::*part) {
+    return static_cast<double>(last.*part) - static_cast<double>(first.*part);
+}
+
+double outside_main(const Reading& reading) {
+    return static_cast<double>(reading.books.heap_retained) -
+           static_cast<double>(reading.retained_main);
+}
+
+const char* cause_of(const Reading& first, const Reading& last, double growth) {
+    const double top = grown(first, last, &Reading::retained_top);
+    const double large = grown(first, last, &Reading::retained_large);
+    if (grown(first, last, &Reading::retained_tcache) >= kMost * growth) return "tcache";
+    if (last.arenas >= first.arenas + kManyArenas &&
+        outside_main(last) - outside_main(first) >= kMost * growth)
+        return "arenas";
+    if (last.mmap_threshold > first.mmap_threshold && top + large >= kMost * growth)
+        return "threshold";
+    return top >= kMost * growth ? "top" : "fragmentation";
+}
+
+/// What two arenas would not keep: all but that of the two that keep most.
+double beyond_two_arenas(const ledger::Recording& recording) {
+    double sum = 0;
+    for (std::size_t i = 2; i < recording.arenas.size(); ++i)
+        sum += static_cast<double>(recording.arenas[i].resident_free);
+    return sum;
+}
+
+std::string advice_for(const std::string& cause, const ledger::Recording& recording) {
+    const Reading& last = recording.readings.back();
+    std::string advice =
+        fmt::format("malloc_trim(0) would give back {} now", bytes(last.releasable));
+    const std::string by_cause =
+        cause == "tcache" ? fmt::format(
+                                "GLIBC_TUNABLES=glibc.malloc.tcache_count=0 would save up "
+                                "to {}, at the price of slower calls",
+                                bytes(last.retained_tcache))
+        : cause == "arenas"
+            ? fmt::format("MALLOC_ARENA_MAX=2 instead of {} arenas would save up to {}",
+                          last.arenas, bytes(beyond_two_arenas(recording)))
+        : cause == "threshold"
+            ? fmt::format(
+                  "GLIBC_TUNABLES=glibc.malloc.mmap_threshold=131072 keeps big blocks out "
+                  "of the heap and would save up to {}, at the price of page faults",
+                  bytes(last.retained_large + last.retained_top))
+        : cause == "top" ? fmt::format(
+                               "GLIBC_TUNABLES=glibc.malloc.trim_threshold=131072 would "
+                               "save up to {}, at the price of page faults",
+                               bytes(last.retained_top))
+                         : "";
+    return by_cause.empty() ? advice : advice + "; " + by_cause;
+}
+
+std::vector<std::string> evidence_for(const Reading& first, const Reading& last,
+                                      const Evidence& evidence) {
+    std::vector<std::string> lines;
+    lines.push_back(
+        fmt::format("freed memory that is still resident rose from {} to {} in {:.0f} {}s",
+                    bytes(first.books.heap_retained), bytes(last.books.heap_retained),
+                    evidence.requests, evidence.unit()));
+    lines.push_back(fmt::format(
+        "of it {} in tops, {} in free chunks of 128 KiB and more, {} in thread caches; {} could be "
+        "released",
+        bytes(last.retained_top), bytes(last.retained_large), bytes(last.retained_tcache),
+        bytes(last.releasable)));
+    if (last.arenas > first.arenas)
+        lines.push_back(fmt::format("arenas rose from {} to {}", first.arenas, last.arenas));
+    if (last.mmap_threshold > first.mmap_threshold)
+        lines.push_back(fmt::format("the size from which blocks are mapped has moved from {} to {}",
+                                    bytes(first.mmap_threshold), bytes(last.mmap_threshold)));
+    return lines;
+}
+
+}  // namespace
+
+std::vector<Finding> retention_findings(const Evidence& evidence) {
+    const auto readings = settled_readings(evidence.recording);
+    if (readings.size() < 2) return {};
+    const auto points = reading_points(
+        evidence.recording, [](const Reading& reading) { return reading.books.heap_retained; });
+    const Growth growth = growth_of(points);
+    const double least = std::max(kFewestBytes, kShare * evidence.anonymous_last);
+    if (growth.gain < least) return {};
+    const Reading& first = *readings.front();
+    const Reading& last = *readings.back();
+    Finding finding;
+    finding.kind = FindingKind::kRetention;
+    finding.subkind = cause_of(first, last, growth.gain);
+    finding.bytes = growth.gain;
+    if (growth.shape == Shape::kRising) finding.per_request = growth.slope;
+    finding.confidence = Confidence::kDefinite;
+    finding.evidence = evidence_for(first, last, evidence);
+    if (growth.shape == Shape::kWarmup)
+        finding.evidence.push_back(fmt::format("nearly all of it came in the first {:.0f} {}s",
+                                               growth.settled_at, evidence.unit()));
+    finding.forecast = growth.forecast;
+    finding.advice = advice_for(finding.subkind, evidence.recording);
+    for (const Arena& arena : evidence.recording.arenas) {
+        if (finding.stacks.size() == kPins || arena.pin_address == 0) continue;
+        if (std::ranges::find(finding.stacks, arena.pin_stack) == finding.stacks.end())
+            finding.stacks.push_back(arena.pin_stack);
+    }
+    return {std::move(finding)};
+}
+
+}  // namespace asrtrace::classify

@@ -1,0 +1,131 @@
+// SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
+// The parts of the text report that say what was found: findings, books, retention.
+#include <fmt/core.h>
+
+#include <algorithm>
+#include <string>
+
+#include "user/base/escape.h"
+#include "user/base/quantity.h"
+#include "user/report/sources.h"
+#include "user/report/text_parts.h"
+
+namespace asrtrace::report {
+namespace {
+
+using classify::Finding;
+using classify::FindingKind;
+
+constexpr std::size_t kArenas = 5;
+constexpr std::size_t kStacks = 3;
+
+const char* title_of(FindingKind kind) {
+    switch (kind) {
+        case FindingKind::kLeak:
+            return "LEAK";
+        case FindingKind::kCache:
+            return "CACHE";
+        case FindingKind::kRetention:
+            return "RETENTION";
+        case FindingKind::kMapped:
+            return "MAPPINGS";
+        case FindingKind::kStack:
+            return "STACKS";
+        case FindingKind::kFile:
+            return "FILE PAGES";
+        case FindingKind::kWarmup:
+            return "WARM-UP";
+        case FindingKind::kInconclusive:
+            return "INCONCLUSIVE";
+    }
+    return "";
+}
+
+std::string rate_of(const Source& source, const Finding& finding) {
+    if (!finding.per_request) return {};
+    std::string rate = fmt::format(", {} per {}", bytes(finding.per_request->value), source.unit());
+    if (finding.per_request->ci95)
+        rate += fmt::format(" (95 % interval {})", byte_range(*finding.per_request->ci95));
+    return rate;
+}
+
+/// Blocks that no site is known of were there before, or were not sampled.
+std::string pin_line(const Source& source, StackId stack) {
+    return stack == kUnknownStack ? "[before attach or not sampled]" : one_line(source, stack);
+}
+
+void put_finding(Page& page, const Source& source, const Finding& finding, std::size_t number) {
+    page.line(fmt::format("  {}. {}{}{}, {}: {}{}", number, title_of(finding.kind),
+                          finding.subkind.empty() ? "" : ", ", finding.subkind,
+                          classify::confidence_name(finding.confidence), bytes(finding.bytes),
+                          rate_of(source, finding)));
+    for (std::size_t i = 0; i < std::min(finding.stacks.size(), kStacks); ++i)
+        page.line(fmt::format("       {} {}",
+                              finding.kind == FindingKind::kRetention ? "pinned by" : "by",
+                              pin_line(source, finding.stacks[i])));
+    if (finding.stacks.size() > kStacks)
+        page.line(fmt::format("       and {} more stacks", finding.stacks.size() - kStacks));
+    for (const auto& line : finding.evidence) page.paragraph("- " + escape_terminal(line, 500), 7);
+    if (finding.forecast)
+        page.line(fmt::format(
+            "       - {} to rest at {}, after about {:.0f} {}s",
+            finding.forecast->at_request <= static_cast<double>(source.recording.requests_completed)
+                ? "came"
+                : "will come",
+            bytes(finding.forecast->plateau_bytes), finding.forecast->at_request, source.unit()));
+    if (!finding.advice.empty()) page.paragraph("=> " + escape_terminal(finding.advice, 500), 7);
+}
+
+}  // namespace
+
+void put_findings(Page& page, const Source& source) {
+    page.heading("FINDINGS");
+    if (source.findings.empty()) return page.line("  none: no growth that lasts");
+    std::size_t number = 0;
+    for (const Finding& finding : source.findings) put_finding(page, source, finding, ++number);
+}
+
+void put_books(Page& page, const Source& source) {
+    page.heading("THE BOOKS: where the resident anonymous memory is");
+    const auto& readings = source.recording.readings;
+    if (readings.empty()) return page.line("  not measured: the heap was not read (see the notes)");
+    const auto first = book_classes(readings.front().books);
+    const auto last = book_classes(readings.back().books);
+    page.line(fmt::format("  {:<14} {:>12} {:>12} {:>13}", "", "first", "last", "change"));
+    const auto row = [&](const char* name, std::int64_t from, std::int64_t to) {
+        const auto signless = [](std::int64_t value) {
+            return (value < 0 ? "-" : "") + bytes(static_cast<double>(value < 0 ? -value : value));
+        };
+        page.line(fmt::format("  {:<14} {:>12} {:>12} {:>13}", name, signless(from), signless(to),
+                              signed_bytes(static_cast<double>(to - from))));
+    };
+    for (std::size_t i = 0; i < first.size(); ++i)
+        row(first[i].first, first[i].second, last[i].second);
+    row("sum", readings.front().books.total(), readings.back().books.total());
+    page.line(fmt::format("  {} readings of the heap; the last saw {} chunks in use in {} arenas",
+                          readings.size(), grouped(readings.back().live_chunks),
+                          readings.back().arenas));
+}
+
+void put_retention(Page& page, const Source& source) {
+    const auto& recording = source.recording;
+    if (recording.readings.empty()) return;
+    const auto& last = recording.readings.back();
+    page.heading("FREED BUT STILL RESIDENT, by arena");
+    page.line(fmt::format("  {} in all; malloc_trim(0) would give back {}",
+                          bytes(last.books.heap_retained), bytes(last.releasable)));
+    page.line(fmt::format("  {:>12}  {:>12}  {:>12}  {}", "free", "releasable", "arena",
+                          "kept from shrinking by"));
+    for (std::size_t i = 0; i < std::min(recording.arenas.size(), kArenas); ++i) {
+        const auto& arena = recording.arenas[i];
+        std::string by = "nothing in use";
+        if (arena.pin_address != 0)
+            by = fmt::format("{} by {}", bytes(arena.pin_bytes), pin_line(source, arena.pin_stack));
+        page.line(fmt::format("  {:>12}  {:>12}  {:>12}  {}", bytes(arena.resident_free),
+                              bytes(arena.releasable), bytes(arena.size), by));
+    }
+    if (recording.arenas.size() > kArenas)
+        page.line(fmt::format("  ... and {} more arenas", recording.arenas.size() - kArenas));
+}
+
+}  // namespace asrtrace::report
