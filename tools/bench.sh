@@ -20,5 +20,7 @@ stages_say "probes in the target, $rounds rounds"
 tests/bench/probes.py build/release "$rounds"
 stages_say "the worker, $rounds rounds"
 tests/bench/worker.py build/release "$rounds"
+stages_say "a census, $rounds rounds"
+tests/bench/census.py build/release "$rounds"
 stages_say "an event in the tracer"
 build/release/bin/ledger_bench --benchmark_min_time=0.2

@@ -4,7 +4,10 @@
 //   trim     malloc_trim(0); prints the anonymous bytes that went away
 //   planted A / alive A    was the block at A planted as a leak / is it alive?
 //   fill     puts seven chunks of each of some sizes into the main thread's tcache, prints the
-//   bytes free     frees every other live block (of big kinds: all but the pins) quit
+//   bytes
+//   free     frees every other live block (of big kinds: all but the pins)
+//   work MS  replaces blocks at random and touches them for so long; prints how many rounds
+//   quit
 // Nothing between two commands touches the heap.
 //   heap_target KIND SEED [SIZE_MIB CHUNKS]
 #include <fcntl.h>
@@ -18,6 +21,7 @@
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
+#include <ctime>
 
 namespace {
 
@@ -258,6 +262,37 @@ void answer_free() {
     say("freed=1\n");
 }
 
+std::uint64_t now_ns() {
+    timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return static_cast<std::uint64_t>(now.tv_sec) * 1000000000 +
+           static_cast<std::uint64_t>(now.tv_nsec);
+}
+
+/// What a program does with its heap: a round frees a block, allocates one of its size, writes into
+/// it, and reads and writes in sixteen others.
+void answer_work(std::uint64_t milliseconds) {
+    Blocks& own = blocks[0];
+    std::uint64_t state = random_state, rounds = 0;
+    const std::uint64_t end = now_ns() + milliseconds * 1000000;
+    while (rounds % 64 != 0 || now_ns() < end) {
+        const std::size_t i = next_random(state) % own.used;
+        const std::size_t bytes = malloc_usable_size(own.table[i]);
+        std::free(own.table[i]);
+        own.table[i] = std::malloc(bytes);
+        std::memset(own.table[i], 0x5b, bytes < 4096 ? bytes : 4096);
+        for (int other = 0; other < 16; ++other) {
+            auto* byte =
+                static_cast<volatile unsigned char*>(own.table[next_random(state) % own.used]);
+            *byte = static_cast<unsigned char>(*byte + 1);
+        }
+        ++rounds;
+    }
+    char text[64];
+    std::snprintf(text, sizeof(text), "rounds=%lu\n", static_cast<unsigned long>(rounds));
+    say(text);
+}
+
 void answer(char* line) {
     const auto address = [line] { return std::strtoull(std::strchr(line, ' '), nullptr, 16); };
     if (std::strncmp(line, "planted", 7) == 0) {
@@ -275,6 +310,8 @@ void answer(char* line) {
         answer_fill();
     } else if (std::strcmp(line, "free") == 0) {
         answer_free();
+    } else if (std::strncmp(line, "work ", 5) == 0) {
+        answer_work(std::strtoull(line + 5, nullptr, 10));
     } else {
         _exit(0);
     }

@@ -110,6 +110,7 @@ std::string census_json(pid_t pid, const heap::Census& census, const StackJson& 
     document["rejected"] = census.rejected;
     document["threads"] = census.threads;
     document["seconds"] = census.seconds;
+    document["tracer_bytes"] = census.tracer_bytes;
     document["totals"] = totals_json(census.totals);
     document["resident"] = {{"live", census.books.live},
                             {"retained", census.books.retained},

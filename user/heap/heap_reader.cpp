@@ -19,6 +19,8 @@ using std::chrono::milliseconds;
 constexpr unsigned kStepBacks = 2000;
 constexpr unsigned kReachSnapshots = 3;
 constexpr milliseconds kStopPatience{2000};
+/// A heap of which a reading takes a few dozen milliseconds.
+constexpr std::uint64_t kShortReadingBytes = 128 << 20;
 
 }  // namespace
 
@@ -37,7 +39,6 @@ class HeapReader::Taking {
     }
 
     CensusOutcome run() {
-        const PriorityBoost boost(false);
         reader_.has_reading_ = false;
         Status taken = open();
         failure_is_environment_ = !taken;
@@ -124,8 +125,11 @@ class HeapReader::Taking {
             auto maps = read_maps(pid_);
             if (!maps || maps->empty()) return ended();
             snapshot_.reset();
+            std::optional<PriorityBoost> boost;
+            if (resident_bytes(pid_) <= kShortReadingBytes) boost.emplace(false);
             Status taken = take_snapshot(memory(), std::move(*maps), reader_.location_,
                                          snapshot_options(false), snapshot_);
+            boost.reset();
             if (taken) taken = check_bins(snapshot_, false);
             if (taken) return taken;
             last = taken;
@@ -172,7 +176,8 @@ class HeapReader::Taking {
         Status last = ok_status();
         for (unsigned attempt = 0; attempt < options_.attempts && Clock::now() < deadline_;
              ++attempt) {
-            // On a busy machine a thread that was caught inside malloc needs long to come out of it.
+            // On a busy machine a thread that was caught inside malloc needs long to come out of
+            // it.
             if (attempt > 0) std::this_thread::sleep_for(milliseconds(3U << std::min(attempt, 6U)));
             last = read_stopped();
             if (last.ok() || failure_is_environment_) return last;

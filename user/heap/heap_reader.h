@@ -15,9 +15,9 @@
 // the target, it is not stopped unless CensusOptions::stop asks for it, and no page of it is
 // faulted in.
 //
-// One thread may use an object at a time; objects share nothing. take() raises the calling
-// thread's priority while it runs (priority.h) and sleeps between attempts: give it a thread of its
-// own. How long it takes at most is CensusOptions::time_limit, how much it holds memory_cap_bytes.
+// One thread may use an object at a time; objects share nothing. take() sleeps between attempts:
+// give it a thread of its own. How long it takes at most is CensusOptions::time_limit, how much it
+// holds memory_cap_bytes.
 #pragma once
 
 #include <sys/types.h>

@@ -8,6 +8,7 @@
 #include <cerrno>
 #include <charconv>
 #include <cstdint>
+#include <optional>
 #include <string>
 
 #include "user/base/fd.h"
@@ -22,6 +23,17 @@ std::string field(const std::string& text, const std::string& key) {
     if (at == std::string::npos) return {};
     const std::size_t begin = text.find_first_not_of(" \t", at + key.size() + 2);
     return text.substr(begin, text.find('\n', begin) - begin);
+}
+
+/// A field that the kernel counts in kB.
+std::optional<std::uint64_t> bytes_in(const std::string& path, const std::string& key) {
+    auto text = read_text_file(path);
+    if (!text) return std::nullopt;
+    const std::string value = field(*text, key);
+    std::uint64_t kib = 0;
+    const auto [end, error] = std::from_chars(value.data(), value.data() + value.size(), kib);
+    if (error != std::errc{}) return std::nullopt;
+    return kib * 1024;
 }
 
 constexpr std::uint8_t kElfClass64 = 2;
@@ -64,13 +76,11 @@ Status check_target(pid_t pid) {
 }
 
 std::uint64_t memory_available() {
-    constexpr std::uint64_t kFallback = 1ULL << 30;
-    auto text = read_text_file("/proc/meminfo");
-    if (!text) return kFallback;
-    const std::string value = field(*text, "MemAvailable");
-    std::uint64_t kib = 0;
-    const auto [end, error] = std::from_chars(value.data(), value.data() + value.size(), kib);
-    return error == std::errc{} ? kib * 1024 : kFallback;
+    return bytes_in("/proc/meminfo", "MemAvailable").value_or(1ULL << 30);
+}
+
+std::uint64_t resident_bytes(pid_t pid) {
+    return bytes_in("/proc/" + std::to_string(pid) + "/status", "VmRSS").value_or(0);
 }
 
 }  // namespace asrtrace::heap

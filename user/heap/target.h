@@ -15,4 +15,7 @@ Status check_target(pid_t pid);
 /// MemAvailable of /proc/meminfo in bytes; 1 GiB if it cannot be read.
 std::uint64_t memory_available();
 
+/// VmRSS of a process; 0 if it is gone.
+std::uint64_t resident_bytes(pid_t pid);
+
 }  // namespace asrtrace::heap
