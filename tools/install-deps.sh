@@ -53,6 +53,7 @@ shellcheck           # lint of the scripts
 libclang-rt-14-dev   # libFuzzer and sanitizer runtimes of clang
 xz-utils             # makes .gnu_debugdata for the tests
 util-linux           # setpriv: tests that run without root's rights
+musl-tools           # a program on another libc, which the census must name
 gdb                  # asks a target for its mallinfo2
 libc6-dbg            # tells gdb what mallinfo2 returns, names libc's functions
 libbpfcc-dev         # BCC's symbol cache: a second opinion on names

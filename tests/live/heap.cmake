@@ -15,7 +15,7 @@ add_executable(heap_live_test heap_exact_test.cpp heap_failures_test.cpp heap_fi
 target_compile_definitions(heap_live_test PRIVATE HEAP_PROGS="${CMAKE_BINARY_DIR}/progs")
 target_link_libraries(heap_live_test PRIVATE asrtrace_heap GTest::gtest_main)
 add_dependencies(heap_live_test heap_target heap_target_stripped heap_target_static
-  heap_target_static_stripped heap_target_static_pie)
+  heap_target_static_stripped heap_target_static_pie heap_target_musl)
 gtest_discover_tests(heap_live_test TEST_PREFIX live.heap.
   PROPERTIES LABELS live RUN_SERIAL TRUE TIMEOUT 60 DISCOVERY_TIMEOUT 60)
 

@@ -2,11 +2,17 @@
 // Targets that there is no census of, tracers that die, heaps that are damaged.
 #include <gtest/gtest.h>
 #include <signal.h>
+#include <sys/mman.h>
 #include <sys/ptrace.h>
+#include <sys/swap.h>
+#include <sys/syscall.h>
+#include <sys/uio.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <cerrno>
 #include <chrono>
+#include <cstdlib>
 #include <fstream>
 #include <random>
 
@@ -42,6 +48,73 @@ TEST(Failures, SayWhatIsWrongWithThePid) {
     ::waitid(P_PID, static_cast<id_t>(child), &info, WEXITED | WNOWAIT);
     EXPECT_NE(reason_for(child).find("zombie"), std::string::npos);
     ::waitpid(child, nullptr, 0);
+}
+
+TEST(Failures, NameMusl) {
+    TargetProcess target({program("heap_target_musl")});
+    ASSERT_GT(target.pid(), 0);
+    EXPECT_NE(reason_for(target.pid()).find("musl"), std::string::npos);
+}
+
+/// Swap of our own for as long as the object lives.
+class SwapFile {
+  public:
+    SwapFile() : path_("/tmp/asrtrace-swap-" + std::to_string(::getpid())) {
+        const std::string make = "dd if=/dev/zero of=" + path_ +
+                                 " bs=1M count=128 status=none && " + "chmod 600 " + path_ +
+                                 " && /sbin/mkswap " + path_ + " >/dev/null";
+        made_ = std::system(make.c_str()) == 0;
+        on_ = made_ && ::swapon(path_.c_str(), 0) == 0;
+        refused_ = made_ && !on_ && (errno == EPERM || errno == EINVAL);
+    }
+    ~SwapFile() {
+        if (on_) ::swapoff(path_.c_str());
+        ::unlink(path_.c_str());
+    }
+    SwapFile(const SwapFile&) = delete;
+    SwapFile& operator=(const SwapFile&) = delete;
+    bool on() const { return on_; }
+    /// Not ours to have: a container, or a file system that cannot hold swap.
+    bool refused() const { return refused_; }
+
+  private:
+    std::string path_;
+    bool made_ = false, on_ = false, refused_ = false;
+};
+
+std::uint64_t swapped_kib(pid_t pid) {
+    const auto status = read_text_file("/proc/" + std::to_string(pid) + "/status");
+    const std::size_t at = status.ok() ? status->find("VmSwap:") : std::string::npos;
+    return at == std::string::npos ? 0 : std::strtoull(status->c_str() + at + 7, nullptr, 10);
+}
+
+TEST(Failures, AHeapInSwapIsInconclusiveAndStaysThere) {
+    const SwapFile swap;
+    if (swap.refused()) GTEST_SKIP() << "swapon is refused here";
+    ASSERT_TRUE(swap.on());
+    TargetProcess target({program("heap_target"), "single", fresh_seed()});
+    ASSERT_GT(target.pid(), 0);
+    const auto sound = HeapReader(target.pid(), {}).take();
+    ASSERT_TRUE(sound.census) << sound.failure.reason;
+    const int pidfd = static_cast<int>(::syscall(SYS_pidfd_open, target.pid(), 0));
+    for (const MallocRange& range : sound.census->ranges) {
+        // NOLINTNEXTLINE(performance-no-int-to-ptr)
+        const iovec all{reinterpret_cast<void*>(range.begin), range.end - range.begin};
+        ::syscall(SYS_process_madvise, pidfd, &all, 1, MADV_PAGEOUT, 0);
+    }
+    ::close(pidfd);
+    const std::uint64_t swapped = swapped_kib(target.pid());
+    ASSERT_GT(swapped, 100U);
+    for (bool stop : {false, true}) {
+        CensusOptions options;
+        options.stop = stop;
+        const CensusOutcome outcome = HeapReader(target.pid(), options).take();
+        EXPECT_FALSE(outcome.census);
+        EXPECT_EQ(outcome.failure.kind, CensusFailure::Kind::kRejected);
+        EXPECT_NE(outcome.failure.reason.find("inconclusive (swapped)"), std::string::npos)
+            << outcome.failure.reason;
+    }
+    EXPECT_EQ(swapped_kib(target.pid()), swapped);
 }
 
 TEST(Failures, NameTheDebuggerThatHoldsTheTarget) {

@@ -74,6 +74,7 @@ bool ring_closes(TargetMemory& memory, std::uint64_t bins, std::uint64_t main_ar
     while (next && *next != main_arena) {
         if (*next == 0 || *next % 8 != 0 || seen.size() > kMaxArenas) return false;
         if (!seen.insert(*next).second) return false;
+        if (memory.is_swapped(*next)) return true;  // not to be followed without a change
         if (*next % kHeapMax != layout.heap_info_size &&
             *next % (2ULL << 20) != layout.heap_info_size) {
             return false;
@@ -91,7 +92,8 @@ bool looks_like_parameters(const DataSegment& segment, std::size_t offset, const
     };
     const std::uint64_t base = segment.word(offset + layout.sbrk_base);
     if ((main.system_mem == 0) != (base == 0) || base >= 1ULL << 47) return false;
-    if (main.contiguous && main.system_mem != 0 && base + main.system_mem != main_end) return false;
+    const bool end_known = main.contiguous && main.system_mem != 0 && main_end != 0;
+    if (end_known && base + main.system_mem != main_end) return false;
     if (base % 8 != 0) return false;
     const std::int32_t count = half(layout.n_mmaps);
     const std::int32_t limit = half(layout.n_mmaps + 4);
@@ -128,6 +130,7 @@ int default_values(const DataSegment& segment, std::size_t offset, const Layout&
 
 /// sbrk_base is where the first chunk of the main arena stands.
 bool begins_with_chunk(TargetMemory& memory, std::uint64_t base) {
+    if (memory.is_swapped(base)) return true;  // not to be looked at without a change
     const auto size = memory.read_value<std::uint64_t>(((base + 15) & ~15ULL) + 8);
     return size && (*size & kSizeBits) == kPrevInUse && *size >= kMinChunk;
 }
@@ -157,8 +160,11 @@ struct Search {
     bool find_parameters(MallocLocation& out) const {
         auto main = read_arena(memory, *out.candidates[0], out.main_arena, out.main_arena);
         if (!main) return false;
-        const auto head = memory.read_value<std::uint64_t>(main->top + 8);
-        const std::uint64_t main_end = main->top + (head.value_or(0) & ~kSizeBits);
+        std::uint64_t main_end = 0;
+        if (!memory.is_swapped(main->top)) {
+            const auto head = memory.read_value<std::uint64_t>(main->top + 8);
+            main_end = main->top + (head.value_or(0) & ~kSizeBits);
+        }
         Found best;
         std::vector<Found> all;
         for (const Layout* layout : out.candidates) {
@@ -256,6 +262,7 @@ Result<std::vector<ArenaState>> read_arenas(TargetMemory& memory, const MallocLo
         if (arenas.size() > kMaxArenas || address == 0 || !seen.insert(address).second) {
             return Error{"the ring of arenas does not close"};
         }
+        if (memory.is_swapped(address)) return Error{kSwappedHeap};
         auto arena = read_arena(memory, *location.layout, address, location.main_arena);
         if (!arena) return arena.error();
         const auto next =

@@ -126,7 +126,7 @@ class HeapReader::Taking {
             if (!maps || maps->empty()) return ended();
             snapshot_.reset();
             std::optional<PriorityBoost> boost;
-            if (resident_bytes(pid_) <= kShortReadingBytes) boost.emplace(false);
+            if (rss_bytes(pid_) <= kShortReadingBytes) boost.emplace(false);
             Status taken = take_snapshot(memory(), std::move(*maps), reader_.location_,
                                          snapshot_options(false), snapshot_);
             boost.reset();

@@ -15,8 +15,11 @@ bool is_glibc(std::string_view name) {
     return name == "libc.so.6" || (name.starts_with("libc-2.") && name.ends_with(".so"));
 }
 
-bool is_musl(std::string_view name) {
-    return name.starts_with("ld-musl-") || name.starts_with("libc.musl-");
+/// Alpine's names, and Debian's /usr/lib/x86_64-linux-musl/libc.so.
+bool is_musl(std::string_view path) {
+    const std::string_view name = base_name(path);
+    return name.starts_with("ld-musl-") || name.starts_with("libc.musl-") ||
+           (name == "libc.so" && path.find("musl") != std::string_view::npos);
 }
 
 bool is_other_allocator(std::string_view name) {
@@ -37,7 +40,7 @@ LibraryScan scan_libraries(const std::vector<MapsEntry>& maps) {
         if (!entry.is_file()) continue;
         const std::string_view name = base_name(entry.path);
         if (is_glibc(name) && scan.malloc_module.empty()) scan.malloc_module = entry.path;
-        if (is_musl(name)) scan.musl = entry.path;
+        if (is_musl(entry.path)) scan.musl = entry.path;
         if (is_other_allocator(name)) scan.other_allocator = entry.path;
         if (executable.empty()) executable = entry.path;  // the lowest: a program's own image
     }

@@ -37,6 +37,9 @@ struct Piece {
     std::uint64_t length = 0;
 };
 
+/// Why a heap of which a part is in swap is not read.
+constexpr const char* kSwappedHeap = "inconclusive (swapped): a page of the heap is in swap";
+
 class TargetMemory {
   public:
     TargetMemory() = default;
@@ -59,6 +62,9 @@ class TargetMemory {
     /// page is of a file; not having to ask is six times faster. Error: the process is gone.
     virtual Result<std::vector<PageRange>> pages(std::uint64_t begin, std::uint64_t end,
                                                  bool private_anonymous) = 0;
+
+    /// Is the page of `address` in swap? Reading it would bring it back.
+    bool is_swapped(std::uint64_t address);
 
     virtual std::uint64_t page_size() const = 0;
 

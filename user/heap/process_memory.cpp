@@ -79,6 +79,12 @@ void TargetMemory::read_pieces(std::span<const Piece> pieces, std::span<std::uin
     }
 }
 
+bool TargetMemory::is_swapped(std::uint64_t address) {
+    const std::uint64_t page = address & ~(page_size() - 1);
+    const auto ranges = pages(page, page + page_size(), false);
+    return ranges && !ranges->empty() && ranges->front().kind == PageKind::kSwapped;
+}
+
 void TargetMemory::read_each(std::span<const std::uint64_t> addresses, std::size_t each,
                              std::span<std::uint8_t> out) {
     std::vector<Piece> pieces;

@@ -56,6 +56,7 @@ class ArenaWalk {
         std::uint64_t heap = arena.top & ~(max - 1);
         std::uint64_t sum = 0;
         for (std::size_t count = 0;; ++count) {
+            if (is_swapped(heap)) return Error{kSwappedHeap};
             const auto info = memory_.read_value<HeapInfo>(heap);
             if (!info) return Error{"a heap_info cannot be read"};
             const bool sizes = info->size <= info->mprotect_size && info->mprotect_size <= max &&
@@ -107,6 +108,7 @@ class ArenaWalk {
         const ArenaState& arena = snapshot_.arenas[0];
         if (arena.system_mem == 0) return ok_status();  // initial_top: nothing but mapped chunks
         const std::uint64_t base = snapshot_.parameters.sbrk_base;
+        if (is_swapped(arena.top)) return Error{kSwappedHeap};
         const auto head = memory_.read_value<std::uint64_t>(arena.top + 8);
         const MapsEntry* mapping = find_mapping(snapshot_.maps, base);
         if (!head || mapping == nullptr) return Error{"the main arena's memory cannot be read"};
@@ -177,6 +179,11 @@ class ArenaWalk {
             if (walker_.over_limit()) return false;
         }
         return false;
+    }
+
+    bool is_swapped(std::uint64_t address) const {
+        const PageRange* range = snapshot_.residency.find(address);
+        return range != nullptr && range->kind == PageKind::kSwapped;
     }
 
     const Segment* covering(std::uint64_t address) const {

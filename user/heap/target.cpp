@@ -79,7 +79,7 @@ std::uint64_t memory_available() {
     return bytes_in("/proc/meminfo", "MemAvailable").value_or(1ULL << 30);
 }
 
-std::uint64_t resident_bytes(pid_t pid) {
+std::uint64_t rss_bytes(pid_t pid) {
     return bytes_in("/proc/" + std::to_string(pid) + "/status", "VmRSS").value_or(0);
 }
 

@@ -16,6 +16,6 @@ Status check_target(pid_t pid);
 std::uint64_t memory_available();
 
 /// VmRSS of a process; 0 if it is gone.
-std::uint64_t resident_bytes(pid_t pid);
+std::uint64_t rss_bytes(pid_t pid);
 
 }  // namespace asrtrace::heap

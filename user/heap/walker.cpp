@@ -52,7 +52,7 @@ Status Walker::walk(Segment& segment, std::uint64_t top, bool keep_fast_links) {
         if (fault == nullptr && table_.size() % kChunksBetweenChecks == 0) fault = check_limits();
         if (fault == nullptr) continue;
         if (met_swap_ || over_limit_ || !step_back(segment, at)) {
-            if (met_swap_) return Error{"inconclusive (swapped): a page of the heap is in swap"};
+            if (met_swap_) return Error{kSwappedHeap};
             return Error{std::string(fault) + " (at " + hex(at) + ")"};
         }
     }
