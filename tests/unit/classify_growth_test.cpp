@@ -76,6 +76,18 @@ TEST(Growth, ALeakBehindAWarmupHasTheSlopeOfTheLeak) {
     EXPECT_NEAR(growth.slope->value, 100, 5);
 }
 
+TEST(Growth, ACountedLevelRisesByItsMean) {
+    std::mt19937 random(7);
+    std::bernoulli_distribution one_of_four(0.25);
+    std::vector<Point> points{{0, 0}};
+    double level = 0;
+    for (double x = 1; x <= kRequests; ++x) {
+        if (one_of_four(random)) level += 4000;
+        points.push_back({x, level});
+    }
+    EXPECT_DOUBLE_EQ(growth_of(points, true).slope->value, level / kRequests);
+}
+
 TEST(Growth, NoiseAroundALevelIsNoRise) {
     std::mt19937 random(20'241'121);
     std::uniform_real_distribution<double> noise(0, 1e6);

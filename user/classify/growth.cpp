@@ -132,14 +132,15 @@ std::size_t warmup_end(std::span<const Point> points) {
     return knee;
 }
 
-Growth growth_of(std::span<const Point> points) {
+Growth growth_of(std::span<const Point> points, bool counted) {
     Growth growth;
     growth.points = points.size();
     if (points.size() < 2) return growth;
     const std::size_t ends = std::clamp<std::size_t>(points.size() / 5, 1, kEndPoints);
     const double first = points.front().y;
     growth.gain = median_level(points.last(ends)) - first;
-    growth.slope = theil_sen(points);
+    const auto slope_of = counted ? mean_rise : theil_sen;
+    growth.slope = slope_of(points);
     if (growth.gain <= 0) return growth;
     growth.settled_at = settled_at(points, first, growth.gain);
     const double width = points.back().x - points.front().x;
@@ -156,7 +157,7 @@ Growth growth_of(std::span<const Point> points) {
     growth.forecast = slowing_down(points);
     growth.shape = growth.forecast ? Shape::kSaturating : Shape::kRising;
     if (const std::size_t knee = warmup_end(points); knee != 0)
-        growth.slope = theil_sen(points.subspan(knee));
+        growth.slope = slope_of(points.subspan(knee));
     return growth;
 }
 

@@ -35,7 +35,8 @@ struct Growth {
 /// `points` in the order of x. The levels at the ends are medians of some points, so that a request
 /// caught half way does not count. A slope is a rise only if its interval, widened to 99.9 %, lies
 /// above zero: many levels are looked at, few may be wrong.
-Growth growth_of(std::span<const Point> points);
+/// `counted` levels are exact: their slope is the mean rise.
+Growth growth_of(std::span<const Point> points, bool counted = false);
 
 /// Index of the point where a warm-up ends: the knee of the two straight lines that fit the points
 /// best (least squares, joined at the knee), if they fit far better than one; else 0. Looked for in

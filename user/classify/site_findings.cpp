@@ -74,7 +74,7 @@ class SiteJudge {
   private:
     Candidate candidate_of(StackId stack, const SiteHistory& history) const {
         Candidate candidate{.stack = stack, .history = &history};
-        candidate.growth = growth_of(grid_.points(history.changes));
+        candidate.growth = growth_of(grid_.points(history.changes), true);
         candidate.unreachable = unreachable_share(history);
         const std::uint64_t half = recording_.requests_completed / 2;
         for (const auto& [epoch, blocks] : history.late_freed)
@@ -153,7 +153,7 @@ class SiteJudge {
                 sum[i].y += points[i].y;
             }
         }
-        return growth_of(sum);
+        return growth_of(sum, true);
     }
 
     std::optional<Finding> finding_of(const Verdict& verdict,
