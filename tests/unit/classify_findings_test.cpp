@@ -127,6 +127,20 @@ TEST(Findings, ACacheThatEvictsIsBounded) {
     EXPECT_EQ(only(recording).subkind, "bounded");
 }
 
+TEST(Findings, WhatReplacesOlderBlocksIsNoGrowth) {
+    auto recording = quiet();
+    add_site(
+        recording, [](std::uint64_t requests) { return std::min<std::uint64_t>(requests, 150); }, 0,
+        4);
+    mark(recording);
+    recording.counts.freed_unknown_blocks = 150;
+    EXPECT_TRUE(analyze(recording).findings.empty());
+    grow(recording, &ledger::Books::heap_live, [](std::uint64_t requests) {
+        return (50 << 20) + std::min<std::uint64_t>(requests, 150) * kBlockBytes;
+    });
+    EXPECT_EQ(only(recording).subkind, "bounded") << "the heap holds more, indeed";
+}
+
 TEST(Findings, ACacheByInputIsKeyed) {
     auto recording = quiet();
     add_site(recording,

@@ -85,14 +85,17 @@ std::vector<Finding> book_findings(const Evidence& evidence);
 /// The readings that tell most: taken between requests where there are enough of them.
 std::vector<const ledger::Reading*> settled_readings(const ledger::Recording& recording);
 
-/// A value of each reading over completed requests; of readings with equal requests the last.
+/// A value of each reading over completed requests. Of readings with equal requests the last
+/// counts, but the very first of all is where growth begins.
 template <typename Value>
 std::vector<Point> reading_points(const ledger::Recording& recording, Value value) {
     std::vector<Point> points;
     for (const ledger::Reading* reading : settled_readings(recording)) {
         const Point point{static_cast<double>(reading->requests),
                           static_cast<double>(value(*reading))};
-        if (!points.empty() && points.back().x == point.x) points.pop_back();
+        const bool again = !points.empty() && points.back().x == point.x;
+        if (again && points.size() == 1) continue;
+        if (again) points.pop_back();
         points.push_back(point);
     }
     return points;

@@ -11,6 +11,7 @@ namespace {
 constexpr std::size_t kEndPoints = 3;    ///< whose median is the level at an end
 constexpr double kNearlyAll = 0.85;      ///< of the gain: the level has settled
 constexpr double kWarmupShare = 0.25;    ///< of the requests
+constexpr double kRestedShare = 0.8;     ///< of the requests: settled later, it may not have
 constexpr double kWiden = 3.29 / 1.96;   ///< from a 95 % to a 99.9 % interval
 constexpr std::size_t kFewestSteps = 4;  ///< rises in the second half that make a slope of it
 constexpr double kRestShare = 0.2;       ///< of the requests: is it flat by now?
@@ -151,7 +152,8 @@ Growth growth_of(std::span<const Point> points, bool counted) {
     if (!rises) {
         const bool early = growth.settled_at - points.front().x <= kWarmupShare * width;
         growth.shape = early ? Shape::kWarmup : Shape::kSaturating;
-        if (!early) growth.forecast = Forecast{first + growth.gain, growth.settled_at};
+        const bool rested = growth.settled_at - points.front().x <= kRestedShare * width;
+        if (!early && rested) growth.forecast = Forecast{first + growth.gain, growth.settled_at};
         return growth;
     }
     growth.forecast = slowing_down(points);

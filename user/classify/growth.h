@@ -25,10 +25,10 @@ struct Forecast {
 
 struct Growth {
     Shape shape = Shape::kNone;
-    double gain = 0;             ///< last level less first
-    double settled_at = 0;       ///< requests after which nearly all of the gain was there
-    std::optional<Slope> slope;  ///< of what follows the warm-up
-    std::optional<Forecast> forecast;
+    double gain = 0;                   ///< last level less first
+    double settled_at = 0;             ///< requests after which nearly all of the gain was there
+    std::optional<Slope> slope;        ///< of what follows the warm-up
+    std::optional<Forecast> forecast;  ///< none if it cannot be told whether it goes on
     std::size_t points = 0;
 };
 

@@ -2,7 +2,9 @@
 #include "user/classify/keyed.h"
 
 #include <algorithm>
+#include <array>
 #include <cmath>
+#include <map>
 
 #include "user/classify/slope.h"
 
@@ -13,6 +15,33 @@ constexpr std::uint64_t kFewestValues = 5;
 constexpr double kMostDistinct = 0.8;  ///< of the requests: more, and every input is new
 constexpr double kFits = 0.05;         ///< median error against the whole rise
 constexpr double kFitsBetter = 0.4;    ///< than over requests
+constexpr std::size_t kRecent = 10;    ///< requests: what they brought is in any cache
+constexpr std::size_t kFewestOfAKind = 8;
+constexpr double kMuchLess = 0.3;
+
+struct Mean {
+    double sum = 0;
+    std::size_t count = 0;
+    void add(std::uint64_t value) { sum += static_cast<double>(value), ++count; }
+    double value() const { return count == 0 ? 0 : sum / static_cast<double>(count); }
+};
+
+std::optional<InputCost> cost_by(const ledger::Recording& recording, std::size_t covariate) {
+    std::map<std::uint64_t, std::size_t> last_seen;
+    Mean fresh, repeated;
+    for (std::size_t i = 0; i < recording.requests.size(); ++i) {
+        const ledger::Request& request = recording.requests[i];
+        const auto [entry, is_new] = last_seen.try_emplace(request.args[covariate], i);
+        // What comes with the first requests comes whatever their input is.
+        if (i >= kRecent && is_new) fresh.add(request.outlived_bytes);
+        if (i >= kRecent && !is_new && i - entry->second <= kRecent)
+            repeated.add(request.outlived_bytes);
+        entry->second = i;
+    }
+    if (fresh.count < kFewestOfAKind || repeated.count < kFewestOfAKind) return std::nullopt;
+    if (repeated.value() > kMuchLess * fresh.value()) return std::nullopt;
+    return InputCost{covariate, last_seen.size(), fresh.value(), repeated.value()};
+}
 
 /// Median distance from the Theil-Sen line, as a share of the rise.
 double misfit(const std::vector<Point>& points, double& slope_out) {
@@ -67,6 +96,18 @@ std::optional<Keyed> keyed_by_input(const std::vector<ledger::Epoch>& epochs,
         if (slope <= 0 || by_values > best_misfit) continue;
         best_misfit = by_values;
         best = Keyed{k, distinct, slope};
+    }
+    return best;
+}
+
+std::optional<InputCost> new_inputs_cost(const ledger::Recording& recording) {
+    std::optional<InputCost> best;
+    for (std::size_t covariate = 0; covariate < std::tuple_size_v<decltype(ledger::Request::args)>;
+         ++covariate) {
+        const auto cost = cost_by(recording, covariate);
+        if (cost && (!best || cost->repeated_bytes * best->new_bytes <
+                                  best->repeated_bytes * cost->new_bytes))
+            best = cost;
     }
     return best;
 }

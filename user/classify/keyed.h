@@ -22,4 +22,16 @@ struct Keyed {
 std::optional<Keyed> keyed_by_input(const std::vector<ledger::Epoch>& epochs,
                                     const std::vector<double>& levels);
 
+/// What requests leave behind by whether their input is new.
+struct InputCost {
+    std::size_t covariate = 0;
+    std::uint64_t distinct = 0;
+    double new_bytes = 0;       ///< mean over requests whose input was never seen before
+    double repeated_bytes = 0;  ///< mean over those whose input is among the most recent
+};
+
+/// A cache by input that evicts has no level that follows its inputs, but it grows by new ones
+/// only. Nothing if repeated inputs cost as much, or either kind is too seldom to tell.
+std::optional<InputCost> new_inputs_cost(const ledger::Recording& recording);
+
 }  // namespace asrtrace::classify

@@ -24,22 +24,30 @@ constexpr double kHardlyUnreachable = 0.05;
 constexpr double kFewRetracted = 0.01;      ///< of what was called unreachable
 constexpr std::uint64_t kFewestBlocks = 5;  ///< that a leak consists of
 constexpr double kShareOfGrowth = 0.01;     ///< of what outlives requests: smaller caches are dust
+constexpr double kFewestCacheBytes = 16384;
+constexpr double kMostOfGrowth = 0.5;
+constexpr double kReplacedShare = 0.5;
 constexpr double kRecycleBytes = 64 << 20;
 
-/// One site and what is known of it.
+/// One site, or several of one culprit, and what is known of them.
 struct Candidate {
-    StackId stack;
-    const SiteHistory* history = nullptr;
+    std::vector<std::pair<StackId, const SiteHistory*>> sites;  ///< most bytes first
     Growth growth{};
+    std::vector<double> blocks;    ///< outlived, at the end of each epoch
     double unreachable = 0;        ///< share of its blocks when reachability was looked at last
     std::uint64_t late_freed = 0;  ///< in the second half of the window
-    std::optional<Keyed> keyed{};
+
+    /// Over all sites.
+    std::uint64_t sum(std::uint64_t SiteHistory::*part) const {
+        std::uint64_t total = 0;
+        for (const auto& [stack, history] : sites) total += history->*part;
+        return total;
+    }
 };
 
 /// Sites of the same verdict with the same culprit are one finding.
 struct Verdict {
     FindingKind kind = FindingKind::kWarmup;
-    std::string subkind;
     Confidence confidence = Confidence::kProbable;
     auto operator<=>(const Verdict&) const = default;
 };
@@ -54,9 +62,9 @@ class SiteJudge {
 
     std::vector<Finding> run() {
         if (grid_.size() == 0) return {};
-        std::map<std::tuple<Verdict, std::string>, std::vector<Candidate>> groups;
         for (const auto& [key, history] : histories_)
             if (key.first == SiteKind::kHeap) total_ += static_cast<double>(history.outlived_bytes);
+        std::map<std::tuple<Verdict, std::string>, std::vector<Candidate>> groups;
         for (const auto& [key, history] : histories_) {
             if (key.first != SiteKind::kHeap || history.outlived_blocks == 0) continue;
             Candidate candidate = candidate_of(key.second, history);
@@ -64,24 +72,68 @@ class SiteJudge {
             if (!verdict) continue;
             groups[{*verdict, group_name(*verdict, key.second)}].push_back(std::move(candidate));
         }
+        // Leaks come first in the order of verdicts.
         std::vector<Finding> findings;
-        for (auto& [key, members] : groups)
-            if (auto finding = finding_of(std::get<0>(key), members))
-                findings.push_back(std::move(*finding));
+        double leaked = 0;
+        for (auto& [key, members] : groups) {
+            const Verdict& verdict = std::get<0>(key);
+            const Candidate all = together(members);
+            if (verdict.kind == FindingKind::kCache && replaces_older(all, leaked)) continue;
+            auto finding = finding_of(verdict, all);
+            if (!finding) continue;
+            if (finding->kind == FindingKind::kLeak) leaked += finding->bytes;
+            findings.push_back(std::move(*finding));
+        }
         return findings;
     }
 
   private:
     Candidate candidate_of(StackId stack, const SiteHistory& history) const {
-        Candidate candidate{.stack = stack, .history = &history};
+        Candidate candidate{.sites = {{stack, &history}}, .blocks = {}};
         candidate.growth = growth_of(grid_.points(history.changes), true);
+        candidate.blocks = levels_of(history.blocks, recording_.epochs.size());
         candidate.unreachable = unreachable_share(history);
         const std::uint64_t half = recording_.requests_completed / 2;
         for (const auto& [epoch, blocks] : history.late_freed)
             if (recording_.epochs[epoch].requests > half) candidate.late_freed += blocks;
-        candidate.keyed =
-            keyed_by_input(recording_.epochs, levels_of(history.blocks, recording_.epochs.size()));
         return candidate;
+    }
+
+    /// All members as one: their levels added up.
+    Candidate together(std::vector<Candidate>& members) const {
+        if (members.size() == 1) return std::move(members.front());
+        Candidate all;
+        std::vector<Point> sum;
+        for (const Candidate& member : members) {
+            const auto& [stack, history] = member.sites.front();
+            all.sites.emplace_back(stack, history);
+            all.late_freed += member.late_freed;
+            const auto points = grid_.points(history->changes);
+            sum.resize(points.size());
+            all.blocks.resize(member.blocks.size());
+            for (std::size_t i = 0; i < points.size(); ++i)
+                sum[i] = {points[i].x, sum[i].y + points[i].y};
+            for (std::size_t i = 0; i < member.blocks.size(); ++i)
+                all.blocks[i] += member.blocks[i];
+        }
+        std::stable_sort(all.sites.begin(), all.sites.end(), [](const auto& a, const auto& b) {
+            return a.second->outlived_bytes > b.second->outlived_bytes;
+        });
+        all.growth = growth_of(sum, true);
+        return all;
+    }
+
+    /// Blocks that take the place of others from before the attach look like growth: their births
+    /// were seen, the births of what they replaced were not. The books tell: the heap holds no
+    /// more.
+    bool replaces_older(const Candidate& all, double leaked) const {
+        const auto points = reading_points(
+            recording_, [](const ledger::Reading& reading) { return reading.books.heap_live; });
+        const auto unknown = static_cast<double>(recording_.counts.freed_unknown_blocks);
+        const auto blocks = static_cast<double>(all.sum(&SiteHistory::outlived_blocks));
+        if (all.late_freed == 0 || points.size() < 2 || unknown < kReplacedShare * blocks)
+            return false;
+        return growth_of(points).gain - leaked < kReplacedShare * all.growth.gain;
     }
 
     /// Of the blocks that had outlived their request when the last marking began.
@@ -100,37 +152,26 @@ class SiteJudge {
         if (growth.shape == Shape::kNone) return std::nullopt;
         if (growth.shape == Shape::kRising || growth.shape == Shape::kSaturating)
             if (auto leak = judge_leak(candidate)) return leak;
-        if (candidate.keyed && is_material(growth.gain)) return cache("keyed", candidate);
-        if (growth.shape == Shape::kWarmup && candidate.late_freed == 0) return Verdict{};
-        if (!is_material(growth.gain)) return std::nullopt;
-        return cache(growth.shape == Shape::kRising ? "unbounded" : "bounded", candidate);
+        const bool keyed = keyed_by_input(recording_.epochs, candidate.blocks).has_value();
+        if (growth.shape == Shape::kWarmup && candidate.late_freed == 0 && !keyed) return Verdict{};
+        return Verdict{FindingKind::kCache, Confidence::kDefinite};
     }
 
     std::optional<Verdict> judge_leak(const Candidate& candidate) const {
-        const SiteHistory& history = *candidate.history;
+        const SiteHistory& history = *candidate.sites.front().second;
         if (candidate.unreachable >= kHardlyUnreachable &&
             history.unreachable_blocks >= kFewestBlocks) {
             const bool retracted = static_cast<double>(history.retracted_blocks) >
                                    kFewRetracted * static_cast<double>(history.unreachable_blocks);
             const bool definite = candidate.unreachable >= kMostlyUnreachable && !retracted;
-            return Verdict{FindingKind::kLeak, "",
+            return Verdict{FindingKind::kLeak,
                            definite ? Confidence::kDefinite : Confidence::kProbable};
         }
         const bool never_freed = history.freed_blocks == 0 && candidate.late_freed == 0;
-        if (recording_.reach.empty() && never_freed && !candidate.keyed &&
-            candidate.growth.shape == Shape::kRising)
-            return Verdict{FindingKind::kLeak, "", Confidence::kProbable};
+        if (recording_.reach.empty() && never_freed && candidate.growth.shape == Shape::kRising &&
+            !keyed_by_input(recording_.epochs, candidate.blocks))
+            return Verdict{FindingKind::kLeak, Confidence::kProbable};
         return std::nullopt;
-    }
-
-    Verdict cache(const char* subkind, const Candidate& candidate) const {
-        const bool proven = !recording_.reach.empty() && candidate.history->retracted_blocks == 0;
-        return {FindingKind::kCache, subkind,
-                proven ? Confidence::kDefinite : Confidence::kProbable};
-    }
-
-    bool is_material(double gain) const {
-        return gain >= std::max(16384.0, kShareOfGrowth * total_);
     }
 
     std::string group_name(const Verdict& verdict, StackId stack) const {
@@ -141,100 +182,101 @@ class SiteJudge {
         return std::to_string(culprit->module_offset) + '\n' + culprit->module;
     }
 
-    /// The levels of all members together.
-    Growth sum_growth(const std::vector<Candidate>& members) const {
-        if (members.size() == 1) return members.front().growth;
-        std::vector<Point> sum;
-        for (const Candidate& member : members) {
-            const auto points = grid_.points(member.history->changes);
-            if (sum.empty()) sum = std::vector<Point>(points.size());
-            for (std::size_t i = 0; i < points.size(); ++i) {
-                sum[i].x = points[i].x;
-                sum[i].y += points[i].y;
-            }
-        }
-        return growth_of(sum, true);
-    }
-
-    std::optional<Finding> finding_of(const Verdict& verdict,
-                                      std::vector<Candidate>& members) const {
-        std::stable_sort(members.begin(), members.end(), [](const auto& a, const auto& b) {
-            return a.history->outlived_bytes > b.history->outlived_bytes;
-        });
-        const Growth growth = sum_growth(members);
-        if (verdict.kind == FindingKind::kWarmup && growth.gain < evidence_.material())
+    std::optional<Finding> finding_of(const Verdict& verdict, const Candidate& all) const {
+        const double gain = all.growth.gain;
+        if (verdict.kind == FindingKind::kWarmup && gain < evidence_.material())
+            return std::nullopt;
+        if (verdict.kind == FindingKind::kCache &&
+            gain < std::max(kFewestCacheBytes, kShareOfGrowth * total_))
             return std::nullopt;
         Finding finding;
         finding.kind = verdict.kind;
-        finding.subkind = verdict.subkind;
         finding.confidence = verdict.confidence;
-        for (const Candidate& member : members) {
-            finding.bytes += static_cast<double>(member.history->outlived_bytes);
-            finding.stacks.push_back(member.stack);
-        }
-        const bool goes_on = verdict.kind == FindingKind::kLeak || growth.shape == Shape::kRising;
-        if (goes_on) finding.per_request = growth.slope;
-        if (verdict.subkind == "bounded") finding.forecast = growth.forecast;
-        explain(members, growth, finding);
+        finding.bytes = static_cast<double>(all.sum(&SiteHistory::outlived_bytes));
+        for (const auto& [stack, history] : all.sites) finding.stacks.push_back(stack);
+        explain(all, finding);
+        if (finding.kind == FindingKind::kCache) describe_cache(all, finding);
+        if (finding.kind == FindingKind::kLeak) describe_leak(all, finding);
         return finding;
     }
 
-    void explain(const std::vector<Candidate>& members, const Growth& growth,
-                 Finding& finding) const {
-        std::uint64_t blocks = 0, unreachable = 0, retracted = 0, late = 0;
-        for (const Candidate& member : members) {
-            blocks += member.history->outlived_blocks;
-            unreachable += member.history->unreachable_blocks;
-            retracted += member.history->retracted_blocks;
-            late += member.late_freed;
-        }
+    void explain(const Candidate& all, Finding& finding) const {
         auto& lines = finding.evidence;
-        lines.push_back(fmt::format("{} blocks of {} outlived their {}", grouped(blocks),
+        lines.push_back(fmt::format("{} blocks of {} outlived their {}",
+                                    grouped(all.sum(&SiteHistory::outlived_blocks)),
                                     bytes(finding.bytes), evidence_.unit()));
+        const std::uint64_t unreachable = all.sum(&SiteHistory::unreachable_blocks);
         if (recording_.reach.empty())
             lines.emplace_back("whether anything points to them was not looked at");
         else if (unreachable != 0)
             lines.push_back(fmt::format("nothing points to {} of them", grouped(unreachable)));
         else
             lines.emplace_back("something still points to them");
-        if (retracted != 0)
+        if (const std::uint64_t retracted = all.sum(&SiteHistory::retracted_blocks))
             lines.push_back(
                 fmt::format("{} that nothing seemed to point to were freed later: their "
                             "pointers are hidden",
                             grouped(retracted)));
-        if (late != 0)
+        if (all.late_freed != 0)
             lines.push_back(fmt::format("{} older ones were freed in the second half of the window",
-                                        grouped(late)));
+                                        grouped(all.late_freed)));
         if (finding.kind == FindingKind::kWarmup)
             lines.push_back(fmt::format("nearly all came in the first {:.0f} {}s, none since",
-                                        growth.settled_at, evidence_.unit()));
-        advise(members.front(), growth, finding);
+                                        all.growth.settled_at, evidence_.unit()));
     }
 
-    void advise(const Candidate& largest, const Growth& growth, Finding& finding) const {
-        const double slope = growth.slope ? growth.slope->value : 0;
-        const std::string unit = evidence_.unit();
-        if (finding.subkind == "keyed" && largest.keyed) {
+    void describe_leak(const Candidate& all, Finding& finding) const {
+        finding.per_request = all.growth.slope;
+        if (!finding.per_request || finding.per_request->value <= 0) return;
+        finding.advice = fmt::format(
+            "free what this stack allocates; until then a restart every {} {}s loses no more than "
+            "{}",
+            grouped(static_cast<std::uint64_t>(kRecycleBytes / finding.per_request->value)),
+            evidence_.unit(), bytes(kRecycleBytes));
+    }
+
+    void describe_cache(const Candidate& all, Finding& finding) const {
+        const Growth& growth = all.growth;
+        if (growth.shape == Shape::kRising) finding.per_request = growth.slope;
+        if (recording_.reach.empty() || all.sum(&SiteHistory::retracted_blocks) != 0)
+            finding.confidence = Confidence::kProbable;
+        if (const auto keyed = keyed_by_input(recording_.epochs, all.blocks)) {
             finding.evidence.push_back(fmt::format(
                 "{:.1f} blocks for each of {} different inputs (covariate {}), not for each {}",
-                largest.keyed->blocks_per_value, grouped(largest.keyed->distinct),
-                largest.keyed->covariate + 1, unit));
-            finding.advice = fmt::format(
-                "bound the cache, or round inputs to fewer different ones: each costs {}",
-                bytes(finding.bytes / static_cast<double>(largest.keyed->distinct)));
-        } else if (finding.subkind == "bounded" && growth.forecast) {
+                keyed->blocks_per_value, grouped(keyed->distinct), keyed->covariate + 1,
+                evidence_.unit()));
+            return describe_keyed(all, keyed->distinct, finding);
+        }
+        const bool most = finding.bytes >= kMostOfGrowth * total_;
+        if (const auto by_input = most ? new_inputs_cost(recording_) : std::nullopt) {
+            finding.evidence.push_back(fmt::format(
+                "{}s with a new input (covariate {}) leave {} behind, those that repeat a recent "
+                "one {}",
+                evidence_.unit(), by_input->covariate + 1, bytes(by_input->new_bytes),
+                bytes(by_input->repeated_bytes)));
+            return describe_keyed(all, by_input->distinct, finding);
+        }
+        const bool goes_on = growth.shape == Shape::kRising;
+        finding.subkind = goes_on ? "unbounded" : "bounded";
+        finding.forecast = growth.forecast;
+        if (goes_on) {
+            finding.advice = fmt::format("bound it: it grows by {} in 1,000 {}s and never stops",
+                                         bytes(growth.slope->value * 1000), evidence_.unit());
+        } else if (growth.forecast) {
             finding.advice = fmt::format("none needed if {} is affordable: it comes to rest there",
                                          bytes(growth.forecast->plateau_bytes));
-        } else if (finding.kind == FindingKind::kLeak && slope > 0) {
-            finding.advice = fmt::format(
-                "free what this stack allocates; until then a restart every {} {}s loses no more "
-                "than {}",
-                grouped(static_cast<std::uint64_t>(kRecycleBytes / slope)), unit,
-                bytes(kRecycleBytes));
-        } else if (finding.subkind == "unbounded" && slope > 0) {
-            finding.advice = fmt::format("bound it: it grows by {} in 1,000 {}s and never stops",
-                                         bytes(slope * 1000), unit);
+        } else if (growth.shape == Shape::kSaturating && all.late_freed == 0) {
+            finding.confidence = Confidence::kPossible;
+            finding.advice = fmt::format("trace for longer: whether it goes on is not decided yet");
         }
+    }
+
+    void describe_keyed(const Candidate& all, std::uint64_t distinct, Finding& finding) const {
+        finding.subkind = "keyed";
+        finding.forecast = all.growth.forecast;
+        finding.advice = fmt::format(
+            "bound the cache, or round inputs to fewer different ones: the {} so far hold {}",
+            grouped(distinct), bytes(finding.bytes));
     }
 
     const Evidence& evidence_;

@@ -119,8 +119,7 @@ std::optional<Slope> theil_sen(std::span<const Point> points) {
 std::optional<Slope> mean_rise(std::span<const Point> points) {
     auto slope = theil_sen(points);
     if (!slope) return slope;
-    slope->value =
-        (points.back().y - points.front().y) / (points.back().x - points.front().x);
+    slope->value = (points.back().y - points.front().y) / (points.back().x - points.front().x);
     if (slope->ci95)
         slope->ci95 = Interval{std::min(slope->ci95->lo, slope->value),
                                std::max(slope->ci95->hi, slope->value)};
