@@ -5,7 +5,7 @@
 accuracy.py [--runs 5] [--tier full|sites] [--scenario NAME]... [--quick] [--seed S] [--keep DIR]
 accuracy.py --judge TRUTH.json REPORT.json      judges a report that is there already
 
-Exit status 1: a definite verdict was wrong, or a block in use was called unreachable.
+Exit status 1: a definite verdict was wrong, a block in use was called unreachable, or a run failed.
 """
 
 import argparse
@@ -13,6 +13,7 @@ import collections
 import json
 import os
 import random
+import subprocess
 import sys
 
 import judge
@@ -21,10 +22,15 @@ import scenario
 QUICK = ("leak_in_free_heap", "leak_in_one_thread", "cache_by_length", "retention_fragmentation",
          "steady_and_busy")
 REACH_SHARE = 0.98
+FAILED = "FAILED"
 
 
 def number(value):
     return "-" if value is None else f"{value:,.0f}"
+
+
+def kib(value):
+    return number(value / 1024)
 
 
 def percent(value):
@@ -85,10 +91,10 @@ def print_table(verdicts, out=sys.stdout):
                   for how in ("unstopped", "stopped")]
         lowest = [min((share for share in each if share is not None), default=None)
                   for each in shares]
-        print(f"| {name} | {expected_text(runs[0])} | {results[judge.RIGHT]} of {len(runs)} | "
+        print(f"| {name} | {expected_text(runs[-1])} | {results[judge.RIGHT]} of {len(runs)} | "
               f"{others} | {cell(errors, percent)} | "
-              f"{cell([run['rss_anon_growth'] for run in runs], lambda v: number(v / 1024))} | "
-              f"{cell([(run['books'] or {}).get('unexplained') for run in runs], lambda v: number(v / 1024))} | "
+              f"{cell([run['rss_anon_growth'] for run in runs], kib)} | "
+              f"{cell([(run['books'] or {}).get('unexplained') for run in runs], kib)} | "
               f"{percent(lowest[0])} / {percent(lowest[1])} |", file=out)
 
 
@@ -129,7 +135,8 @@ def print_totals(verdicts, out=sys.stdout):
     shares = [one["share"] for one in reach if one["share"] is not None]
     mean = sum(shares) / len(shares) if shares else None
     false = sum(one["false"] or 0 for one in reach)
-    print(f"\n{len(runs)} runs: {wrong} with a wrong definite verdict; {right} of {len(verdicts)} "
+    failed = sum(run["result"] == FAILED for run in runs)
+    print(f"\n{len(runs)} runs: {failed} failed, {wrong} with a wrong definite verdict; {right} of {len(verdicts)} "
           f"scenarios right in all runs; inconclusive more than once: {', '.join(unsure) or 'none'}",
           file=out)
     print(f"leaks: {close} of {len(leaks)} within 5 % of the planted bytes a request, "
@@ -139,7 +146,7 @@ def print_totals(verdicts, out=sys.stdout):
           f"readings, {sum(share >= REACH_SHARE for share in shares)} of them 98 % and more, the "
           f"least {percent(min(shares, default=None))}; {false} blocks in use reported; "
           f"{sum(one['false'] is None for one in reach)} readings rejected", file=out)
-    return wrong == 0 and false == 0
+    return failed == 0 and wrong == 0 and false == 0
 
 
 def judge_run(result):
@@ -149,12 +156,23 @@ def judge_run(result):
     return verdict
 
 
+def no_verdict(name, seed):
+    """The program or the tracer failed: no other run suffers by it, and all is not well."""
+    return {"scenario": name, "seed": seed, "result": FAILED, "rows": [], "unexpected": [],
+            "rss_anon_growth": None, "books": None, "reach_unstopped": None, "reach_stopped": None}
+
+
 def run_all(options):
     verdicts = collections.defaultdict(list)
     for run in range(options.runs):
         for name in options.scenario:
             seed = (options.seed + run) % (1 << 31)
-            result = scenario.trace(name, seed, options.tier)
+            try:
+                result = scenario.trace(name, seed, options.tier)
+            except (AssertionError, EOFError, OSError, subprocess.SubprocessError) as error:
+                print(f"{name}, seed {seed}: {error}", flush=True)
+                verdicts[name].append(no_verdict(name, seed))
+                continue
             verdict = judge_run(result)
             verdicts[name].append(verdict)
             print_run(verdict)
