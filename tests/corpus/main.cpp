@@ -209,22 +209,48 @@ void serve(Service& service) {
     }
 }
 
-void* serve_in_thread(void* service) {
-    serve(*static_cast<Service*>(service));
-    return nullptr;
+void warm_up(progs::Random& random) {
+    constexpr int kRounds = 100;
+    for (int i = 0; i < kRounds; ++i) corpus_background(random.next(), 500);
 }
 
-/// A thread of each of the requests at the same time; threads end when all requests are served.
-void serve_all(Service& service) {
-    if (service.scenario.threads == 1) return serve(service);
-    std::vector<pthread_t> threads(service.scenario.threads);
-    for (pthread_t& thread : threads) {
-        if (pthread_create(&thread, nullptr, serve_in_thread, &service) != 0) {
-            progs::fail("no thread");
+/// What serves requests: the main thread, or several at the same time. They have their arenas, and
+/// their buffers have reached their level, before the program is ready. They end with the requests.
+class Servers {
+  public:
+    explicit Servers(Service& service) : service_(service) {
+        if (service.scenario.threads == 1) return;
+        threads_.resize(service.scenario.threads);
+        pthread_barrier_init(&warm_, nullptr, service.scenario.threads + 1);
+        pthread_barrier_init(&go_, nullptr, service.scenario.threads + 1);
+        for (pthread_t& thread : threads_) {
+            if (pthread_create(&thread, nullptr, run, this) != 0) progs::fail("no thread");
         }
+        pthread_barrier_wait(&warm_);
     }
-    for (const pthread_t& thread : threads) pthread_join(thread, nullptr);
-}
+
+    void serve_all() {
+        if (threads_.empty()) return serve(service_);
+        pthread_barrier_wait(&go_);
+        for (const pthread_t& thread : threads_) pthread_join(thread, nullptr);
+    }
+
+  private:
+    static void* run(void* argument) {
+        auto* servers = static_cast<Servers*>(argument);
+        progs::Random random(servers->service_.seed);
+        warm_up(random);
+        pthread_barrier_wait(&servers->warm_);
+        pthread_barrier_wait(&servers->go_);
+        serve(servers->service_);
+        return nullptr;
+    }
+
+    Service& service_;
+    std::vector<pthread_t> threads_;
+    pthread_barrier_t warm_ = {};
+    pthread_barrier_t go_ = {};
+};
 
 /// Overwrites what the last request left on the stack.
 [[gnu::noinline]] void clear_stack() {
@@ -259,14 +285,14 @@ int main_program(int argc, char** argv) {
     }
     if (chosen == nullptr) progs::fail("no such --scenario; --list 1 lists them");
     // What it holds at all times is there when it is ready.
-    constexpr int kRoundsBefore = 100;
-    for (int i = 0; i < kRoundsBefore; ++i) corpus_background(random.next(), 500);
+    warm_up(random);
     chosen->make(setup, service.scenario);
-    for (int i = 0; i < kRoundsBefore; ++i) corpus_background(random.next(), 500);
+    warm_up(random);
+    Servers servers(service);
 
     progs::Line("ready").send();
     progs::wait_for("go");
-    serve_all(service);
+    servers.serve_all();
     clear_stack();
     truth.tell(service.requests);
     progs::wait_for("quit");
