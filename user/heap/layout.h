@@ -50,6 +50,10 @@ struct Layout {
 
     constexpr std::uint64_t tcache_bytes() const { return tcache_bins * 10ULL; }
     constexpr std::uint64_t tcache_chunk() const { return (tcache_bytes() + 8 + 15) & ~15ULL; }
+    /// malloc does not split off a rest that is too small for a chunk.
+    constexpr bool may_hold_tcache(std::uint64_t chunk_bytes) const {
+        return chunk_bytes == tcache_chunk() || chunk_bytes == tcache_chunk() + kAlignment;
+    }
     constexpr std::uint64_t state_size() const { return bins + kStateEndBehindBins; }
 };
 

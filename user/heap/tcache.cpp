@@ -187,7 +187,7 @@ Status read_tcaches(TargetMemory& memory, Snapshot& snapshot,
             const Segment* segment =
                 find_segment(snapshot.segments, snapshot.chunks.address(chunk));
             if (segment == nullptr) continue;
-            if (snapshot.chunks.bytes(*segment, chunk) == layout->tcache_chunk()) reader.add(chunk);
+            if (layout->may_hold_tcache(snapshot.chunks.bytes(*segment, chunk))) reader.add(chunk);
         }
         reader.follow();
         std::vector<Cache> caches = reader.sound_caches();

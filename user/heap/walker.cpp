@@ -183,7 +183,10 @@ const char* Walker::visit(Segment& segment, std::uint64_t& at, const Header& hea
     }
     table_.push(at);
     pending_fd_ = header.fd;
-    if (size == 0x290 || size == 0x300) tcache_candidates_.push_back(table_.size() - 1);
+    // Layout::may_hold_tcache of any layout: two sizes each.
+    if (size - 0x290 <= kAlignment || size - 0x300 <= kAlignment) {
+        tcache_candidates_.push_back(table_.size() - 1);
+    }
     at += size;
     return nullptr;
 }
