@@ -209,13 +209,20 @@ void serve(Service& service) {
     }
 }
 
+/// Overwrites what the last request left on the stack.
+[[gnu::noinline]] void clear_stack() {
+    unsigned char below[32 * kKib];
+    std::memset(below, 0, sizeof(below));
+    asm volatile("" : : "r"(below) : "memory");
+}
+
 void warm_up(progs::Random& random) {
     constexpr int kRounds = 100;
     for (int i = 0; i < kRounds; ++i) corpus_background(random.next(), 500);
 }
 
 /// What serves requests: the main thread, or several at the same time. They have their arenas, and
-/// their buffers have reached their level, before the program is ready. They end with the requests.
+/// their buffers have reached their level, before the program is ready; they stay until it ends.
 class Servers {
   public:
     explicit Servers(Service& service) : service_(service) {
@@ -223,6 +230,7 @@ class Servers {
         threads_.resize(service.scenario.threads);
         pthread_barrier_init(&warm_, nullptr, service.scenario.threads + 1);
         pthread_barrier_init(&go_, nullptr, service.scenario.threads + 1);
+        pthread_barrier_init(&done_, nullptr, service.scenario.threads + 1);
         for (pthread_t& thread : threads_) {
             if (pthread_create(&thread, nullptr, run, this) != 0) progs::fail("no thread");
         }
@@ -230,34 +238,34 @@ class Servers {
     }
 
     void serve_all() {
-        if (threads_.empty()) return serve(service_);
+        if (threads_.empty()) return serve_and_clear(service_);
         pthread_barrier_wait(&go_);
-        for (const pthread_t& thread : threads_) pthread_join(thread, nullptr);
+        pthread_barrier_wait(&done_);
     }
 
   private:
+    static void serve_and_clear(Service& service) {
+        serve(service);
+        clear_stack();
+    }
+
     static void* run(void* argument) {
         auto* servers = static_cast<Servers*>(argument);
         progs::Random random(servers->service_.seed);
         warm_up(random);
         pthread_barrier_wait(&servers->warm_);
         pthread_barrier_wait(&servers->go_);
-        serve(servers->service_);
-        return nullptr;
+        serve_and_clear(servers->service_);
+        pthread_barrier_wait(&servers->done_);
+        for (;;) pause();
     }
 
     Service& service_;
     std::vector<pthread_t> threads_;
     pthread_barrier_t warm_ = {};
     pthread_barrier_t go_ = {};
+    pthread_barrier_t done_ = {};
 };
-
-/// Overwrites what the last request left on the stack.
-[[gnu::noinline]] void clear_stack() {
-    unsigned char below[32 * kKib];
-    std::memset(below, 0, sizeof(below));
-    asm volatile("" : : "r"(below) : "memory");
-}
 
 int list() {
     for (const auto& scenario : kScenarios) std::puts(scenario.name);
@@ -293,7 +301,6 @@ int main_program(int argc, char** argv) {
     progs::Line("ready").send();
     progs::wait_for("go");
     servers.serve_all();
-    clear_stack();
     truth.tell(service.requests);
     progs::wait_for("quit");
     const char* blocks = text_option(argc, argv, "--blocks");

@@ -20,10 +20,13 @@ class ThreadStacks : public Part {
         constexpr std::size_t kRoomBytes = 64 << 10;
         work_in_new_thread([](void* part) { static_cast<ThreadStacks*>(part)->use_stack(); }, this,
                            bytes_ + kRoomBytes);
-        truth_.add(growth_, bytes_);
+        // The page of its thread block, and the one of its first frames.
+        truth_.add(growth_, bytes_, 2 * kPage);
     }
 
   private:
+    static constexpr std::size_t kPage = 4096;
+
     void use_stack() const {
         void* frame = alloca(bytes_);
         touch(frame, bytes_);

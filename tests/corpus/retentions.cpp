@@ -121,9 +121,10 @@ class ThresholdMoved : public Part {
     }
 
   private:
-    static constexpr std::size_t kFirstBytes = 192 << 10;
+    static constexpr std::size_t kFirstBytes = 2 << 20;
 
-    static std::size_t share(std::size_t bytes) { return bytes / 10 * 9; }
+    /// Two of it and what else is on top stay below the trim threshold.
+    static std::size_t share(std::size_t bytes) { return bytes / 10 * 8; }
 
     static void use(std::size_t bytes) {
         std::free(kSite3.site(bytes));

@@ -84,11 +84,11 @@ void Truth::drop(void* block, std::size_t asked, Growth* growth) {
     growth->chunk_bytes -= chunk_bytes(block);
 }
 
-void Truth::add(Growth* growth, std::uint64_t bytes) {
+void Truth::add(Growth* growth, std::uint64_t bytes, std::uint64_t besides) {
     const Locked lock(mutex_);
     growth->blocks += 1;
     growth->bytes += bytes;
-    growth->chunk_bytes += bytes;
+    growth->chunk_bytes += bytes + besides;
 }
 
 void Truth::tell(std::uint64_t requests) const {

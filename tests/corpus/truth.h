@@ -35,8 +35,8 @@ class Truth {
     void lose(void* block, std::size_t asked, Growth* growth);
     /// A kept block is about to be freed.
     void drop(void* block, std::size_t asked, Growth* growth);
-    /// Memory that is no block of malloc's.
-    void add(Growth* growth, std::uint64_t bytes);
+    /// Memory that is no block of malloc's; `besides`: what the kernel hands out with it.
+    void add(Growth* growth, std::uint64_t bytes, std::uint64_t besides = 0);
 
     /// The "done" line.
     void tell(std::uint64_t requests) const;

@@ -22,11 +22,6 @@ SHARE = 0.1
 HIDDEN = ("leak_in_free_heap",)  # where RssAnon stays and the heap's free memory goes
 
 
-def heap_free_bytes(pid):
-    """Free bytes of the heap, from outside."""
-    return scenario.census(pid, "--stop")["totals"]["free"]
-
-
 class Truth(unittest.TestCase):
 
     def setUp(self):
@@ -39,13 +34,17 @@ class Truth(unittest.TestCase):
         self.addCleanup(target.end)
         anonymous = scenario.status_bytes(target.pid, "RssAnon")
         files = scenario.status_bytes(target.pid, "RssFile")
-        free = heap_free_bytes(target.pid)
+        free = scenario.census(target.pid, "--stop")["totals"]["free"]
         truth = target.run()
         grown = scenario.status_bytes(target.pid, "RssAnon") - anonymous
         grown_files = scenario.status_bytes(target.pid, "RssFile") - files
-        used_up = free - heap_free_bytes(target.pid)
+        census = scenario.census(target.pid, "--stop")
         lost, live = target.quit()
-        return truth, {"anonymous": grown, "files": grown_files, "used_up": used_up}, lost, live
+        figures = {"anonymous": grown, "files": grown_files,
+                   "used_up": free - census["totals"]["free"]}
+        if lost is not None:
+            figures["false"] = scenario.reach(census, lost)["false"]
+        return truth, figures, lost, live
 
     def check(self, name, seed):
         truth, grown, lost, live = self.run_one(name, seed)
@@ -63,6 +62,7 @@ class Truth(unittest.TestCase):
                 self.assertAlmostEqual(grown[what], bytes_planted,
                                        delta=SLACK + SHARE * bytes_planted, msg=f"{what}: {truth}")
         if lost is not None:
+            self.assertEqual(grown["false"], 0, "blocks in use are called unreachable")
             self.assertEqual(truth["leaked_blocks"], len(lost))
             self.assertEqual(truth["leaked_chunk_bytes"], sum(lost.values()))
             self.assertEqual(sum(lost.values()), sum(growth["chunk_bytes"] for growth in
