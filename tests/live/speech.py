@@ -42,7 +42,7 @@ class SpeechTest(harness.LiveTest):
         self.assertIn("listening on", line)
         return worker, int(line.split("listening on ")[1].split()[0].rpartition(":")[2])
 
-    def load(self, port, requests, concurrency=1):
+    def load(self, port, requests, concurrency=1, repeat=False):
         subprocess.run([binary("asr-load"), "--port", str(port), "--requests", str(requests),
                         "--wavs", SPEECH, "--concurrency", str(concurrency), "--seed",
-                        str(self.seed % 1000)], check=True, timeout=180, stdout=sys.stderr)
+                        str(self.seed % 1000), *(["--repeat"] if repeat else [])], check=True, timeout=180, stdout=sys.stderr)

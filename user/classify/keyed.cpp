@@ -12,6 +12,7 @@ namespace asrtrace::classify {
 namespace {
 
 constexpr std::uint64_t kFewestValues = 5;
+constexpr std::size_t kFewestEpochs = 6;
 constexpr double kMostDistinct = 0.8;  ///< of the requests: more, and every input is new
 constexpr double kFits = 0.05;         ///< median error against the whole rise
 constexpr double kFitsBetter = 0.4;    ///< than over requests
@@ -61,7 +62,18 @@ double misfit(const std::vector<Point>& points, double& slope_out) {
     return rise > 0 ? *high / rise : 1;
 }
 
-std::vector<std::size_t> evenly(std::size_t count) {
+/// The epochs that can tell: until the last new value, and as many requests again. A level that is
+/// flat long after both have come to rest says nothing.
+std::vector<std::size_t> telling_epochs(const std::vector<ledger::Epoch>& epochs,
+                                        std::size_t covariate) {
+    const std::uint64_t all = epochs.back().distinct_args[covariate];
+    const auto last_new = std::find_if(epochs.begin(), epochs.end(), [&](const auto& epoch) {
+        return epoch.distinct_args[covariate] == all;
+    });
+    const auto end = std::partition_point(last_new, epochs.end(), [&](const auto& epoch) {
+        return epoch.requests <= 2 * last_new->requests;
+    });
+    const auto count = static_cast<std::size_t>(end - epochs.begin());
     const std::size_t wanted = std::min(count, kMaxPoints);
     std::vector<std::size_t> chosen;
     for (std::size_t k = 1; k <= wanted; ++k) chosen.push_back(k * count / wanted - 1);
@@ -73,28 +85,25 @@ std::vector<std::size_t> evenly(std::size_t count) {
 std::optional<Keyed> keyed_by_input(const std::vector<ledger::Epoch>& epochs,
                                     const std::vector<double>& levels) {
     if (epochs.empty() || levels.size() != epochs.size()) return std::nullopt;
-    const std::vector<std::size_t> chosen = evenly(epochs.size());
-    const auto over = [&](auto x_of) {
-        std::vector<Point> points{{0, 0}};
-        for (const std::size_t i : chosen)
-            points.push_back({static_cast<double>(x_of(epochs[i])), levels[i]});
-        return points;
-    };
-    double unused = 0;
-    const double by_requests =
-        misfit(over([](const ledger::Epoch& epoch) { return epoch.requests; }), unused);
     std::optional<Keyed> best;
-    double best_misfit = std::min(kFits, kFitsBetter * by_requests);
+    double best_misfit = kFits;
     for (std::size_t k = 0; k < epochs.back().distinct_args.size(); ++k) {
+        const std::vector<std::size_t> chosen = telling_epochs(epochs, k);
         const std::uint64_t distinct = epochs.back().distinct_args[k];
-        const auto requests = static_cast<double>(epochs.back().requests);
-        if (distinct < kFewestValues || static_cast<double>(distinct) > kMostDistinct * requests)
+        const auto requests = static_cast<double>(epochs[chosen.back()].requests);
+        if (chosen.size() < kFewestEpochs || distinct < kFewestValues ||
+            static_cast<double>(distinct) > kMostDistinct * requests)
             continue;
-        double slope = 0;
-        const double by_values =
-            misfit(over([k](const ledger::Epoch& epoch) { return epoch.distinct_args[k]; }), slope);
-        if (slope <= 0 || by_values > best_misfit) continue;
-        best_misfit = by_values;
+        std::vector<Point> by_value{{0, 0}}, by_request{{0, 0}};
+        for (const std::size_t i : chosen) {
+            by_value.push_back({static_cast<double>(epochs[i].distinct_args[k]), levels[i]});
+            by_request.push_back({static_cast<double>(epochs[i].requests), levels[i]});
+        }
+        double slope = 0, unused = 0;
+        const double fit = misfit(by_value, slope);
+        if (slope <= 0 || fit > best_misfit || fit > kFitsBetter * misfit(by_request, unused))
+            continue;
+        best_misfit = fit;
         best = Keyed{k, distinct, slope};
     }
     return best;

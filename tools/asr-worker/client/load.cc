@@ -24,6 +24,7 @@ std::vector<std::size_t> draw_order(const LoadPlan& plan, std::size_t utterances
     std::vector<std::size_t> round(utterances);
     for (std::size_t i = 0; i < utterances; ++i) round[i] = i;
     std::vector<std::size_t> order;
+    while (plan.repeat && order.size() < plan.requests) order.push_back(engine() % utterances);
     while (order.size() < plan.requests) {
         // Fisher and Yates by hand: std::shuffle's order differs by library.
         for (std::size_t i = utterances; i > 1; --i) std::swap(round[i - 1], round[engine() % i]);

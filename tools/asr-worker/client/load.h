@@ -19,6 +19,7 @@ struct LoadPlan {
     int port = 9000;
     std::size_t requests = 150;
     std::uint64_t seed = 1;          ///< of the order
+    bool repeat = false;             ///< each drawn from all, not round by round
     std::size_t concurrency = 1;     ///< requests in flight
     double requests_per_second = 0;  ///< 0: as fast as the answers come
 };
@@ -35,7 +36,8 @@ struct LoadResult {
     double latency_ms(double percentile) const;
 };
 
-/// Every round goes through all utterances in an order drawn from the seed.
+/// Every round goes through all utterances in an order drawn from the seed; with `repeat` each
+/// request draws anew, so that some come again soon and some late.
 LoadResult run_load(const LoadPlan& plan, const std::vector<RecordedUtterance>& utterances);
 
 }  // namespace asr

@@ -61,6 +61,7 @@ int main(int argc, char** argv) {
     app.add_option("--wavs", wavs, "directory of x.wav with x.txt (see asr-speak)")->required();
     app.add_option("--requests", plan.requests, "how many; files repeat")->capture_default_str();
     app.add_option("--seed", plan.seed, "of the order")->capture_default_str();
+    app.add_flag("--repeat", plan.repeat, "draw each request anew instead of round by round");
     app.add_option("--concurrency", plan.concurrency, "requests in flight")
         ->check(CLI::Range(1, 256))
         ->capture_default_str();
