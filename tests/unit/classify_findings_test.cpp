@@ -99,6 +99,23 @@ TEST(Findings, ALeakWithoutMarkingIsProbable) {
     EXPECT_EQ(leak.confidence, Confidence::kProbable);
 }
 
+TEST(Findings, ALeakThatNoSiteExplainsIsFoundByMarking) {
+    auto recording = quiet();
+    recording.overhead.tier = "sites";
+    for (std::uint64_t i = 0; i <= 5; ++i)
+        recording.reach.push_back({.t_ns = i * 10'000,
+                                   .requests = i * 50,
+                                   .unreachable_bytes = 4000 + i * 50 * 112,
+                                   .unreachable_chunks = 40 + i * 50});
+    const auto leak = only(recording);
+    EXPECT_EQ(leak.kind, FindingKind::kLeak);
+    EXPECT_EQ(leak.confidence, Confidence::kDefinite);
+    EXPECT_DOUBLE_EQ(leak.per_request->value, 112);
+    EXPECT_TRUE(leak.stacks.empty());
+    recording.reach[3].unreachable_bytes = recording.reach[2].unreachable_bytes;
+    EXPECT_TRUE(analyze(recording).findings.empty()) << "it does not rise each time";
+}
+
 TEST(Findings, WhatWasFreedAfterAllIsNoDefiniteLeak) {
     auto recording = quiet();
     add_site(

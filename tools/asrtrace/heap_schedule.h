@@ -10,8 +10,7 @@ namespace asrtrace {
 
 class HeapSchedule {
   public:
-    explicit HeapSchedule(std::uint64_t start_ns)
-        : due_ns_(start_ns), reach_due_ns_(start_ns + kReachEvery) {}
+    explicit HeapSchedule(std::uint64_t start_ns) : due_ns_(start_ns), reach_due_ns_(start_ns) {}
 
     /// Now, if it is time and no request is in flight or none has paused for a while.
     bool due(std::uint64_t now_ns, std::uint32_t in_flight) const {
@@ -29,7 +28,7 @@ class HeapSchedule {
 
   private:
     static constexpr std::uint64_t kEvery = 400'000'000;
-    static constexpr std::uint64_t kReachEvery = 5'000'000'000;
+    static constexpr std::uint64_t kReachEvery = 1'500'000'000;
     static constexpr std::uint64_t kPatience = 200'000'000;
     static constexpr std::uint64_t kAfterFailure = 5'000'000'000;
     static constexpr std::uint64_t kRest = 25;  ///< times what a reading took: 4 % of one CPU

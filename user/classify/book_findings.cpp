@@ -36,17 +36,17 @@ Finding finding_of(FindingKind kind, const Growth& growth) {
     return finding;
 }
 
-/// malloc's own mappings, and the stacks that pthread_create makes, are in other books.
+/// malloc's own mappings, and the stacks that pthread_create makes, are in other books. free() is
+/// among them: a thread's first call makes its cache, and that an arena.
 bool is_of_libc(const ledger::Recording& recording, StackId stack) {
-    constexpr std::array<std::string_view, 9> kMakers{
-        "malloc",        "calloc",         "realloc", "memalign",    "posix_memalign",
-        "aligned_alloc", "pthread_create", "valloc",  "operator new"};
+    constexpr std::array<std::string_view, 4> kMakers{"alloc", "memalign", "pthread_create",
+                                                      "free"};
     for (const auto* frame : frames_of(recording, stack)) {
         const std::string_view name = frame->function;
         const bool maker = std::any_of(kMakers.begin(), kMakers.end(), [&](std::string_view word) {
             return name.find(word) != std::string_view::npos;
         });
-        if (maker && basename_of(frame->module).starts_with("libc")) return true;
+        if (maker && basename_of(frame->module).starts_with("libc.")) return true;
     }
     return false;
 }

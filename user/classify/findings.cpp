@@ -162,6 +162,10 @@ std::vector<Finding> find(const Recording& recording, const Summary& summary) {
     if (lost_share(recording) <= kTooMuchLost && evidence.requests >= kFewestRequests) {
         for (auto* part : {&site_findings, &retention_findings, &book_findings})
             for (Finding& finding : (*part)(evidence)) findings.push_back(std::move(finding));
+        double leaked = 0;
+        for (const Finding& finding : findings)
+            if (finding.kind == FindingKind::kLeak) leaked += finding.bytes;
+        if (auto leak = marked_leak(evidence, leaked)) findings.push_back(std::move(*leak));
         lower_confidence(evidence, findings);
     }
     if (auto finding = inconclusive(evidence, findings)) findings.push_back(std::move(*finding));

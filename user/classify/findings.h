@@ -77,6 +77,8 @@ struct Evidence {
 
 /// site_findings.cpp: leak, cache and warmup, by allocation site.
 std::vector<Finding> site_findings(const Evidence& evidence);
+/// marked_leak.cpp: what marking finds beyond the bytes that leaks of known sites hold.
+std::optional<Finding> marked_leak(const Evidence& evidence, double leaked_by_sites);
 /// retention.cpp: memory that malloc keeps.
 std::vector<Finding> retention_findings(const Evidence& evidence);
 /// book_findings.cpp: stacks, mappings, files.

@@ -81,14 +81,6 @@ double long_run_variance(const std::vector<double>& steps) {
     return std::max(sum, 0.0);
 }
 
-/// Student's 97.5 % quantile by its expansion around the normal one (Abramowitz and Stegun 26.7.5).
-double student975(double degrees) {
-    const double z = kNormal975;
-    const double z3 = z * z * z;
-    return z + (z3 + z) / (4 * degrees) +
-           (5 * z3 * z * z + 16 * z3 + 3 * z) / (96 * degrees * degrees);
-}
-
 double random_walk_half_width(std::span<const Point> points, double slope) {
     const auto steps = steps_of(points, slope);
     const auto n = static_cast<double>(steps.size());
@@ -97,6 +89,14 @@ double random_walk_half_width(std::span<const Point> points, double slope) {
 }
 
 }  // namespace
+
+// By its expansion around the normal one (Abramowitz and Stegun 26.7.5).
+double student975(double degrees) {
+    const double z = kNormal975;
+    const double z3 = z * z * z;
+    return z + (z3 + z) / (4 * degrees) +
+           (5 * z3 * z * z + 16 * z3 + 3 * z) / (96 * degrees * degrees);
+}
 
 std::optional<Slope> theil_sen(std::span<const Point> points) {
     if (points.size() < 2) return std::nullopt;

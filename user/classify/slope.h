@@ -38,6 +38,9 @@ constexpr std::size_t kMaxPoints = 100;
 /// `points` in the order of x; pairs with equal x are left out. Nothing if no two x differ.
 std::optional<Slope> theil_sen(std::span<const Point> points);
 
+/// Student's 97.5 % quantile.
+double student975(double degrees);
+
 /// The rise between the first and the last point over all requests between them: what one request
 /// leaves behind on average, however unevenly. For levels that are counted, not measured. The
 /// interval is that of theil_sen, stretched to hold the value.
