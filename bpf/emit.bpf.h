@@ -8,7 +8,7 @@
 
 #include "bpf/maps.bpf.h"
 
-static __always_inline void *reserve(__u64 size, __u16 tag, __u32 tid)
+static __always_inline void *reserve(__u64 size, __u8 tag, __u32 tid)
 {
 	struct ev_header *header = bpf_ringbuf_reserve(&events, size, 0);
 
@@ -18,6 +18,7 @@ static __always_inline void *reserve(__u64 size, __u16 tag, __u32 tid)
 	}
 	header->tag = tag;
 	header->flags = 0;
+	header->process = cfg.follow ? process_of(target_tgid()) : 0;
 	header->tid = tid;
 	header->time_ns = bpf_ktime_get_ns();
 	return header;

@@ -58,13 +58,15 @@ enum ev_function {
 };
 
 enum ev_flag {
-	EV_SAMPLED = 1, /* stands for more than itself: weigh by the sampling mean */
-	EV_FAILED = 2,  /* realloc: the old block is still there */
+	EV_SAMPLED = 1,       /* stands for more than itself: weigh by the sampling mean */
+	EV_FAILED = 2,        /* realloc: the old block is still there */
+	EV_PROCESS_ENDED = 4, /* exit: no thread of the process is left (may come twice) */
 };
 
 struct ev_header {
-	__u16 tag;
-	__u16 flags;
+	__u8 tag;
+	__u8 flags;
+	__u16 process; /* 0: the target; its followed children count from 1 */
 	__u32 tid;
 	__u64 time_ns;
 };
@@ -159,7 +161,7 @@ EV_ASSERT(sizeof(struct ev_request) == 40);
 struct ev_task {
 	struct ev_header h; /* fork: the child; exec, exit, oom: the task itself */
 	__u32 pid;
-	__s32 exit_code;
+	__s32 value; /* exit: its status; fork: the child's process number, 0: not followed */
 };
 EV_ASSERT(sizeof(struct ev_task) == 24);
 
@@ -176,9 +178,9 @@ enum stack_flag {
 struct stack_record {
 	__u32 depth;
 	__u16 flags;
-	__u16 reason;     /* why it was truncated */
-	__u32 generation; /* of the target's executable mappings */
-	__u32 pad;
+	__u16 reason;               /* why it was truncated */
+	__u32 generation;           /* of the executable mappings */
+	__u32 process;              /* of the thread that was there first */
 	__u64 pcs[STACK_MAX_DEPTH]; /* leaf first; pcs[0] is exact, the others are return addresses
 				     */
 };
@@ -199,6 +201,7 @@ enum counter {
 	LOST_THREAD_MAP = 25,  /* `threads` full: the call was not followed */
 	LOST_SAMPLED_MAP = 26, /* `sampled` full */
 	LOST_INFLIGHT = 27,    /* a call's return was never seen */
+	LOST_PROCESS_MAP = 28, /* too many processes: a child is not followed */
 	COUNTER_MAX = 32,
 };
 
@@ -212,7 +215,7 @@ struct config {
 	__u64 fault_mean_bytes;  /* stacks of faults */
 	__u64 wakeup_bytes;      /* wake the reader when that much waits */
 	__u32 exact_rss_stat;    /* rss_stat is a percpu_counter */
-	__u32 pad;
+	__u32 follow;            /* children too */
 };
 EV_ASSERT(sizeof(struct config) == 56);
 

@@ -63,7 +63,8 @@ static __always_inline int begin_fault(__u64 address, __u32 kernel_mode)
 		fault_brought(state, tid, 1);
 		return 0;
 	}
-	target_mm = (__u64)BPF_CORE_READ(task, mm);
+	if (!cfg.follow)
+		target_mm = (__u64)BPF_CORE_READ(task, mm);
 	state->fault_pending = 1;
 	state->fault_order = 0;
 	return 0;
@@ -99,7 +100,9 @@ int BPF_PROG(page_alloc, struct page *page, unsigned int order, unsigned int gfp
 SEC("tp_btf/rss_stat")
 int BPF_PROG(rss_stat, struct mm_struct *mm, int member)
 {
-	if (member != ANON_PAGES || (__u64)mm != target_mm)
+	__u64 own = cfg.follow ? (__u64)bpf_get_current_task_btf()->mm : target_mm;
+
+	if (member != ANON_PAGES || (__u64)mm != own)
 		return 0;
 	__u64 id = target_thread();
 	__u32 tid = id;

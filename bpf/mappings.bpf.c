@@ -79,7 +79,7 @@ int exit_mmap(struct trace_event_raw_sys_exit *ctx)
 	return 0;
 }
 
-static __always_inline void emit_range(__u32 tid, __u16 tag, __u64 address, __u64 length,
+static __always_inline void emit_range(__u32 tid, __u8 tag, __u64 address, __u64 length,
 				       __u64 argument)
 {
 	struct ev_range *record = reserve(sizeof(*record), tag, tid);
@@ -118,7 +118,7 @@ int exit_munmap(struct trace_event_raw_sys_exit *ctx)
 	return 0;
 }
 
-static __always_inline void emit_mremap(struct thread_state *state, __u32 tid, __u16 tag,
+static __always_inline void emit_mremap(struct thread_state *state, __u32 tid, __u8 tag,
 					__s64 result, __u64 stack)
 {
 	struct ev_mremap *record = reserve(sizeof(*record), tag, tid);

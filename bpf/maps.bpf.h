@@ -40,6 +40,14 @@ struct {
 	__type(value, struct stack_record);
 } stacks SEC(".maps") __weak;
 
+/* Children that are followed: their numbers, by tgid in the tracer's pid namespace. */
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, 1023);
+	__type(key, __u32);
+	__type(value, __u16);
+} followed SEC(".maps") __weak;
+
 /* What a thread is in the middle of. Only its own thread touches an entry. */
 struct thread_state {
 	__u64 call_sp; /* stack pointer at the entry of the call under way; 0: none */
@@ -78,22 +86,46 @@ static __always_inline void count(__u32 index, __u64 amount)
 		__sync_fetch_and_add(value, amount);
 }
 
-/* The current thread as (tgid << 32 | tid) in the tracer's pid namespace; 0 if it is not the
- * target's. */
+/* The current thread as (tgid << 32 | tid) in the tracer's pid namespace; 0 if it is not there. */
+static __always_inline __u64 current_thread(void)
+{
+	struct bpf_pidns_info ns = {};
+
+	if (!cfg.pidns_ino)
+		return bpf_get_current_pid_tgid();
+	if (bpf_get_ns_current_pid_tgid(cfg.pidns_dev, cfg.pidns_ino, &ns, sizeof(ns)))
+		return 0;
+	return (__u64)ns.tgid << 32 | ns.pid;
+}
+
+/* A process's number; -1 if it is neither the target nor followed. */
+static __always_inline __s32 process_of(__u32 tgid)
+{
+	__u16 *number;
+
+	if (tgid == cfg.tgid)
+		return 0;
+	if (!cfg.follow)
+		return -1;
+	number = bpf_map_lookup_elem(&followed, &tgid);
+	return number ? *number : -1;
+}
+
+/* Of a thread that target_thread() knows. */
+static __always_inline __u32 target_tgid(void)
+{
+	return cfg.follow ? current_thread() >> 32 : cfg.tgid;
+}
+
+/* The current thread, as above; 0 if it is neither the target's nor a followed child's. */
 static __always_inline __u64 target_thread(void)
 {
-	__u64 id = bpf_get_current_pid_tgid();
+	__u64 id;
 
 	if (!enabled)
 		return 0;
-	if (cfg.pidns_ino) {
-		struct bpf_pidns_info ns = {};
-
-		if (bpf_get_ns_current_pid_tgid(cfg.pidns_dev, cfg.pidns_ino, &ns, sizeof(ns)))
-			return 0;
-		id = (__u64)ns.tgid << 32 | ns.pid;
-	}
-	return id >> 32 == cfg.tgid ? id : 0;
+	id = current_thread();
+	return process_of(id >> 32) >= 0 ? id : 0;
 }
 
 static __always_inline struct thread_state *thread_state_of(__u32 tid)

@@ -24,8 +24,8 @@ static __noinline __u64 intern_stack(struct stack_record *stack)
 
 	if (!stack)
 		return 0;
-	/* The same address may mean another function after a dlclose. */
-	hash = mix(hash, stack->generation);
+	/* The same address may mean another function after a dlclose, or elsewhere. */
+	hash = mix(hash, stack->generation ? stack->generation : ~(__u64)stack->process);
 	for (int i = 0; i < STACK_MAX_DEPTH; i++) {
 		if (i >= stack->depth)
 			break;
@@ -52,6 +52,7 @@ static __always_inline __u64 walk_and_intern(struct unwind_state *walk)
 		count(COUNT_STACK_TRUNCATED, 1);
 	if (walk->out.flags & STACK_HEURISTIC)
 		count(COUNT_STACK_HEURISTIC, 1);
+	walk->out.process = cfg.follow ? process_of(walk->tgid) : 0;
 	hash = intern_stack(&walk->out);
 	unwind_release(walk);
 	return hash;
@@ -70,7 +71,7 @@ static __always_inline __u64 take_entry_stack(struct pt_regs *regs, __u64 *retur
 		count(LOST_STACK_WALK, 1);
 		return 0;
 	}
-	unwind_from_regs(walk, regs, cfg.tgid);
+	unwind_from_regs(walk, regs, target_tgid());
 	walk->input = UNWIND_AT_ENTRY;
 	bpf_probe_read_user(return_address, 8, (void *)walk->sp);
 	return walk_and_intern(walk);
@@ -85,7 +86,7 @@ static __always_inline __u64 take_kernel_entry_stack(struct thread_state *state)
 		count(LOST_STACK_WALK, 1);
 		return 0;
 	}
-	unwind_from_task(walk, cfg.tgid);
+	unwind_from_task(walk, target_tgid());
 	if (state->call_sp)
 		unwind_add_saved_return(walk, state->call_sp, state->call_return);
 	return walk_and_intern(walk);

@@ -1,25 +1,73 @@
 // SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
-/* Life and death of the target: forks, exec, thread exits, the OOM killer. */
+/* Life and death of the target and its children: forks, exec, thread exits, the OOM killer. */
 #include "bpf/emit.bpf.h"
+#include "bpf/unwind.bpf.h"
 
-static __always_inline void emit_task(__u16 tag, __u32 tid, __u32 pid, __s32 exit_code)
+#define MAX_PID_NAMESPACES 33 /* MAX_PID_NS_LEVEL + 1, include/linux/pid_namespace.h */
+
+/* Children get numbers in the order of their births. */
+__u32 last_process = 0;
+
+/* The reader acts on these: it brings tables and symbols of what begins. */
+static __always_inline void emit_task(__u8 tag, __u64 thread, __u32 pid, __s32 value, __u8 flags)
 {
-	struct ev_task *record = reserve(sizeof(*record), tag, tid);
+	struct ev_task *record = reserve(sizeof(*record), tag, thread);
 
 	if (!record)
 		return;
+	record->h.flags = flags;
 	record->pid = pid;
-	record->exit_code = exit_code;
-	submit(record);
+	record->value = value;
+	bpf_ringbuf_submit(record, cfg.follow ? BPF_RB_FORCE_WAKEUP : 0);
+}
+
+/* A process's first thread in the tracer's pid namespace; 0: not there. */
+static __always_inline __u32 tgid_of(struct task_struct *leader)
+{
+	struct pid *pid;
+	__u32 level;
+
+	if (!cfg.pidns_ino)
+		return leader->tgid;
+	pid = leader->thread_pid;
+	level = BPF_CORE_READ(pid, level);
+	for (__u32 i = 0; i < MAX_PID_NAMESPACES && i <= level; i++) {
+		struct upid *number = &pid->numbers[i];
+
+		if (BPF_CORE_READ(number, ns, ns.inum) == cfg.pidns_ino)
+			return BPF_CORE_READ(number, nr);
+	}
+	return 0;
+}
+
+/* The child's number; 0: not followed. Before it runs for the first time. */
+static __always_inline __u16 follow_child(__u32 parent, __u32 child)
+{
+	__u32 number;
+	__u16 value;
+
+	if (!cfg.follow || !child)
+		return 0;
+	number = __sync_fetch_and_add(&last_process, 1) + 1;
+	value = number;
+	if (number >= 0xffff || bpf_map_update_elem(&followed, &child, &value, BPF_ANY)) {
+		count(LOST_PROCESS_MAP, 1);
+		return 0;
+	}
+	unwind_on_fork(parent, child);
+	return value;
 }
 
 SEC("tp_btf/sched_process_fork")
 int BPF_PROG(on_fork, struct task_struct *parent, struct task_struct *child)
 {
 	__u64 id = target_thread();
+	__u32 tgid;
 
-	if (id && child->tgid != parent->tgid)
-		emit_task(EV_FORK, id, child->tgid, 0);
+	if (!id || child->tgid == parent->tgid)
+		return 0;
+	tgid = tgid_of(child);
+	emit_task(EV_FORK, id, tgid, follow_child(id >> 32, tgid), 0);
 	return 0;
 }
 
@@ -27,9 +75,13 @@ SEC("tp_btf/sched_process_exec")
 int BPF_PROG(on_exec, struct task_struct *task)
 {
 	__u64 id = target_thread();
+	__u32 tid = id;
 
-	if (id)
-		emit_task(EV_EXEC, id, task->tgid, 0);
+	if (!id)
+		return 0;
+	unwind_on_exit(id >> 32);
+	bpf_map_delete_elem(&threads, &tid);
+	emit_task(EV_EXEC, id, id >> 32, 0, 0);
 	return 0;
 }
 
@@ -37,12 +89,19 @@ SEC("tp_btf/sched_process_exit")
 int BPF_PROG(on_exit, struct task_struct *task)
 {
 	__u64 id = target_thread();
-	__u32 tid = id;
+	__u32 tid = id, tgid = id >> 32;
+	bool last;
 
 	if (!id)
 		return 0;
-	emit_task(EV_EXIT, tid, task->pid, task->exit_code);
+	/* do_exit() has counted this thread out already: kernel/exit.c */
+	last = BPF_CORE_READ(task, signal, live.counter) == 0;
+	emit_task(EV_EXIT, id, tid, task->exit_code, last ? EV_PROCESS_ENDED : 0);
 	bpf_map_delete_elem(&threads, &tid);
+	if (last && tgid != cfg.tgid) {
+		unwind_on_exit(tgid);
+		bpf_map_delete_elem(&followed, &tgid);
+	}
 	return 0;
 }
 
@@ -51,7 +110,7 @@ int on_oom(struct trace_event_raw_mark_victim *ctx)
 {
 	/* Fires in the context of whoever ran out of memory; the victim's pid is an argument. */
 	if ((__u32)ctx->pid == cfg.tgid)
-		emit_task(EV_OOM, cfg.tgid, ctx->pid, 0);
+		emit_task(EV_OOM, cfg.tgid, ctx->pid, 0, 0);
 	return 0;
 }
 

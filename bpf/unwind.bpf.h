@@ -214,7 +214,7 @@ static long unwind_step_callback(__u32 index, void *context)
  * Walks from ip, sp, fp to the root. out.depth is at least 1 (ip itself); out.generation is the
  * process's. Returns the number of frames.
  */
-static __noinline int unwind_user(struct unwind_state *state)
+static __noinline __attribute__((unused)) int unwind_user(struct unwind_state *state)
 {
 	struct unwind_process *process;
 	struct unwind_state *context = state;
@@ -224,7 +224,7 @@ static __noinline int unwind_user(struct unwind_state *state)
 	state->out.depth = 0;
 	state->out.flags = 0;
 	state->out.reason = UNWIND_COMPLETE;
-	state->out.pad = 0;
+	state->out.process = 0;
 	state->exact = 1;
 	state->scanned = 0;
 	state->guess_scanned = 0;

@@ -91,7 +91,7 @@ struct unwind_space {
 /* Value of unwind_processes, by tgid. A forked child may share its parent's. */
 struct unwind_process {
 	__u32 space_chunk;
-	__u32 generation;  /* grows whenever an address may have changed its meaning */
+	__u32 generation;  /* another one whenever an address may have changed its meaning */
 	__u64 table_begin; /* all mappings with tables lie in [table_begin, table_end) */
 	__u64 table_end;
 };

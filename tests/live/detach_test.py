@@ -13,26 +13,6 @@ import harness
 REMOVAL_SECONDS = 10
 
 
-def patched_bytes(pid):
-    """Bytes of executable file mappings that differ from the file: breakpoints that stand there."""
-    patched = 0
-    with open(f"/proc/{pid}/maps", encoding="utf-8") as maps, \
-            open(f"/proc/{pid}/mem", "rb", buffering=0) as memory:
-        for line in maps:
-            fields = line.split(maxsplit=5)
-            if "x" not in fields[1] or len(fields) < 6 or not fields[5].startswith("/"):
-                continue
-            start, end = (int(part, 16) for part in fields[0].split("-"))
-            with open(fields[5].strip(), "rb") as file:
-                file.seek(int(fields[2], 16))
-                on_disk = file.read(end - start)
-            memory.seek(start)
-            in_memory = memory.read(end - start)
-            patched += sum(a != b for a, b in zip(in_memory, on_disk)) \
-                if in_memory[:len(on_disk)] != on_disk else 0
-    return patched
-
-
 def uprobe_events():
     with open(harness.UPROBE_EVENTS, encoding="utf-8") as file:
         return [line for line in file if "asrtrace" in line or "libbpf" in line]
@@ -43,22 +23,22 @@ class Detach(harness.LiveTest):
     def begin(self, *arguments, **options):
         """A target in the middle of its throwing requests, and a tracer on it."""
         program = self.start("throwing_requests", "--seed", self.seed % 100000)
-        self.assertEqual(patched_bytes(program.pid), 0)
+        self.assertEqual(harness.patched_bytes(program.pid), 0)
         program.say("go")
         tracer = self.attach(program.pid, "--request", "func:begin_request,end_request",
                              *arguments, **options).wait_attached()
         objects = harness.kernel_objects(tracer.pid)
         self.assertTrue(objects["prog"] and objects["map"], "the tracer holds no BPF objects")
-        self.assertGreater(patched_bytes(program.pid), 0, "no probe stands in the target")
+        self.assertGreater(harness.patched_bytes(program.pid), 0, "no probe stands in the target")
         time.sleep(1)
         return program, tracer, objects
 
     def check_gone(self, program, objects, events_before):
         self.assertEqual(harness.objects_left(objects, REMOVAL_SECONDS), {})
         deadline = time.monotonic() + REMOVAL_SECONDS
-        while patched_bytes(program.pid) and time.monotonic() < deadline:
+        while harness.patched_bytes(program.pid) and time.monotonic() < deadline:
             time.sleep(0.1)
-        self.assertEqual(patched_bytes(program.pid), 0, "a breakpoint stayed in the target")
+        self.assertEqual(harness.patched_bytes(program.pid), 0, "a breakpoint stayed in the target")
         self.assertEqual(uprobe_events(), events_before)
 
     def check_answers(self, program):

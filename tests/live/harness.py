@@ -243,6 +243,26 @@ def folded(trace, kind):
     return [(stack.split(";"), int(weight)) for stack, _, weight in lines]
 
 
+def patched_bytes(pid):
+    """Bytes of executable file mappings that differ from the file: breakpoints that stand there."""
+    patched = 0
+    with open(f"/proc/{pid}/maps", encoding="utf-8") as maps, \
+            open(f"/proc/{pid}/mem", "rb", buffering=0) as memory:
+        for line in maps:
+            fields = line.split(maxsplit=5)
+            if "x" not in fields[1] or len(fields) < 6 or not fields[5].startswith("/"):
+                continue
+            start, end = (int(part, 16) for part in fields[0].split("-"))
+            with open(fields[5].strip(), "rb") as file:
+                file.seek(int(fields[2], 16))
+                on_disk = file.read(end - start)
+            memory.seek(start)
+            in_memory = memory.read(end - start)
+            patched += sum(a != b for a, b in zip(in_memory, on_disk)) \
+                if in_memory[:len(on_disk)] != on_disk else 0
+    return patched
+
+
 def kernel_objects(pid):
     """Ids of the BPF objects that a process holds, from its file descriptors."""
     objects = {"prog": set(), "map": set(), "link": set()}

@@ -28,6 +28,7 @@ target_link_options(static_idle PRIVATE -static)
 asrtrace_target_program(static_idle_stripped idle.cpp handshake.cpp)
 target_link_options(static_idle_stripped PRIVATE -static -s)
 
+asrtrace_target_program(family family.cpp handshake.cpp)
 asrtrace_target_program(malloc_faults malloc_faults.cpp handshake.cpp)
 asrtrace_target_program(moving moving.cpp handshake.cpp)
 target_link_libraries(moving PRIVATE ${CMAKE_DL_LIBS})

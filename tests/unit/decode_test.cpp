@@ -18,7 +18,8 @@ std::optional<Event> decode_record(const Record& record, std::size_t bytes = siz
 
 TEST(Decode, Alloc) {
     wire::ev_alloc record{};
-    record.h = {.tag = wire::EV_ALLOC, .flags = wire::EV_SAMPLED, .tid = 7, .time_ns = 99};
+    record.h = {
+        .tag = wire::EV_ALLOC, .flags = wire::EV_SAMPLED, .process = 0, .tid = 7, .time_ns = 99};
     record.address = 0x1000;
     record.size = 64;
     record.stack = 0xabc;
@@ -42,6 +43,33 @@ TEST(Decode, AnErrnoOfMremapIsAFailure) {
     EXPECT_EQ(std::get<Remap>(decode_record(record)->payload).new_address, 0x7f0000000000U);
 }
 
+TEST(Decode, AnEventIsOfItsProcess) {
+    wire::ev_free record{};
+    record.h = {.tag = wire::EV_FREE, .flags = 0, .process = 0xfffe, .tid = 1, .time_ns = 2};
+    EXPECT_EQ(decode_record(record)->process, 0xfffe);
+}
+
+TEST(Decode, TasksOfSeveralProcesses) {
+    wire::ev_task record{};
+    record.h.tag = wire::EV_FORK;
+    record.pid = 4711;
+    record.value = 3;
+    const auto fork = std::get<Task>(decode_record(record)->payload);
+    EXPECT_EQ(fork.kind, Task::Kind::kFork);
+    EXPECT_EQ(fork.pid, 4711U);
+    EXPECT_EQ(fork.child, 3);
+    EXPECT_EQ(fork.exit_code, 0);
+
+    record.h.tag = wire::EV_EXIT;
+    record.value = 9;
+    EXPECT_FALSE(std::get<Task>(decode_record(record)->payload).process_ended);
+    record.h.flags = wire::EV_PROCESS_ENDED;
+    const auto exit = std::get<Task>(decode_record(record)->payload);
+    EXPECT_TRUE(exit.process_ended);
+    EXPECT_EQ(exit.exit_code, 9);
+    EXPECT_EQ(exit.child, 0);
+}
+
 TEST(Decode, ShortRecordsAndUnknownTagsAreRefused) {
     wire::ev_alloc record{};
     record.h.tag = wire::EV_ALLOC;
@@ -50,7 +78,7 @@ TEST(Decode, ShortRecordsAndUnknownTagsAreRefused) {
     }
     record.function = wire::FN_COUNT;
     EXPECT_FALSE(decode_record(record));
-    record.h.tag = 999;
+    record.h.tag = 99;
     EXPECT_FALSE(decode_record(record));
 }
 

@@ -17,7 +17,7 @@ class Script {
 
     void at(std::uint32_t tid, decode::Payload payload) {
         now_ns += 1000;
-        ledger.apply({now_ns, tid, payload});
+        ledger.apply({now_ns, tid, payload, process});
     }
     void alloc(std::uint64_t address, std::uint64_t size, decode::StackKey stack = 1,
                std::uint32_t tid = 1) {
@@ -57,7 +57,16 @@ class Script {
         return rows;
     }
 
+    void fork(decode::ProcessNumber child) {
+        at(1, decode::Task{.kind = decode::Task::Kind::kFork, .child = child});
+    }
+    void exec() { at(1, decode::Task{.kind = decode::Task::Kind::kExec}); }
+    void exit(bool last_thread, std::uint32_t tid = 1) {
+        at(tid, decode::Task{.kind = decode::Task::Kind::kExit, .process_ended = last_thread});
+    }
+
     Ledger ledger;
+    decode::ProcessNumber process = 0;  ///< of what happens from now on
     std::uint64_t now_ns;
     std::vector<Request> requests;
     Counts counts;

@@ -132,10 +132,18 @@ inline ledger::Counts scripted_counts(const Script& script) {
     counts.allocated_blocks = 2 * requests;
     counts.freed_bytes = requests * 100'000;
     counts.freed_blocks = requests;
+    counts.ended_bytes = 4000;
+    counts.ended_blocks = 20;
     counts.faults_user = requests;
     counts.fault_bytes = requests * 4096;
     counts.peak_rss_anon_bytes = 60'000'000;
     return counts;
+}
+
+inline std::vector<ledger::FollowedProcess> scripted_children() {
+    return {{.pid = 4712, .parent = 4711, .exe = "/usr/bin/worker", .exit_status = 9},
+            {.pid = 4713, .parent = 4712, .exe = "", .exit_status = 0},
+            {.pid = 4714, .parent = 4711, .exe = "/bin/sh", .exit_status = std::nullopt}};
 }
 
 inline void write_head(Writer& writer, const Script& script) {
@@ -149,6 +157,7 @@ inline void write_head(Writer& writer, const Script& script) {
     target.libc_build_id = "ab01";
     target.allocator = "glibc";
     target.kernel = "6.1.0";
+    target.followed = scripted_children();
     writer.set_target(target);
     writer.set_request_source(ledger::RequestSource::kUsdt, "usdt:asr:request_start,request_done");
     ledger::Window window;

@@ -18,6 +18,8 @@ void expect_head(const ledger::Recording& got, const Script& script) {
     EXPECT_EQ(got.target.pid, 4711);
     EXPECT_EQ(got.target.cmdline, (std::vector<std::string>{"worker", "--port", "9000", ""}));
     EXPECT_EQ(got.target.libc_build_id, "ab01");
+    EXPECT_EQ(got.target.followed, scripted_children());
+    EXPECT_EQ(got.counts.ended_blocks, 20U);
     EXPECT_EQ(got.window.ended_by, "duration");
     EXPECT_EQ(got.window.exit_status, 256);
     EXPECT_EQ(got.window.start_unix_seconds, 1'700'000'000);

@@ -3,9 +3,11 @@
 #include <dlfcn.h>
 #include <gtest/gtest.h>
 #include <sys/mman.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include <algorithm>
+#include <csignal>
 #include <cstring>
 #include <filesystem>
 #include <fstream>
@@ -109,6 +111,63 @@ TEST_F(Target, FollowsDlopenAndDlclose) {
     EXPECT_EQ(find(after, function), nullptr);
     update();  // what a walk might have been reading is freed one update later
     EXPECT_LT(tables_.used_bytes(), used);
+}
+
+/// A child that does nothing until it is ended.
+class Child {
+  public:
+    Child() : pid(::fork()) {
+        if (pid != 0) return;
+        for (;;) ::pause();
+    }
+    ~Child() {
+        ::kill(pid, SIGKILL);
+        ::waitpid(pid, nullptr, 0);
+    }
+    const pid_t pid;
+};
+
+TEST_F(Target, AForkedChildHasItsParentsGenerationUntilEitherMapsCode) {
+    const auto parent = update();
+    const Child one;
+    const Child two;
+    const auto first = tables_.update(one.pid, *read_maps(one.pid));
+    const auto second = tables_.update(two.pid, *read_maps(two.pid));
+    ASSERT_TRUE(first && second);
+    EXPECT_TRUE(first->changed);
+    EXPECT_EQ(first->tables_built, 0U) << "modules are shared";
+    EXPECT_EQ(first->record.generation, parent.record.generation);
+    EXPECT_EQ(second->record.generation, parent.record.generation);
+    EXPECT_NE(first->record.space_chunk, parent.record.space_chunk) << "a mapping list each";
+
+    void* code = ::mmap(nullptr, 8192, PROT_READ | PROT_EXEC, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    ASSERT_NE(code, MAP_FAILED);
+    const auto grown = update();
+    EXPECT_NE(grown.record.generation, parent.record.generation);
+    EXPECT_NE(find(grown, code), nullptr);
+    const auto same = tables_.update(one.pid, *read_maps(one.pid));
+    ASSERT_TRUE(same);
+    EXPECT_FALSE(same->changed);
+    EXPECT_EQ(same->record.generation, parent.record.generation);
+    EXPECT_EQ(find(*same, code), nullptr);
+    ::munmap(code, 8192);
+}
+
+TEST_F(Target, AProcessThatIsForgottenBeginsAnew) {
+    const auto parent = update();
+    const Child child;
+    const auto before = tables_.update(child.pid, *read_maps(child.pid));
+    const std::uint64_t used = tables_.used_bytes();
+    tables_.forget(child.pid);
+    update();
+    EXPECT_LT(tables_.used_bytes(), used);
+    // Another program under the same pid: nothing of it is known, no generation is used again.
+    const std::vector<MapsEntry> maps = {read_maps(child.pid)->front()};
+    const auto after = tables_.update(child.pid, maps);
+    ASSERT_TRUE(before && after);
+    EXPECT_TRUE(after->changed);
+    EXPECT_GT(after->record.generation, before->record.generation);
+    EXPECT_EQ(update().record.generation, parent.record.generation);
 }
 
 TEST_F(Target, TellsGeneratedCode) {

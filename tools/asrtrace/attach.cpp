@@ -129,6 +129,11 @@ void add_attach(CLI::App& app, int& exit_status) {
                    "Do not read the heap while tracing: no books, no findings");
     verb->add_option("-o,--output", options->recorder.output, "Write the trace to this file");
     verb->add_option("--json", options->json, "Write the report as JSON; - is standard output");
+    verb->add_flag("--follow", options->recorder.follow,
+                   "Take in the target's children and what they and it become by exec. Allocator\n"
+                   "probes then stand in every process that maps the same C library: the others\n"
+                   "pay the trap of each allocation, too. Memory samples and readings of the heap\n"
+                   "stay the target's");
     verb->add_flag("--debuginfod", options->recorder.debuginfod,
                    "Fetch debug files that are missing here from the servers in DEBUGINFOD_URLS;\n"
                    "without this nothing is asked of the network");

@@ -102,7 +102,12 @@ class Recorder::State {
 
   private:
     void on_record(Bytes bytes);
-    void on_task(const decode::Task& task);
+    void on_task(const decode::Event& event, const decode::Task& task);
+    void follow_task(const decode::Event& event, const decode::Task& task);
+    void add_child(decode::ProcessNumber parent, const decode::Task& task);
+    void follow_exec(decode::ProcessNumber process);
+    ledger::FollowedProcess* followed(decode::ProcessNumber process);
+    bool all_ended() const;
     void drain(int timeout_ms);
     void pass_on();
     void add_stacks(const std::vector<SymbolizedStack>& stacks);
@@ -138,6 +143,8 @@ class Recorder::State {
     ledger::Overhead overhead_;
     std::string ended_by_;
     std::optional<std::int32_t> exit_status_;
+    ledger::Target target_;
+    std::map<decode::ProcessNumber, std::size_t> followed_;  ///< index into target_.followed
     std::uint32_t next_stack_ = 1;
     std::uint64_t records_ = 0, children_ = 0, peak_rss_anon_kb_ = 0;
     std::uint64_t first_rss_anon_kb_ = 0, rss_anon_kb_ = 0;
@@ -163,7 +170,8 @@ Recorder::State::State(RecorderOptions options, capture::Process process,
 
 void Recorder::State::attach(const capture::AllocatorProbes& allocator) {
     writer_.set_tool_version(ASRTRACE_VERSION);
-    writer_.set_target(describe(process_, allocator));
+    target_ = describe(process_, allocator);
+    writer_.set_target(target_);
     writer_.set_request_source(plan_.source, plan_.spec);
     const std::uint64_t begin_ns = monotonic_ns();
     programs_.attach_kernel_plane(losses_.attach_failed);
@@ -191,13 +199,55 @@ void Recorder::State::attach(const capture::AllocatorProbes& allocator) {
     summary_ += "requests by " + plan_.spec;
 }
 
-void Recorder::State::on_task(const decode::Task& task) {
+ledger::FollowedProcess* Recorder::State::followed(decode::ProcessNumber process) {
+    const auto found = followed_.find(process);
+    return found == followed_.end() ? nullptr : &target_.followed[found->second];
+}
+
+void Recorder::State::add_child(decode::ProcessNumber parent, const decode::Task& task) {
+    const ledger::FollowedProcess* known = followed(parent);
+    ledger::FollowedProcess child;
+    child.pid = static_cast<std::int32_t>(task.pid);
+    child.parent = known != nullptr ? known->pid : target_.pid;
+    child.exe = known != nullptr ? known->exe : target_.exe;
+    followed_[task.child] = target_.followed.size();
+    target_.followed.push_back(std::move(child));
+    symbols_.forked(task.child, static_cast<pid_t>(task.pid));
+}
+
+void Recorder::State::follow_exec(decode::ProcessNumber process) {
+    symbols_.execed(process);
+    ledger::FollowedProcess* child = followed(process);
+    const auto now = capture::Process::open(child != nullptr ? child->pid : target_.pid);
+    const std::string exe = now ? now->exe() : std::string{};
+    if (child == nullptr) notes_.push_back("the target became " + exe + " by exec");
+    (child != nullptr ? child->exe : target_.exe) = exe;
+}
+
+/// What is in the ring before the task's event belongs to the time before it.
+void Recorder::State::follow_task(const decode::Event& event, const decode::Task& task) {
+    pass_on();
+    if (task.child != 0) add_child(event.process, task);
+    if (task.kind == decode::Task::Kind::kExec) follow_exec(event.process);
+    if (!task.process_ended) return;
+    symbols_.ended(event.process);
+    if (auto* child = followed(event.process)) child->exit_status = task.exit_code;
+}
+
+bool Recorder::State::all_ended() const {
+    return !process_.alive() &&
+           std::all_of(target_.followed.begin(), target_.followed.end(),
+                       [](const auto& child) { return child.exit_status.has_value(); });
+}
+
+void Recorder::State::on_task(const decode::Event& event, const decode::Task& task) {
+    if (options_.follow) follow_task(event, task);
     switch (task.kind) {
         case decode::Task::Kind::kFork:
-            ++children_;
+            children_ += task.child == 0 ? 1 : 0;
             break;
         case decode::Task::Kind::kExec:
-            ended_by_ = "target replaced its program (exec)";
+            if (!options_.follow) ended_by_ = "target replaced its program (exec)";
             break;
         case decode::Task::Kind::kOom:
             notes_.emplace_back("the OOM killer chose the target");
@@ -215,7 +265,7 @@ void Recorder::State::on_record(Bytes bytes) {
         ++losses_.undecodable;
         return;
     }
-    if (const auto* task = std::get_if<decode::Task>(&event->payload)) on_task(*task);
+    if (const auto* task = std::get_if<decode::Task>(&event->payload)) on_task(*event, *task);
     ledger_.apply(*event);
 }
 
@@ -241,7 +291,7 @@ void Recorder::State::add_samples(const std::vector<ledger::ProcSample>& samples
 /// Moves what has become final from the ledger and the other threads into the trace.
 void Recorder::State::pass_on() {
     ledger::LedgerOutput output = ledger_.take_output();
-    if (output.code_mapped) symbols_.mappings_changed();
+    for (const auto process : output.code_mapped) symbols_.mappings_changed(process);
     for (const decode::StackKey key : output.stacks) {
         const StackId id{next_stack_++};
         if (const auto record = programs_.stack(key)) {
@@ -350,7 +400,7 @@ bool Recorder::State::ended(const std::atomic<bool>& stop, std::uint64_t now_ns)
     if (!ended_by_.empty()) return true;
     if (stop) {
         ended_by_ = "interrupt";
-    } else if (!process_.alive()) {
+    } else if (all_ended()) {
         ended_by_ = "target exited";
     } else if (options_.duration_seconds &&
                seconds(now_ns - start_ns_) >= *options_.duration_seconds) {
@@ -388,7 +438,9 @@ void Recorder::State::follow(const std::atomic<bool>& stop, double progress_seco
         take_readings();
         pass_on();
         if (ended(stop, now_ns)) return;
-        if (options_.read_heap && heap_.idle() && heap_schedule_.due(now_ns, ledger_.in_flight()))
+        // Followed children may outlive the target.
+        if (options_.read_heap && heap_.idle() && process_.alive() &&
+            heap_schedule_.due(now_ns, ledger_.in_flight()))
             order_reading(now_ns, false);
         if (now_ns - commit_ns >= kCommitNs) {
             commit_ns = now_ns;
@@ -418,9 +470,18 @@ Result<ledger::Recording> Recorder::State::finish() {
         notes_.push_back("the target started " + std::to_string(children_) +
                          " child processes; they were not followed");
     }
+    if (!target_.followed.empty()) {
+        notes_.emplace_back(
+            "allocations, mappings, faults and requests are those of the target and its " +
+            std::to_string(target_.followed.size()) +
+            " followed children; memory samples, readings of the heap and CPU time are the "
+            "target's "
+            "alone");
+    }
     if (options_.read_heap && !heap_was_read_)
         notes_.push_back("the heap could not be read: " +
                          (heap_failure_.empty() ? "the target ended too soon" : heap_failure_));
+    writer_.set_target(target_);
     write_totals(end_ns);
     note_trace_error(writer_.finish());
     return writer_.read();
@@ -458,6 +519,7 @@ Result<Recorder> Recorder::start(const RecorderOptions& options) {
     const capture::ProgramsConfig config{.pid = options.pid,
                                          .tier = options.tier,
                                          .sample_mean_bytes = options.sample_mean_bytes,
+                                         .follow = options.follow,
                                          .method = options.method,
                                          .at_symbols = options.at_symbols};
     auto programs = capture::Programs::load(config, features);
@@ -470,7 +532,8 @@ Result<Recorder> Recorder::start(const RecorderOptions& options) {
         .start_ns = monotonic_ns(),
         .sample_mean_bytes = options.tier == capture::Tier::kSites ? options.sample_mean_bytes : 0,
         .fault_mean_bytes = config.fault_mean_bytes,
-        .interval_ns = plan->interval_ns};
+        .interval_ns = plan->interval_ns,
+        .follow = options.follow};
     auto state = std::make_unique<State>(options, std::move(*process), std::move(*programs),
                                          std::move(*plan), ledger_config, std::move(*writer));
     state->attach(*allocator);

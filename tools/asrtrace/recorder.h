@@ -33,6 +33,7 @@ struct RecorderOptions {
     std::uint64_t sample_mean_bytes = 512 << 10;
     std::optional<capture::ProbeMethod> method;  ///< for measurements, like the next
     bool at_symbols = false;
+    bool follow = false;      ///< children, and what the target becomes by exec
     bool debuginfod = false;  ///< may fetch debug files over the network
     bool read_heap = true;    ///< take censuses while tracing
     std::string output;       ///< trace file; empty: kept in memory

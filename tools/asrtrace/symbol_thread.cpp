@@ -17,10 +17,9 @@ constexpr std::size_t kSymbolMemoryBytes = std::size_t{24} << 20;
 }  // namespace
 
 SymbolThread::SymbolThread(pid_t pid, capture::Unwinding unwinding, bool debuginfod)
-    : pid_(pid),
-      unwinding_(std::move(unwinding)),
-      symbolizer_(pid, {.debuginfod = debuginfod, .root = {}, .memory_bytes = kSymbolMemoryBytes}) {
-    look_at_mappings();
+    : unwinding_(std::move(unwinding)), debuginfod_(debuginfod) {
+    processes_[0].pid = pid;
+    look_at_mappings(processes_[0]);
     thread_ = std::thread([this] { run(); });
 }
 
@@ -37,50 +36,130 @@ std::vector<SymbolizedStack> SymbolThread::finish() {
 void SymbolThread::run() {
     for (;;) {
         const bool last = in_.closed();
-        const std::vector<Work> batch = in_.wait(std::chrono::milliseconds(500));
-        for (const Work& work : batch) handle(work);
-        // Reading DWARF leaves tens of megabytes of free chunks in this thread's arena.
-        if (!batch.empty()) ::malloc_trim(0);
-        if (last) return;
+        const auto wait = std::chrono::milliseconds(naming_.empty() ? 500 : 0);
+        for (const Work& work : in_.wait(wait)) {
+            std::visit([this](const auto& part) { on(part); }, work);
+        }
+        if (!naming_.empty()) {
+            name_next();
+            // Reading DWARF leaves tens of megabytes of free chunks in this thread's arena.
+            if (naming_.empty()) ::malloc_trim(0);
+        } else if (last) {
+            return;
+        }
     }
 }
 
-void SymbolThread::handle(const Work& work) {
-    if (const auto* stack = std::get_if<RawStack>(&work)) {
-        out_.post(symbolize(*stack));
-    } else {
-        look_at_mappings();
+void SymbolThread::name_next() {
+    const auto* stack = std::get_if<RawStack>(&naming_.front());
+    if (stack != nullptr) out_.post(symbolize(*stack));
+    naming_.pop_front();
+    if (stack == nullptr) {
+        std::erase_if(by_generation_, [](const auto& entry) { return entry.second.expired(); });
     }
 }
 
-void SymbolThread::look_at_mappings() {
-    looked_ns_ = monotonic_ns();
-    const auto maps = read_maps(pid_);
-    // After the target's end the last snapshot stays the newest.
+void SymbolThread::on(const MappingsChanged& change) {
+    const auto process = processes_.find(change.process);
+    if (process != processes_.end()) look_at_mappings(process->second);
+}
+
+void SymbolThread::on(const Forked& fork) {
+    Process& child = processes_[fork.child];
+    child.pid = fork.pid;
+    // Its own tables, before its parent's change.
+    look_at_mappings(child);
+}
+
+void SymbolThread::on(const Execed& exec) {
+    const auto found = processes_.find(exec.process);
+    if (found == processes_.end()) return;
+    Process& process = found->second;
+    unwinding_.forget(process.pid);
+    naming_.emplace_back(std::exchange(process.symbolizer, nullptr));
+    process.generation = 0;
+    process.borrowed = false;
+    look_at_mappings(process);
+}
+
+void SymbolThread::on(const Ended& end) {
+    const auto found = processes_.find(end.process);
+    if (found == processes_.end()) return;
+    unwinding_.forget(found->second.pid);
+    naming_.emplace_back(std::move(found->second.symbolizer));
+    processes_.erase(found);
+}
+
+/// One symbolizer serves a process and the forked children that are still like it. Snapshots are
+/// added by its owner alone: a borrower whose mappings change gets one of its own.
+void SymbolThread::choose_symbolizer(Process& process, const capture::UnwindingUpdate& update) {
+    const bool first = !process.symbolizer;
+    if (first) {
+        const auto twin = by_generation_.find(update.generation);
+        if (twin != by_generation_.end()) process.symbolizer = twin->second.lock();
+        process.borrowed = process.symbolizer != nullptr;
+    }
+    if (!process.symbolizer || (process.borrowed && !first && update.changed)) {
+        const symbols::SymbolizerOptions options{
+            .debuginfod = debuginfod_, .root = {}, .memory_bytes = kSymbolMemoryBytes};
+        process.symbolizer = std::make_shared<symbols::Symbolizer>(process.pid, options);
+        process.borrowed = false;
+    }
+    by_generation_[update.generation] = process.symbolizer;
+    process.generation = update.generation;
+}
+
+void SymbolThread::look_at_mappings(Process& process) {
+    process.looked_ns = monotonic_ns();
+    const auto maps = read_maps(process.pid);
+    // After the process's end the last snapshot stays the newest.
     if (!maps || maps->empty()) return;
-    const auto update = unwinding_.update(*maps);
+    const auto update = unwinding_.update(process.pid, *maps);
     if (!update) {
         problems_.push_back(update.error().message);
         return;
     }
     problems_.insert(problems_.end(), update->problems.begin(), update->problems.end());
-    generation_ = update->generation;
-    symbolizer_.add_mappings(generation_, *maps);
+    choose_symbolizer(process, *update);
+    if (!process.borrowed) process.symbolizer->add_mappings(process.generation, *maps);
+}
+
+/// The symbolizer that knows the address space of a stack, or null: its process ended, or began,
+/// before anybody could look. `generation` is the one to look its addresses up by.
+std::shared_ptr<symbols::Symbolizer> SymbolThread::symbolizer_of(const RawStack& stack,
+                                                                 std::uint32_t& generation) {
+    const wire::stack_record& record = stack.record;
+    generation = record.generation;
+    const auto known = by_generation_.find(generation);
+    auto symbolizer = known != by_generation_.end() ? known->second.lock() : nullptr;
+    const auto found = processes_.find(static_cast<decode::ProcessNumber>(record.process));
+    if (found == processes_.end()) return symbolizer;
+    Process& process = found->second;
+    if (generation != 0 && symbolizer != process.symbolizer) return symbolizer;
+    // Code that was mapped a moment ago, or made executable by a JIT compiler, is known by the
+    // snapshot that comes after.
+    const bool fresh = (record.flags & UNWIND_UNKNOWN_MAPPING) != 0;
+    if (fresh && monotonic_ns() - process.looked_ns >= kLookAgainNs) look_at_mappings(process);
+    if (fresh || generation == 0) generation = process.generation;
+    return process.symbolizer;
 }
 
 SymbolizedStack SymbolThread::symbolize(const RawStack& stack) {
     const wire::stack_record& record = stack.record;
-    // Code that was mapped a moment ago, or made executable by a JIT compiler, is known by the
-    // snapshot that comes after.
-    const bool fresh = (record.flags & UNWIND_UNKNOWN_MAPPING) != 0;
-    if (fresh && monotonic_ns() - looked_ns_ >= kLookAgainNs) look_at_mappings();
-    const std::uint32_t generation = fresh ? generation_ : record.generation;
+    std::uint32_t generation = 0;
+    const auto symbolizer = symbolizer_of(stack, generation);
     SymbolizedStack out{.id = stack.id,
                         .flags = record.flags & (ledger::kStackTruncated | ledger::kStackHeuristic),
                         .frames = {}};
     for (std::uint32_t i = 0; i < record.depth && i < wire::STACK_MAX_DEPTH; ++i) {
         if (record.pcs[i] == 0) continue;
-        for (const auto& frame : symbolizer_.lookup(generation, record.pcs[i], i > 0)) {
+        if (!symbolizer) {
+            ledger::Frame& frame = out.frames.emplace_back();
+            frame.module = symbols::kUnknownModule;
+            frame.module_offset = record.pcs[i];
+            continue;
+        }
+        for (const auto& frame : symbolizer->lookup(generation, record.pcs[i], i > 0)) {
             out.frames.push_back({.function = frame.function,
                                   .file = frame.file,
                                   .line = frame.line,

@@ -1,10 +1,15 @@
 // SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
-// Code of the target, off the ring's thread: keeps the walker's tables and the symbolizer in step
-// with the target's mappings; raw stacks go in, stacks with frames come out.
+// Code of the target and its children, off the ring's thread: keeps the walker's tables and the
+// symbolizers in step with their mappings; raw stacks go in, stacks with frames come out. The
+// tables come first: naming a stack may mean to read a library's DWARF, and for as long as a
+// program's tables are not there, its stacks are cut off.
 #pragma once
 
 #include <sys/types.h>
 
+#include <deque>
+#include <map>
+#include <memory>
 #include <thread>
 #include <variant>
 #include <vector>
@@ -12,6 +17,7 @@
 #include "bpf/event.h"
 #include "tools/asrtrace/mailbox.h"
 #include "user/capture/unwinding.h"
+#include "user/decode/event.h"
 #include "user/ledger/recording.h"
 #include "user/symbols/symbolizer.h"
 
@@ -35,8 +41,13 @@ class SymbolThread {
     SymbolThread(pid_t pid, capture::Unwinding unwinding, bool debuginfod);
     ~SymbolThread();
 
-    /// The target mapped code: look at its mappings while they are there.
-    void mappings_changed() { in_.post(MappingsChanged{}); }
+    /// A process mapped code: look at its mappings while they are there.
+    void mappings_changed(decode::ProcessNumber process) { in_.post(MappingsChanged{process}); }
+    /// A followed child was born.
+    void forked(decode::ProcessNumber child, pid_t pid) { in_.post(Forked{child, pid}); }
+    /// A followed process runs another program.
+    void execed(decode::ProcessNumber process) { in_.post(Execed{process}); }
+    void ended(decode::ProcessNumber process) { in_.post(Ended{process}); }
     void post(RawStack stack) { in_.post(stack); }
     std::vector<SymbolizedStack> take() { return out_.take(); }
     /// Modules whose call frame information is of no use, as found so far; before finish() only
@@ -46,20 +57,52 @@ class SymbolThread {
     std::vector<SymbolizedStack> finish();
 
   private:
-    struct MappingsChanged {};
-    using Work = std::variant<MappingsChanged, RawStack>;
+    struct MappingsChanged {
+        decode::ProcessNumber process;
+    };
+    struct Forked {
+        decode::ProcessNumber child;
+        pid_t pid;
+    };
+    struct Execed {
+        decode::ProcessNumber process;
+    };
+    struct Ended {
+        decode::ProcessNumber process;
+    };
+    using Work = std::variant<MappingsChanged, Forked, Execed, Ended, RawStack>;
+
+    struct Process {
+        pid_t pid = 0;
+        /// A forked child's is its parent's until it maps something or runs another program.
+        std::shared_ptr<symbols::Symbolizer> symbolizer;
+        bool borrowed = false;
+        std::uint32_t generation = 0;  ///< of the newest snapshot; 0: there was none
+        std::uint64_t looked_ns = 0;   ///< when that was taken
+    };
+    /// What waits behind the stacks that were posted before it: a symbolizer that only they need.
+    using Naming = std::variant<RawStack, std::shared_ptr<symbols::Symbolizer>>;
 
     void run();
-    void handle(const Work& work);
-    void look_at_mappings();
+    void on(const MappingsChanged& change);
+    void on(const Forked& fork);
+    void on(const Execed& exec);
+    void on(const Ended& end);
+    void on(const RawStack& stack) { naming_.emplace_back(stack); }
+    void name_next();
+    void choose_symbolizer(Process& process, const capture::UnwindingUpdate& update);
+    void look_at_mappings(Process& process);
+    std::shared_ptr<symbols::Symbolizer> symbolizer_of(const RawStack& stack,
+                                                       std::uint32_t& generation);
     SymbolizedStack symbolize(const RawStack& stack);
 
-    pid_t pid_;
     capture::Unwinding unwinding_;
-    symbols::Symbolizer symbolizer_;
+    bool debuginfod_;
+    std::map<decode::ProcessNumber, Process> processes_;
+    /// A generation is one address space's; who needs its symbolizer no more lets it go.
+    std::map<std::uint32_t, std::weak_ptr<symbols::Symbolizer>> by_generation_;
+    std::deque<Naming> naming_;
     std::vector<std::string> problems_;
-    std::uint32_t generation_ = 0;  ///< of the newest snapshot
-    std::uint64_t looked_ns_ = 0;   ///< when that was taken
     Mailbox<Work> in_;
     Mailbox<SymbolizedStack> out_;
     std::thread thread_;

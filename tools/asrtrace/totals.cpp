@@ -33,7 +33,7 @@ void add_losses(const capture::Counters& counters, const capture::ProgramStatist
                 ledger::Losses& losses) {
     losses.ring_events = counters[wire::LOST_RING];
     losses.map_full_events = counters[wire::LOST_STACK_MAP] + counters[wire::LOST_THREAD_MAP] +
-                             counters[wire::LOST_SAMPLED_MAP];
+                             counters[wire::LOST_PROCESS_MAP] + counters[wire::LOST_SAMPLED_MAP];
     losses.stacks_failed = counters[wire::LOST_STACK_WALK];
     losses.stacks_truncated = counters[wire::COUNT_STACK_TRUNCATED];
     losses.stacks_heuristic = counters[wire::COUNT_STACK_HEURISTIC];

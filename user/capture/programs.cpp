@@ -55,6 +55,7 @@ wire::config make_config(const ProgramsConfig& config, const Features& features)
     knobs.fault_mean_bytes = config.fault_mean_bytes;
     knobs.wakeup_bytes = 1 << 20;
     knobs.exact_rss_stat = features.exact_rss_stat;
+    knobs.follow = config.follow;
     return knobs;
 }
 
@@ -160,7 +161,13 @@ struct Programs::State {
     ring_buffer* ring = nullptr;
     const std::function<void(Bytes)>* sink = nullptr;  ///< during poll() only
     std::vector<UniqueFd> links;
+    /// What probes are restricted to. A child is born with its parent's breakpoints but not with a
+    /// filter that knows it, and runs before anybody could attach to it: following means all
+    /// processes that map the file, told apart by the programs.
+    pid_t probed_pid() const { return follow ? -1 : pid; }
+
     pid_t pid = 0;
+    bool follow = false;
     bool at_symbols = false;
 
     static int on_record(void* context, void* data, std::size_t size) {
@@ -187,6 +194,7 @@ Result<Programs> Programs::load(const ProgramsConfig& config, const Features& fe
     libbpf_set_print(collect_log);
     auto state = std::make_unique<State>();
     state->pid = config.pid;
+    state->follow = config.follow;
     state->at_symbols = config.at_symbols;
     state->skeleton = planes::open(nullptr);
     const ProbeMethod method = choose_method(config, features);
@@ -258,8 +266,8 @@ void Programs::attach_sites(int entry_fd, int return_fd, std::vector<UprobeSite>
         for (const UprobeSite& site : sites) {
             // The return first: a return without an entry is ignored, not the other way round.
             if (return_fd >= 0)
-                keep(link_perf_uprobe(return_fd, site, true, state_->pid), site.what);
-            keep(link_perf_uprobe(entry_fd, site, false, state_->pid), site.what);
+                keep(link_perf_uprobe(return_fd, site, true, state_->probed_pid()), site.what);
+            keep(link_perf_uprobe(entry_fd, site, false, state_->probed_pid()), site.what);
         }
         return;
     }
@@ -270,11 +278,11 @@ void Programs::attach_sites(int entry_fd, int return_fd, std::vector<UprobeSite>
         const std::span<const UprobeSite> group(begin, end);
         if (return_fd >= 0 && !session) {
             keep(link_uprobe_multi(return_fd, kAttachUprobeMulti, group, kUprobeMultiReturn,
-                                   state_->pid),
+                                   state_->probed_pid()),
                  begin->what);
         }
         keep(link_uprobe_multi(entry_fd, session ? kAttachUprobeSession : kAttachUprobeMulti, group,
-                               0, state_->pid),
+                               0, state_->probed_pid()),
              begin->what);
         begin = end;
     }
@@ -375,7 +383,7 @@ std::optional<wire::stack_record> Programs::stack(std::uint64_t key) const {
 }
 
 Unwinding Programs::unwinding() const {
-    return {state_->pid, bpf_map__fd(state_->skeleton->maps.unwind_banks),
+    return {bpf_map__fd(state_->skeleton->maps.unwind_banks),
             bpf_map__fd(state_->skeleton->maps.unwind_processes)};
 }
 

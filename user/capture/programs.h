@@ -37,6 +37,7 @@ struct ProgramsConfig {
     Tier tier = Tier::kFull;
     std::uint64_t sample_mean_bytes = 512 << 10;
     std::uint64_t fault_mean_bytes = 64 << 10;
+    bool follow = false;  ///< children, too: the probes then stand in every process of the machine
     // For tests and benchmarks:
     std::optional<ProbeMethod> method;  ///< nothing: the cheapest there is
     bool at_symbols = false;            ///< probes on first instructions, cheap or not
@@ -83,7 +84,7 @@ class Programs {
     Counters counters() const;
     std::optional<wire::stack_record> stack(std::uint64_t key) const;
     ProgramStatistics statistics() const;
-    /// The walker's tables for the target; stacks have one frame until its first update().
+    /// The walker's tables; stacks have one frame until its first update().
     Unwinding unwinding() const;
     ProbeMethod method() const { return method_; }
 

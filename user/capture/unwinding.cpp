@@ -22,30 +22,29 @@ std::optional<unwind::TableCache> open_cache() {
 }  // namespace
 
 struct Unwinding::State {
-    State(pid_t target, int banks_fd, int processes)
-        : pid(target),
-          processes_fd(processes),
+    State(int banks_fd, int processes)
+        : processes_fd(processes),
           banks(banks_fd),
           cache(open_cache()),
           tables(banks, cache ? &*cache : nullptr) {}
 
-    pid_t pid;
     int processes_fd;
     BpfBanks banks;
     std::optional<unwind::TableCache> cache;
     unwind::TargetTables tables;
 };
 
-Unwinding::Unwinding(pid_t pid, int banks_fd, int processes_fd)
-    : state_(std::make_unique<State>(pid, banks_fd, processes_fd)) {}
+Unwinding::Unwinding(int banks_fd, int processes_fd)
+    : state_(std::make_unique<State>(banks_fd, processes_fd)) {}
 Unwinding::~Unwinding() = default;
 Unwinding::Unwinding(Unwinding&&) noexcept = default;
 Unwinding& Unwinding::operator=(Unwinding&&) noexcept = default;
 
-Result<UnwindingUpdate> Unwinding::update(const std::vector<MapsEntry>& maps) {
-    const auto tables = state_->tables.update(state_->pid, maps);
+Result<UnwindingUpdate> Unwinding::update(pid_t pid, const std::vector<MapsEntry>& maps) {
+    const auto tables = state_->tables.update(pid, maps);
     if (!tables) return tables.error();
     UnwindingUpdate update{.generation = tables->record.generation,
+                           .changed = tables->changed,
                            .modules = tables->modules,
                            .tables_built = tables->tables_built,
                            .tables_cached = tables->tables_cached,
@@ -54,12 +53,18 @@ Result<UnwindingUpdate> Unwinding::update(const std::vector<MapsEntry>& maps) {
         update.problems.push_back(problem.path + ": " + problem.reason);
     }
     if (tables->changed) {
-        const auto key = static_cast<std::uint32_t>(state_->pid);
+        const auto key = static_cast<std::uint32_t>(pid);
         if (bpf_map_update_elem(state_->processes_fd, &key, &tables->record, BPF_ANY) != 0) {
             return errno_error("unwind_processes");
         }
     }
     return update;
+}
+
+void Unwinding::forget(pid_t pid) {
+    const auto key = static_cast<std::uint32_t>(pid);
+    bpf_map_delete_elem(state_->processes_fd, &key);  // the kernel side has mostly done so
+    state_->tables.forget(pid);
 }
 
 std::uint64_t Unwinding::table_bytes() const {

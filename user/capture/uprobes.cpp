@@ -57,7 +57,7 @@ Result<UniqueFd> link_uprobe_multi(int program_fd, std::uint32_t attach_type,
     attributes.cookies = pointer(cookies.data());
     attributes.count = static_cast<std::uint32_t>(sites.size());
     attributes.multi_flags = flags;
-    attributes.pid = static_cast<std::uint32_t>(pid);
+    attributes.pid = pid > 0 ? static_cast<std::uint32_t>(pid) : 0;
     const long fd = ::syscall(SYS_bpf, BPF_LINK_CREATE, &attributes, sizeof(attributes));
     if (fd < 0) return errno_error("uprobe_multi on " + sites.front().path);
     return UniqueFd(static_cast<int>(fd));

@@ -38,10 +38,11 @@ std::optional<Payload> decode_mremap(const wire::ev_mremap& record) {
 }
 
 std::optional<Payload> decode_task(const wire::ev_task& record) {
-    Task task{Task::Kind::kExit, record.pid, record.exit_code};
+    Task task{.pid = record.pid};
     switch (record.h.tag) {
         case wire::EV_FORK:
             task.kind = Task::Kind::kFork;
+            task.child = static_cast<ProcessNumber>(record.value);
             break;
         case wire::EV_EXEC:
             task.kind = Task::Kind::kExec;
@@ -50,6 +51,8 @@ std::optional<Payload> decode_task(const wire::ev_task& record) {
             task.kind = Task::Kind::kOom;
             break;
         default:
+            task.exit_code = record.value;
+            task.process_ended = (record.h.flags & wire::EV_PROCESS_ENDED) != 0;
             break;
     }
     return task;
@@ -127,7 +130,7 @@ std::optional<Event> decode(Bytes record) {
     if (!header) return std::nullopt;
     auto payload = decode_payload(record, header->tag);
     if (!payload) return std::nullopt;
-    return Event{header->time_ns, header->tid, *payload};
+    return Event{header->time_ns, header->tid, *payload, header->process};
 }
 
 }  // namespace asrtrace::decode

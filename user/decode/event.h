@@ -14,6 +14,9 @@ namespace asrtrace::decode {
 /// Key of a stack in the kernel's map; 0 is "none could be taken".
 using StackKey = std::uint64_t;
 
+/// 0: the target; followed children count from 1.
+using ProcessNumber = std::uint16_t;
+
 enum class Function : std::uint8_t {
     kNone,
     kMalloc,
@@ -107,8 +110,10 @@ struct RequestMark {
 
 struct Task {
     enum class Kind : std::uint8_t { kFork, kExec, kExit, kOom } kind = Kind::kExit;
-    std::uint32_t pid = 0;
-    std::int32_t exit_code = 0;
+    std::uint32_t pid = 0;       ///< fork: the child
+    std::int32_t exit_code = 0;  ///< exit
+    ProcessNumber child = 0;     ///< fork; 0: it is not followed
+    bool process_ended = false;  ///< exit: it was the last thread; may come twice
 };
 
 using Payload = std::variant<Alloc, Free, ReallocBegin, ReallocEnd, Map, UnmapBegin, UnmapEnd,
@@ -118,6 +123,7 @@ struct Event {
     std::uint64_t time_ns = 0;  ///< CLOCK_MONOTONIC
     std::uint32_t tid = 0;
     Payload payload;
+    ProcessNumber process = 0;
 };
 
 /// One record of the ring (layout: bpf/event.h); nothing if its tag is unknown or it is too short.

@@ -44,6 +44,20 @@ class LiveBlocks {
         return block;
     }
 
+    /// Takes out all blocks at addresses in [begin, end).
+    std::vector<Block> take_range(std::uint64_t begin, std::uint64_t end) {
+        std::vector<Block> taken;
+        for (auto entry = blocks_.begin(); entry != blocks_.end();) {
+            if (entry->first < begin || entry->first >= end) {
+                ++entry;
+                continue;
+            }
+            taken.push_back(entry->second);
+            entry = blocks_.erase(entry);
+        }
+        return taken;
+    }
+
     /// The block of that name if it is still alive, else null.
     Block* find(BlockName name) {
         const auto entry = blocks_.find(name.address);

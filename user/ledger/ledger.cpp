@@ -9,6 +9,7 @@ namespace {
 
 /// The thread under which intervals run as requests.
 constexpr std::uint32_t kIntervalThread = 0;
+constexpr unsigned kProcessShift = 48;
 
 /// Different values of a covariate that are told apart; more than that is no key of a cache.
 constexpr std::size_t kMaxArgsSeen = 1 << 17;
@@ -26,7 +27,7 @@ Ledger::Ledger(const LedgerConfig& config)
       epoch_begin_ns_(config.start_ns),
       interval_end_ns_(config.start_ns + config.interval_ns),
       now_ns_(config.start_ns) {
-    if (config_.interval_ns != 0) requests_.begin(kIntervalThread, config_.start_ns, {});
+    if (config_.interval_ns != 0) requests_.begin(0, kIntervalThread, config_.start_ns, {});
 }
 
 std::uint64_t Ledger::since_start(std::uint64_t time_ns) const {
@@ -41,6 +42,10 @@ StackId Ledger::stack_id(decode::StackKey key) {
     return entry->second;
 }
 
+std::uint64_t Ledger::here(std::uint64_t address) const {
+    return address ^ std::uint64_t{process_} << kProcessShift;
+}
+
 Amount Ledger::weighed(const Block& block) const {
     const auto bytes = static_cast<double>(block.size);
     if (!block.sampled) return {bytes, 1.0};
@@ -49,7 +54,7 @@ Amount Ledger::weighed(const Block& block) const {
 }
 
 Cohort& Ledger::charge(std::uint32_t tid, std::uint64_t allocated_bytes) {
-    ActiveRequest* request = requests_.of_thread(tid);
+    ActiveRequest* request = requests_.of_thread(process_, tid);
     if (request == nullptr) {
         ++unattributed_;
         return orphans_;
@@ -100,7 +105,8 @@ StackId Ledger::stack_of(std::uint64_t address) {
 std::vector<std::pair<std::uint64_t, std::uint64_t>> Ledger::outlived_blocks() const {
     std::vector<std::pair<std::uint64_t, std::uint64_t>> blocks;
     live_.each([&](std::uint64_t address, const Block& block) {
-        if (block.fate.outlived) blocks.emplace_back(address, block.size);
+        const bool of_target = address >> kProcessShift == 0;
+        if (of_target && block.fate.outlived) blocks.emplace_back(address, block.size);
     });
     std::sort(blocks.begin(), blocks.end());
     return blocks;
@@ -139,10 +145,10 @@ void Ledger::close_epoch(std::uint64_t now_ns) {
 
 void Ledger::advance_interval(std::uint64_t now_ns) {
     while (config_.interval_ns != 0 && now_ns >= interval_end_ns_) {
-        if (auto request = requests_.end(kIntervalThread, interval_end_ns_, {})) {
+        if (auto request = requests_.end(0, kIntervalThread, interval_end_ns_, {})) {
             finish_request(std::move(*request));
         }
-        requests_.begin(kIntervalThread, interval_end_ns_, {});
+        requests_.begin(0, kIntervalThread, interval_end_ns_, {});
         interval_end_ns_ += config_.interval_ns;
     }
 }
@@ -163,6 +169,7 @@ void Ledger::tick(std::uint64_t now_ns) {
 
 void Ledger::apply(const decode::Event& event) {
     advance(event.time_ns);
+    process_ = event.process;
     std::visit([&](const auto& payload) { on(event, payload); }, event.payload);
 }
 
@@ -189,6 +196,8 @@ void Ledger::add_counts(Counts& counts) const {
     counts.freed_bytes += counts_.freed_bytes;
     counts.freed_blocks += counts_.freed_blocks;
     counts.freed_unknown_blocks += counts_.freed_unknown_blocks;
+    counts.ended_blocks += counts_.ended_blocks;
+    counts.ended_bytes += counts_.ended_bytes;
     counts.failed_allocations += counts_.failed_allocations;
     counts.mapped_bytes += counts_.mapped_bytes;
     counts.unmapped_bytes += counts_.unmapped_bytes;
@@ -240,12 +249,12 @@ void Ledger::on(const decode::Event& event, const decode::Alloc& alloc) {
         ++counts_.failed_allocations;
         return;
     }
-    add_block(event.tid, alloc.address, alloc.size, alloc.stack, alloc.sampled);
+    add_block(event.tid, here(alloc.address), alloc.size, alloc.stack, alloc.sampled);
 }
 
 void Ledger::on(const decode::Event& event, const decode::Free& free) {
     charge(event.tid, 0);
-    if (const auto block = live_.take(free.address)) {
+    if (const auto block = live_.take(here(free.address))) {
         free_block(*block);
     } else {
         ++counts_.freed_unknown_blocks;
@@ -254,9 +263,9 @@ void Ledger::on(const decode::Event& event, const decode::Free& free) {
 
 void Ledger::on(const decode::Event& event, const decode::ReallocBegin& begin) {
     restore_realloc(event.tid);
-    if (const auto block = live_.take(begin.old_address)) {
+    if (const auto block = live_.take(here(begin.old_address))) {
         sites_.free(block->site, weighed(*block), block->fate);
-        pending_reallocs_.insert({event.tid, {begin.old_address, *block}});
+        pending_reallocs_.insert({event.tid, {here(begin.old_address), *block}});
     }
 }
 
@@ -276,7 +285,7 @@ void Ledger::on(const decode::Event& event, const decode::ReallocEnd& end) {
         ++counts_.freed_unknown_blocks;
     }
     if (end.address != 0) {
-        add_block(event.tid, end.address, end.size, end.stack, end.sampled);
+        add_block(event.tid, here(end.address), end.size, end.stack, end.sampled);
     } else {
         charge(event.tid, 0);
     }
@@ -315,10 +324,10 @@ void Ledger::on(const decode::Event& event, const decode::Fault& fault) {
 
 void Ledger::on(const decode::Event& event, const decode::RequestMark& mark) {
     if (!mark.done) {
-        if (auto abandoned = requests_.begin(event.tid, event.time_ns, mark)) {
+        if (auto abandoned = requests_.begin(process_, event.tid, event.time_ns, mark)) {
             for (const BlockName& name : abandoned->cohort.blocks) orphans_.add(name, live_);
         }
-    } else if (auto request = requests_.end(event.tid, event.time_ns, mark)) {
+    } else if (auto request = requests_.end(process_, event.tid, event.time_ns, mark)) {
         finish_request(std::move(*request));
     }
 }
@@ -328,7 +337,30 @@ void Ledger::on(const decode::Event& event, const decode::Task& task) {
         restore_realloc(event.tid);
         restore_unmap(event.tid);
     }
-    if (task.kind == decode::Task::Kind::kExec) mappings_.clear();
+    if (task.kind == decode::Task::Kind::kFork && task.child != 0) alive_.insert(task.child);
+    if (task.kind == decode::Task::Kind::kExec) {
+        if (config_.follow) {
+            end_process(process_);
+        } else {
+            mappings_.clear();
+        }
+    }
+    // What the last process held at its end is what the report is about.
+    if (task.process_ended && alive_.erase(process_) > 0 && !alive_.empty()) end_process(process_);
+}
+
+void Ledger::end_process(decode::ProcessNumber process) {
+    for (const Block& block : live_.take_range(std::uint64_t{process} << kProcessShift,
+                                               (std::uint64_t{process} + 1) << kProcessShift)) {
+        sites_.free(block.site, weighed(block), block.fate);
+        ++counts_.ended_blocks;
+        counts_.ended_bytes += block.size;
+    }
+    remove_range(std::uint64_t{process} << kProcessShift, (std::uint64_t{process} + 1)
+                                                              << kProcessShift);
+    for (const ActiveRequest& request : requests_.abandon(process)) {
+        for (const BlockName& name : request.cohort.blocks) orphans_.add(name, live_);
+    }
 }
 
 }  // namespace asrtrace::ledger

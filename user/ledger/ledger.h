@@ -3,6 +3,10 @@
 // and whether it outlived that request. It takes no clock and does no I/O: the same events give the
 // same records, whenever and wherever.
 //
+// One ledger serves the target and its followed children: within it an address carries its
+// process's number above bit 47, where no user address reaches, so that blocks of two processes
+// never meet. Readings of the heap are the target's own.
+//
 //   Event --apply--> LiveBlocks, Mappings, Requests --> Sites --close_epoch--> EpochRecord
 //                                             `--end--> Request
 #pragma once
@@ -11,6 +15,7 @@
 
 #include <array>
 #include <cstdint>
+#include <set>
 #include <span>
 #include <vector>
 
@@ -29,6 +34,7 @@ struct LedgerConfig {
     std::uint64_t sample_mean_bytes = 0;          ///< of sampled allocations; 0: none are sampled
     std::uint64_t fault_mean_bytes = 1;           ///< of sampled faults
     std::uint64_t interval_ns = 0;                ///< every:SECONDS; 0: requests come as events
+    bool follow = false;                          ///< children are followed; exec ends no run
     std::uint64_t epoch_ns = 250'000'000;         ///< an epoch is at least that long ...
     std::uint64_t idle_epoch_ns = 5'000'000'000;  ///< ... and without requests that long
 };
@@ -40,7 +46,8 @@ struct LedgerOutput {
     /// Keys of stacks seen for the first time; their StackIds follow on from the ones before,
     /// from 1.
     std::vector<decode::StackKey> stacks;
-    bool code_mapped = false;  ///< executable memory was mapped: symbols need a look at the maps
+    /// Processes that mapped executable memory: symbols need a look at their maps.
+    std::set<decode::ProcessNumber> code_mapped;
 };
 
 /// A block that nothing points to, by its address; bytes of its chunk.
@@ -72,7 +79,8 @@ class Ledger {
     std::uint64_t serial() const { return serial_; }
     /// Who allocated the block at `address`; the unknown stack if its birth was not seen.
     StackId stack_of(std::uint64_t address);
-    /// Address and size as asked of the blocks that outlived their request, by address.
+    /// Address and size as asked of the target's own blocks that outlived their request, by
+    /// address.
     std::vector<std::pair<std::uint64_t, std::uint64_t>> outlived_blocks() const;
     /// Nothing points to these blocks in a reading that began at `serial`. Blocks of requests that
     /// still run are left out: their pointers may be on the way. Returns what no site is known of.
@@ -112,6 +120,10 @@ class Ledger {
     void on(const decode::Event& event, const decode::RequestMark& mark);
     void on(const decode::Event& event, const decode::Task& task);
 
+    /// An address of the process whose event is being applied.
+    std::uint64_t here(std::uint64_t address) const;
+    /// The process is no more, or runs another program: what it held is gone.
+    void end_process(decode::ProcessNumber process);
     Amount weighed(const Block& block) const;
     StackId stack_id(decode::StackKey key);
     /// The cohort that an event of this thread belongs to; counts the event as (un)attributed.
@@ -150,6 +162,8 @@ class Ledger {
     LedgerOutput output_;
     Counts counts_;
     double sampled_bytes_ = 0, sampled_variance_ = 0;
+    std::set<decode::ProcessNumber> alive_{0};
+    decode::ProcessNumber process_ = 0;  ///< of the event being applied
     std::uint64_t serial_ = 0;
     std::uint64_t seeded_ns_ = 0;
     std::uint64_t epoch_begin_ns_ = 0, epoch_requests_ = 0;

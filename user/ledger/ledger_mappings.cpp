@@ -52,20 +52,22 @@ std::uint64_t Ledger::remove_range(std::uint64_t begin, std::uint64_t end) {
 }
 
 void Ledger::on(const decode::Event& event, const decode::Map& map) {
-    if ((map.prot & PROT_EXEC) != 0) output_.code_mapped = true;
+    if ((map.prot & PROT_EXEC) != 0) output_.code_mapped.insert(process_);
     if (event.time_ns < seeded_ns_) return;
-    const std::uint64_t end = map.address + page_ceil(map.length);
+    const std::uint64_t begin = here(map.address);
+    const std::uint64_t end = begin + page_ceil(map.length);
     ++counts_.calls["mmap"];
-    counts_.mapped_bytes += end - map.address;
+    counts_.mapped_bytes += end - begin;
     // MAP_FIXED replaces what was there.
-    counts_.unmapped_bytes += remove_range(map.address, end);
-    add_region(event.tid, map.address, end, map.stack, (map.map_flags & MAP_ANONYMOUS) != 0);
+    counts_.unmapped_bytes += remove_range(begin, end);
+    add_region(event.tid, begin, end, map.stack, (map.map_flags & MAP_ANONYMOUS) != 0);
 }
 
 void Ledger::on(const decode::Event& event, const decode::UnmapBegin& begin) {
     if (event.time_ns < seeded_ns_) return;
     restore_unmap(event.tid);
-    auto pieces = mappings_.cut(begin.address, begin.address + page_ceil(begin.length));
+    const std::uint64_t address = here(begin.address);
+    auto pieces = mappings_.cut(address, address + page_ceil(begin.length));
     account_removed(pieces);
     pending_unmaps_.insert({event.tid, std::move(pieces)});
 }
@@ -90,7 +92,8 @@ void Ledger::on(const decode::Event& event, const decode::Remap& remap) {
         return;
     }
     restore_unmap(event.tid);
-    auto pieces = mappings_.cut(remap.old_address, remap.old_address + page_ceil(remap.old_length));
+    const std::uint64_t address = here(remap.old_address);
+    auto pieces = mappings_.cut(address, address + page_ceil(remap.old_length));
     account_removed(pieces);
     pending_unmaps_.insert({event.tid, std::move(pieces)});
 }
@@ -111,10 +114,11 @@ void Ledger::end_remap(const decode::Event& event, const decode::Remap& remap) {
     const std::uint64_t new_bytes = page_ceil(remap.new_length);
     if (new_bytes > old_bytes) counts_.mapped_bytes += new_bytes - old_bytes;
     if (new_bytes < old_bytes) counts_.unmapped_bytes += old_bytes - new_bytes;
-    const std::uint64_t end = remap.new_address + new_bytes;
-    counts_.unmapped_bytes += remove_range(remap.new_address, end);
+    const std::uint64_t begin = here(remap.new_address);
+    const std::uint64_t end = begin + new_bytes;
+    counts_.unmapped_bytes += remove_range(begin, end);
     Region region = old.empty() ? Region{.serial = ++serial_} : old.front();
-    region.begin = remap.new_address;
+    region.begin = begin;
     region.end = end;
     mappings_.insert(region);
     if (!region.tracked) return;
@@ -131,13 +135,13 @@ void Ledger::on(const decode::Event& event, const decode::Brk& brk) {
     if (brk.brk > brk.old_brk) {
         counts_.brk_grown_bytes += brk.brk - brk.old_brk;
         if (new_end > old_end) {
-            remove_range(old_end, new_end);
-            add_region(event.tid, old_end, new_end, brk.stack, true);
+            remove_range(here(old_end), here(new_end));
+            add_region(event.tid, here(old_end), here(new_end), brk.stack, true);
             return;
         }
     } else if (brk.brk < brk.old_brk) {
         counts_.brk_shrunk_bytes += brk.old_brk - brk.brk;
-        if (new_end < old_end) remove_range(new_end, old_end);
+        if (new_end < old_end) remove_range(here(new_end), here(old_end));
     }
     charge(event.tid, 0);
 }

@@ -178,6 +178,7 @@ struct Counts {
     std::uint64_t allocated_bytes = 0, allocated_blocks = 0;  ///< as asked of the allocator
     std::uint64_t freed_bytes = 0, freed_blocks = 0;          ///< of blocks whose birth was seen
     std::uint64_t freed_unknown_blocks = 0;  ///< born before the attach, or their birth was lost
+    std::uint64_t ended_bytes = 0, ended_blocks = 0;  ///< gone with a followed process
     std::uint64_t failed_allocations = 0;
     std::optional<Estimate> allocated_bytes_estimate;    ///< sites tier only
     std::uint64_t mapped_bytes = 0, unmapped_bytes = 0;  ///< anonymous and file, whole pages
@@ -217,13 +218,23 @@ struct Overhead {
 
 enum class RequestSource : std::uint8_t { kNone = 0, kUsdt = 1, kFunc = 2, kHttp = 3, kEvery = 4 };
 
+/// A child that was followed.
+struct FollowedProcess {
+    std::int32_t pid = 0;
+    std::int32_t parent = 0;  ///< its pid
+    std::string exe;          ///< as last seen; empty: exec'ed and ended before a look
+    std::optional<std::int32_t> exit_status;  ///< wait status; nothing: alive at the end
+    bool operator==(const FollowedProcess&) const = default;
+};
+
 struct Target {
     std::int32_t pid = 0;
     std::string exe;
     std::vector<std::string> cmdline;
     std::string libc_path, libc_version, libc_build_id;  ///< empty if none was found
-    std::string allocator;  ///< "glibc", or the name of what replaces it, "unknown"
-    std::string kernel;     ///< uname -r of the recording machine
+    std::string allocator;                  ///< "glibc", or the name of what replaces it, "unknown"
+    std::string kernel;                     ///< uname -r of the recording machine
+    std::vector<FollowedProcess> followed;  ///< in the order of their births
 };
 
 struct Window {

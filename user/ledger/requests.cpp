@@ -13,7 +13,8 @@ void Cohort::add(BlockName name, LiveBlocks& live) {
     blocks.push_back(name);
 }
 
-std::optional<ActiveRequest> Requests::begin(std::uint32_t tid, std::uint64_t time_ns,
+std::optional<ActiveRequest> Requests::begin(decode::ProcessNumber process, std::uint32_t tid,
+                                             std::uint64_t time_ns,
                                              const decode::RequestMark& mark) {
     std::optional<ActiveRequest> abandoned;
     if (const auto own = by_thread_.find(tid); own != by_thread_.end()) {
@@ -27,28 +28,41 @@ std::optional<ActiveRequest> Requests::begin(std::uint32_t tid, std::uint64_t ti
     request.record.tid = tid;
     request.record.external_id = mark.id;
     request.record.args = mark.args;
+    request.process = process;
     active_.emplace(id, std::move(request));
     by_thread_[tid] = id;
     return abandoned;
 }
 
-Requests::Active::iterator Requests::find(std::uint32_t tid, const decode::RequestMark& mark) {
+/// An interval (thread 0) is every process's.
+Requests::Active::iterator Requests::only_one(decode::ProcessNumber process) {
+    auto found = active_.end();
+    for (auto entry = active_.begin(); entry != active_.end(); ++entry) {
+        if (entry->second.process != process && entry->second.record.tid != 0) continue;
+        if (found != active_.end()) return active_.end();
+        found = entry;
+    }
+    return found;
+}
+
+Requests::Active::iterator Requests::find(decode::ProcessNumber process, std::uint32_t tid,
+                                          const decode::RequestMark& mark) {
     if (mark.id != 0) {
         // The server's own number wins: another thread may finish what this one began.
         auto entry = std::find_if(active_.begin(), active_.end(), [&](const auto& active) {
-            return active.second.record.external_id == mark.id;
+            return active.second.process == process && active.second.record.external_id == mark.id;
         });
         if (entry != active_.end()) return entry;
     }
     if (const auto own = by_thread_.find(tid); own != by_thread_.end()) {
         return active_.find(own->second);
     }
-    return active_.size() == 1 ? active_.begin() : active_.end();
+    return only_one(process);
 }
 
-std::optional<ActiveRequest> Requests::end(std::uint32_t tid, std::uint64_t time_ns,
-                                           const decode::RequestMark& mark) {
-    const auto entry = find(tid, mark);
+std::optional<ActiveRequest> Requests::end(decode::ProcessNumber process, std::uint32_t tid,
+                                           std::uint64_t time_ns, const decode::RequestMark& mark) {
+    const auto entry = find(process, tid, mark);
     if (entry == active_.end()) {
         ++unknown_;
         return std::nullopt;
@@ -65,13 +79,28 @@ std::optional<ActiveRequest> Requests::end(std::uint32_t tid, std::uint64_t time
     return request;
 }
 
-ActiveRequest* Requests::of_thread(std::uint32_t tid) {
+ActiveRequest* Requests::of_thread(decode::ProcessNumber process, std::uint32_t tid) {
     if (active_.empty()) return nullptr;
-    if (active_.size() == 1) return &active_.begin()->second;
     const auto own = by_thread_.find(tid);
-    if (own == by_thread_.end()) return nullptr;
-    const auto entry = active_.find(own->second);
+    const auto entry = own != by_thread_.end() && active_.size() > 1 ? active_.find(own->second)
+                                                                     : only_one(process);
     return entry == active_.end() ? nullptr : &entry->second;
+}
+
+std::vector<ActiveRequest> Requests::abandon(decode::ProcessNumber process) {
+    std::vector<ActiveRequest> abandoned;
+    for (auto entry = active_.begin(); entry != active_.end();) {
+        const std::uint32_t tid = entry->second.record.tid;
+        if (entry->second.process != process || tid == 0) {
+            ++entry;
+            continue;
+        }
+        by_thread_.erase(tid);
+        abandoned.push_back(std::move(entry->second));
+        entry = active_.erase(entry);
+        ++unknown_;
+    }
+    return abandoned;
 }
 
 }  // namespace asrtrace::ledger

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
 // Which request a thread works for, and what that request has left behind when it ends.
 //
-// The rule: an event belongs to its thread's own request; else to the only request in flight; else
-// to none, and is counted as unattributed. Blocks that belong to none form cohorts of their own,
-// one an epoch, and have outlived it when another epoch has passed.
+// The rule: an event belongs to its thread's own request; else to the only request in flight in its
+// process; else to none, and is counted as unattributed. Blocks that belong to none form cohorts of
+// their own, one an epoch, and have outlived it when another epoch has passed.
 #pragma once
 
 #include <cstdint>
@@ -35,6 +35,7 @@ struct Cohort {
 
 struct ActiveRequest {
     Request record;
+    decode::ProcessNumber process = 0;
     Cohort cohort;
 };
 
@@ -42,14 +43,16 @@ class Requests {
   public:
     /// A request begins on this thread; one that the thread had not ended is abandoned and
     /// returned.
-    std::optional<ActiveRequest> begin(std::uint32_t tid, std::uint64_t time_ns,
-                                       const decode::RequestMark& mark);
-    /// Ends the request with the mark's id, else the thread's, else the only one in flight. Nothing
-    /// if there is none.
-    std::optional<ActiveRequest> end(std::uint32_t tid, std::uint64_t time_ns,
-                                     const decode::RequestMark& mark);
+    std::optional<ActiveRequest> begin(decode::ProcessNumber process, std::uint32_t tid,
+                                       std::uint64_t time_ns, const decode::RequestMark& mark);
+    /// Ends the process's request with the mark's id, else the thread's, else the only one in
+    /// flight. Nothing if there is none.
+    std::optional<ActiveRequest> end(decode::ProcessNumber process, std::uint32_t tid,
+                                     std::uint64_t time_ns, const decode::RequestMark& mark);
     /// The request that an event of this thread belongs to, or null.
-    ActiveRequest* of_thread(std::uint32_t tid);
+    ActiveRequest* of_thread(decode::ProcessNumber process, std::uint32_t tid);
+    /// The process has ended: its requests never will.
+    std::vector<ActiveRequest> abandon(decode::ProcessNumber process);
 
     std::uint32_t in_flight() const { return static_cast<std::uint32_t>(active_.size()); }
     std::uint64_t completed() const { return completed_; }
@@ -58,7 +61,9 @@ class Requests {
 
   private:
     using Active = std::map<RequestId, ActiveRequest>;
-    Active::iterator find(std::uint32_t tid, const decode::RequestMark& mark);
+    Active::iterator find(decode::ProcessNumber process, std::uint32_t tid,
+                          const decode::RequestMark& mark);
+    Active::iterator only_one(decode::ProcessNumber process);
 
     Active active_;
     tsl::robin_map<std::uint32_t, RequestId> by_thread_;

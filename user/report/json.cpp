@@ -60,6 +60,12 @@ Json target(const Recording& recording) {
                        {"build_id", text_or_null(from.libc_build_id)}};
     out["allocator"] = text_or_null(from.allocator);
     out["kernel"] = text_or_null(from.kernel);
+    out["followed"] = Json::array();
+    for (const auto& process : from.followed)
+        out["followed"].push_back({{"pid", process.pid},
+                                   {"parent", process.parent},
+                                   {"exe", text_or_null(process.exe)},
+                                   {"exit_status", or_null(process.exit_status)}});
     return out;
 }
 
@@ -292,6 +298,8 @@ Json counts(const Recording& recording) {
     out["freed_bytes"] = from.freed_bytes;
     out["freed_blocks"] = from.freed_blocks;
     out["freed_unknown_blocks"] = from.freed_unknown_blocks;
+    out["ended_bytes"] = from.ended_bytes;
+    out["ended_blocks"] = from.ended_blocks;
     out["failed_allocations"] = from.failed_allocations;
     out["allocated_bytes_estimate"] = nullptr;
     if (const auto& estimate = from.allocated_bytes_estimate)

@@ -94,6 +94,10 @@ void put_counts(Page& page, const Source& source) {
     page.line(fmt::format("  freed {} in {} blocks; {} blocks from before the attach or unseen",
                           bytes(counts.freed_bytes), grouped(counts.freed_blocks),
                           grouped(counts.freed_unknown_blocks)));
+    if (const std::size_t followed = source.recording.target.followed.size(); followed != 0)
+        page.line(fmt::format(
+            "  followed {} child processes; gone with their end or exec: {} in {} blocks",
+            grouped(followed), bytes(counts.ended_bytes), grouped(counts.ended_blocks)));
     page.line(fmt::format("  failed allocations: {}", grouped(counts.failed_allocations)));
     page.line(fmt::format("  mapped {}, unmapped {}; brk grew {}, shrank {}",
                           bytes(counts.mapped_bytes), bytes(counts.unmapped_bytes),

@@ -30,6 +30,17 @@ struct RowMaker {
         for (const auto& value : values) (*this)(key, value), ++item;
         item = 0;
     }
+    void operator()(const char* key, const std::vector<ledger::FollowedProcess>& processes) {
+        const std::string prefix = key;
+        for (const auto& process : processes) {
+            (*this)((prefix + ".pid").c_str(), process.pid);
+            (*this)((prefix + ".parent").c_str(), process.parent);
+            (*this)((prefix + ".exe").c_str(), process.exe);
+            (*this)((prefix + ".exit_status").c_str(), process.exit_status);
+            ++item;
+        }
+        item = 0;
+    }
     void operator()(const char* key, const std::map<std::string, std::uint64_t>& values) {
         for (const auto& [name, value] : values)
             (*this)((std::string(key) + "." + name).c_str(), value);
@@ -69,6 +80,18 @@ struct RowTaker {
     void operator()(const char* key, std::vector<std::string>& values) {
         values.clear();
         for (std::string value; take(key, value); ++item) values.push_back(value);
+        item = 0;
+    }
+    void operator()(const char* key, std::vector<ledger::FollowedProcess>& processes) {
+        const std::string prefix = key;
+        processes.clear();
+        for (ledger::FollowedProcess process; (*this)((prefix + ".pid").c_str(), process.pid);
+             ++item, process = {}) {
+            (*this)((prefix + ".parent").c_str(), process.parent);
+            (*this)((prefix + ".exe").c_str(), process.exe);
+            (*this)((prefix + ".exit_status").c_str(), process.exit_status);
+            processes.push_back(process);
+        }
         item = 0;
     }
     void operator()(const char* key, std::map<std::string, std::uint64_t>& values) {
@@ -124,6 +147,8 @@ void count_fields(Visitor& v, Counts& c) {
     v("counts.freed_bytes", c.freed_bytes);
     v("counts.freed_blocks", c.freed_blocks);
     v("counts.freed_unknown_blocks", c.freed_unknown_blocks);
+    v("counts.ended_bytes", c.ended_bytes);
+    v("counts.ended_blocks", c.ended_blocks);
     v("counts.failed_allocations", c.failed_allocations);
     v("counts.allocated_bytes_estimate", c.allocated_bytes_estimate);
     v("counts.mapped_bytes", c.mapped_bytes);
@@ -176,6 +201,7 @@ void totals_fields(Visitor& v, Rec& r) {
     v("events_attributed", r.events_attributed);
     v("events_unattributed", r.events_unattributed);
     v("notes", r.notes);
+    v("target.followed", r.target.followed);
     count_fields(v, r.counts);
     loss_fields(v, r.losses);
     overhead_fields(v, r.overhead);

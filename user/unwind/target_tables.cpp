@@ -105,11 +105,14 @@ struct TargetTables::State {
     std::vector<PlacedMapping> place_mappings(const Process& process,
                                               const std::vector<MapsEntry>& maps,
                                               ProcessUpdate& update) const;
+    std::uint32_t generation_for(const Process& process,
+                                 const std::vector<PlacedMapping>& mappings);
     Status publish(Process& process, std::vector<PlacedMapping> mappings);
 
     TableStore store;
     unsigned threads;
     std::map<pid_t, Process> processes;
+    std::uint32_t last_generation = 0;
     std::vector<Extent> retired;  ///< mapping chunks that a walk may still be reading
 };
 
@@ -191,6 +194,27 @@ std::vector<PlacedMapping> TargetTables::State::place_mappings(const Process& pr
     return mappings;
 }
 
+/// One generation means one address space, and a forked child's is its parent's until either maps
+/// something: what is shared then ends for the one that does.
+std::uint32_t TargetTables::State::generation_for(const Process& process,
+                                                  const std::vector<PlacedMapping>& mappings) {
+    const std::uint32_t own = process.record.generation;
+    const auto is_other = [&](const auto& entry) { return &entry.second != &process; };
+    if (own == 0) {
+        const auto twin = std::find_if(processes.begin(), processes.end(), [&](const auto& entry) {
+            return is_other(entry) && entry.second.mappings == mappings;
+        });
+        return twin != processes.end() ? twin->second.record.generation : ++last_generation;
+    }
+    const bool shared = std::any_of(processes.begin(), processes.end(), [&](const auto& entry) {
+        return is_other(entry) && entry.second.record.generation == own;
+    });
+    const bool same_meaning =
+        std::all_of(process.mappings.begin(), process.mappings.end(),
+                    [&](const PlacedMapping& old) { return still_means(old, mappings); });
+    return same_meaning && !shared ? own : ++last_generation;
+}
+
 /// Lays the mappings out in a chunk of their own and makes the record point there.
 Status TargetTables::State::publish(Process& process, std::vector<PlacedMapping> mappings) {
     if (mappings.size() > UNWIND_MAX_MAPPINGS) {
@@ -211,11 +235,7 @@ Status TargetTables::State::publish(Process& process, std::vector<PlacedMapping>
     }
     store.space().write(
         *extent, Bytes(reinterpret_cast<const std::uint8_t*>(space.get()), sizeof(unwind_space)));
-    const bool same_meaning =
-        process.record.generation != 0 &&
-        std::all_of(process.mappings.begin(), process.mappings.end(),
-                    [&](const PlacedMapping& old) { return still_means(old, mappings); });
-    record.generation = process.record.generation + (same_meaning ? 0 : 1);
+    record.generation = generation_for(process, mappings);
     record.space_chunk = static_cast<__u32>(extent->cell / UNWIND_CHUNK_CELLS);
     retired.push_back(process.space);
     process.space = *extent;

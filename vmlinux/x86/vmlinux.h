@@ -36,6 +36,32 @@ struct mm_struct {
 	unsigned long brk;
 };
 
+typedef struct {
+	int counter;
+} atomic_t;
+
+struct signal_struct {
+	atomic_t live; /* threads that have not ended */
+};
+
+struct ns_common {
+	unsigned int inum;
+};
+
+struct pid_namespace {
+	struct ns_common ns;
+};
+
+struct upid {
+	int nr;
+	struct pid_namespace *ns;
+};
+
+struct pid {
+	unsigned int level;
+	struct upid numbers[1]; /* level + 1 of them */
+};
+
 struct task_struct {
 	int pid;
 	int tgid;
@@ -43,6 +69,8 @@ struct task_struct {
 	int pagefault_disabled;
 	struct mm_struct *mm;
 	struct task_struct *real_parent;
+	struct pid *thread_pid;
+	struct signal_struct *signal;
 };
 
 /* include/trace/trace_events.h */

@@ -1,0 +1,143 @@
+# SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
+"""--follow: children after fork and exec, to the call: whose blocks are whose, what is gone with a
+process, and that without the option nothing of a child is counted."""
+
+import os
+import subprocess
+import time
+
+import harness
+
+BLOCKS = 3000
+GENERATIONS = 4
+
+
+class Follow(harness.LiveTest):
+
+    def family(self, *arguments, finish=True):
+        program = self.start("family", "--allocate", BLOCKS, "--generations", GENERATIONS)
+        tracer = self.attach(program.pid, *arguments).wait_attached()
+        program.say("go")
+        grown = program.expect("grown")
+        done = None
+        if finish:
+            program.say("shrink")
+            done = program.expect("done")
+        pids = [program.pid] if finish else [program.pid, grown["child"], grown["stranger"]]
+        for pid in pids:
+            self.assertGreater(harness.patched_bytes(pid), 0)
+        self.assertEqual(tracer.stop(), 0, tracer.stderr)
+        self.assertTrue(program.alive())
+        self.assert_unpatched(pids)
+        report = tracer.report()
+        harness.note(f"  {report['target'].get('followed')} {report['counts']}")
+        return program, tracer, report, grown, done
+
+    def assert_unpatched(self, pids):
+        deadline = time.monotonic() + 10
+        while any(map(harness.patched_bytes, pids)) and time.monotonic() < deadline:
+            time.sleep(0.1)
+        self.assertEqual([harness.patched_bytes(pid) for pid in pids], [0] * len(pids))
+
+    def by_place(self, tracer):
+        """Live bytes by the function of the family that holds them."""
+        places = {}
+        for frames, weight in harness.folded(tracer.trace_path, "live"):
+            for place in ("by_parent", "by_child", "by_stranger", "family"):
+                if any(f"::{place}(" in frame for frame in frames):
+                    self.assertEqual(frames[0], "_start", frames)
+                    self.assertTrue(frames[-1].startswith("malloc"), frames)
+                    places[place] = places.get(place, 0) + weight
+                    break
+        return places
+
+    def assert_followed(self, report, program, pids):
+        followed = report["target"]["followed"]
+        self.assertEqual([child["pid"] for child in followed][:len(pids)], pids)
+        self.assertEqual({child["parent"] for child in followed}, {program.pid})
+        for child in followed:
+            self.assertEqual(os.path.basename(child["exe"]), "family")
+
+    def all_alive(self, *arguments):
+        program, tracer, report, grown, _ = self.family("--follow", *arguments, finish=False)
+        self.assert_nothing_lost(report)
+        counts = report["counts"]
+        self.assertEqual(counts["calls"]["malloc"], 1000 + BLOCKS + 2 * BLOCKS + 3 * BLOCKS)
+        # The child frees half of its own and 500 that were its parent's, and still are.
+        self.assertEqual(counts["calls"]["free"], BLOCKS + 500)
+        self.assertEqual(counts["freed_blocks"], BLOCKS)
+        self.assertEqual(counts["freed_unknown_blocks"], 500)
+        self.assertEqual(counts["ended_blocks"], 0)
+        self.assertEqual(self.by_place(tracer), {"by_parent": 200 * BLOCKS,
+                                                 "by_child": 200 * BLOCKS,
+                                                 "by_stranger": 3 * 200 * BLOCKS,
+                                                 "family": 200 * 1000})
+        self.assert_followed(report, program, [grown["child"], grown["stranger"]])
+        self.assertEqual([child["exit_status"] for child in report["target"]["followed"]],
+                         [None, None])
+
+    def test_parent_and_two_children(self):
+        self.all_alive()
+
+    def test_by_uprobe_multi(self):
+        self.all_alive("--probe-method", "multi")
+
+    def test_by_perf_uprobes(self):
+        self.all_alive("--probe-method", "perf")
+
+    def test_children_end_and_workers_are_recycled(self):
+        program, tracer, report, grown, done = self.family("--follow")
+        self.assert_nothing_lost(report)
+        counts = report["counts"]
+        inherited = done["inherited"]
+        self.assertEqual(counts["calls"]["malloc"],
+                         inherited + BLOCKS + 2 * BLOCKS + 3 * BLOCKS + GENERATIONS * BLOCKS)
+        self.assertEqual(counts["freed_blocks"], BLOCKS + GENERATIONS * BLOCKS // 2)
+        self.assertEqual(counts["freed_unknown_blocks"], (1 + GENERATIONS) * inherited // 2)
+        # What they held went with them; what the parent held did not.
+        self.assertEqual(counts["ended_blocks"], BLOCKS + 3 * BLOCKS + GENERATIONS * BLOCKS // 2)
+        self.assertEqual(counts["ended_bytes"], 200 * counts["ended_blocks"])
+        self.assertEqual(self.by_place(tracer), {"by_parent": 200 * BLOCKS,
+                                                 "family": 200 * inherited})
+        followed = report["target"]["followed"]
+        self.assertEqual(len(followed), 2 + GENERATIONS)
+        self.assert_followed(report, program, [grown["child"], grown["stranger"]])
+        self.assertEqual({child["exit_status"] for child in followed}, {0})
+        self.assertIn("target's alone", " ".join(report["notes"]))
+
+    def test_without_the_option_children_do_not_count(self):
+        _, tracer, report, _, done = self.family()
+        self.assert_nothing_lost(report)
+        counts = report["counts"]
+        self.assertEqual(counts["calls"]["malloc"], done["inherited"] + BLOCKS)
+        self.assertEqual(counts["calls"].get("free", 0), 0)
+        self.assertEqual(report["target"]["followed"], [])
+        self.assertIn("not followed", tracer.stdout + tracer.stderr)
+
+    def test_a_target_that_becomes_another_program(self):
+        """What a shell is replaced by goes on being traced, under the same pid."""
+        family = os.path.join(harness.PROGS, "family")
+        process = subprocess.Popen(["/bin/sh", "-c", f"read line; exec {family} --allocate 100"],
+                                   stdin=subprocess.PIPE, stdout=subprocess.PIPE, bufsize=0)
+        self.addCleanup(process.stdout.close)
+        self.addCleanup(process.wait)
+        self.addCleanup(process.kill)
+        tracer = self.attach(process.pid, "--follow").wait_attached()
+        lines = harness.LineReader(process.stdout)
+        process.stdin.write(b"exec\n")
+        self.assertTrue(lines.line(20).startswith("ready"))
+        time.sleep(0.5)  # until its tables are there
+        process.stdin.write(b"go\n")
+        self.assertTrue(lines.line(20).startswith("grown"))
+        process.stdin.write(b"shrink\n")
+        self.assertTrue(lines.line(20).startswith("done"))
+        process.stdin.close()  # it ends, and with it the run
+        self.assertEqual(tracer.wait(30), 0, tracer.stderr)
+        self.assertIn(f"the target became {family} by exec", tracer.report()["notes"])
+        places = self.by_place(tracer)
+        self.assertEqual(places["by_parent"], 200 * 100)
+        self.assertEqual(places["family"], 200 * 1000)
+
+
+if __name__ == "__main__":
+    harness.main()
