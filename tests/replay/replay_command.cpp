@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
-// The verbs that only read traces, as a program that links neither libbpf nor libdw.
+// The verbs that only read files, as a program that links neither libbpf nor libdw.
 #include <CLI/CLI.hpp>
 
 #include "tools/asrtrace/verbs.h"
@@ -8,6 +8,7 @@ int main(int argc, char** argv) {
     int exit_status = 0;
     CLI::App app("replay");
     app.require_subcommand(1);
+    asrtrace::add_analyze(app, exit_status);
     asrtrace::add_report(app, exit_status);
     asrtrace::add_flamegraph(app, exit_status);
     try {

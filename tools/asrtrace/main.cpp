@@ -18,6 +18,7 @@ int run(int argc, char** argv) {
     asrtrace::add_census(app, exit_status);
     asrtrace::add_report(app, exit_status);
     asrtrace::add_flamegraph(app, exit_status);
+    asrtrace::add_analyze(app, exit_status);
     asrtrace::add_doctor(app, exit_status);
     try {
         app.parse(argc, argv);

@@ -13,6 +13,7 @@ constexpr int kExitFailed = 1;
 constexpr int kExitError = 2;
 constexpr int kExitInsufficient = 3;
 
+void add_analyze(CLI::App& app, int& exit_status);
 void add_attach(CLI::App& app, int& exit_status);
 void add_doctor(CLI::App& app, int& exit_status);
 void add_flamegraph(CLI::App& app, int& exit_status);
