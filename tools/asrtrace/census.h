@@ -4,12 +4,15 @@
 
 #include <sys/types.h>
 
-#include <CLI/CLI.hpp>
 #include <functional>
 #include <nlohmann/json_fwd.hpp>
 #include <string>
 
 #include "user/heap/census.h"
+
+namespace CLI {
+class App;
+}
 
 namespace asrtrace {
 

@@ -4,7 +4,9 @@
 // environment, 3 not enough evidence.
 #pragma once
 
-#include <CLI/CLI.hpp>
+namespace CLI {
+class App;
+}
 
 namespace asrtrace {
 

@@ -15,7 +15,6 @@ namespace {
 using ledger::Reading;
 using ledger::Recording;
 
-constexpr double kFewestRequests = 20;
 constexpr std::size_t kEnoughReadings = 5;
 constexpr double kLostShare = 0.001;     ///< of the events: confidence goes down
 constexpr double kTooMuchLost = 0.05;    ///< nothing can be said
@@ -59,11 +58,11 @@ std::optional<Finding> inconclusive(const Evidence& evidence, const std::vector<
         return finding;
     }
     if (!grew || !found.empty()) return std::nullopt;
-    if (evidence.requests < kFewestRequests) {
+    if (evidence.recording.requests_completed < kFewestRequests) {
         finding.evidence.push_back(
             fmt::format("memory grew by {} in {:.0f} {}s: too few to tell a start from a trend",
                         bytes(evidence.anonymous_growth), evidence.requests, evidence.unit()));
-        finding.requests_needed = static_cast<std::uint64_t>(10 * kFewestRequests);
+        finding.requests_needed = 10 * kFewestRequests;
         finding.advice =
             fmt::format("trace at least {} {}s", *finding.requests_needed, evidence.unit());
     } else if (evidence.recording.readings.size() < kEnoughReadings) {
@@ -159,7 +158,7 @@ Analysis analyze(const Recording& recording) {
 std::vector<Finding> find(const Recording& recording, const Summary& summary) {
     const Evidence evidence = gather(recording, summary);
     std::vector<Finding> findings;
-    if (lost_share(recording) <= kTooMuchLost && evidence.requests >= kFewestRequests) {
+    if (lost_share(recording) <= kTooMuchLost && recording.requests_completed >= kFewestRequests) {
         for (auto* part : {&site_findings, &retention_findings, &book_findings})
             for (Finding& finding : (*part)(evidence)) findings.push_back(std::move(finding));
         double leaked = 0;

@@ -20,6 +20,9 @@
 
 namespace asrtrace::classify {
 
+/// With less completed requests (or intervals) nothing is said.
+constexpr std::uint64_t kFewestRequests = 20;
+
 enum class FindingKind : std::uint8_t {
     kLeak,
     kCache,

@@ -80,6 +80,9 @@ void put_finding(Page& page, const Source& source, const Finding& finding, std::
 
 void put_findings(Page& page, const Source& source) {
     page.heading("FINDINGS");
+    if (source.findings.empty() && source.recording.requests_completed < classify::kFewestRequests)
+        return page.line(fmt::format("  none: {} {}s are too few to tell growth from chance",
+                                     source.recording.requests_completed, source.unit()));
     if (source.findings.empty()) return page.line("  none: no growth that lasts");
     std::size_t number = 0;
     for (const Finding& finding : source.findings) put_finding(page, source, finding, ++number);

@@ -59,7 +59,8 @@ constexpr std::array<Table, 14> kTables{{
      "CREATE TABLE readings(sequence INTEGER PRIMARY KEY, t_ns INTEGER, requests INTEGER, "
      "in_flight INTEGER, heap_live INTEGER, heap_retained INTEGER, heap_overhead INTEGER, "
      "stack INTEGER, anon_mapped INTEGER, image INTEGER, unexplained INTEGER, "
-     "retained_top INTEGER, retained_tcache INTEGER, retained_large INTEGER, retained_main INTEGER, releasable INTEGER, "
+     "retained_top INTEGER, retained_tcache INTEGER, retained_large INTEGER, retained_main "
+     "INTEGER, releasable INTEGER, "
      "in_use INTEGER, system INTEGER, mmapped_bytes INTEGER, mmapped_chunks INTEGER, "
      "live_chunks INTEGER, arenas INTEGER, mmap_threshold INTEGER, trim_threshold INTEGER, "
      "stack_cached INTEGER, threads INTEGER, rejected INTEGER, duration_ns INTEGER)"},

@@ -120,7 +120,8 @@ struct ReadingRow {
         v(books.heap_live), v(books.heap_retained), v(books.heap_overhead), v(books.stack);
         v(books.anon_mapped), v(books.image), v(books.unexplained);
         v(r.value.retained_top), v(r.value.retained_tcache), v(r.value.retained_large);
-        v(r.value.retained_main), v(r.value.releasable), v(r.value.in_use), v(r.value.system), v(r.value.mmapped_bytes);
+        v(r.value.retained_main), v(r.value.releasable), v(r.value.in_use), v(r.value.system),
+            v(r.value.mmapped_bytes);
         v(r.value.mmapped_chunks), v(r.value.live_chunks), v(r.value.arenas);
         v(r.value.mmap_threshold), v(r.value.trim_threshold), v(r.value.stack_cached);
         v(r.value.threads), v(r.value.rejected), v(r.value.duration_ns);
