@@ -80,6 +80,7 @@ TEST(Growth, ACountedLevelRisesByItsMean) {
     std::mt19937 random(7);
     std::bernoulli_distribution one_of_four(0.25);
     std::vector<Point> points{{0, 0}};
+    points.reserve(1 + static_cast<std::size_t>(kRequests));
     double level = 0;
     for (double x = 1; x <= kRequests; ++x) {
         if (one_of_four(random)) level += 4000;

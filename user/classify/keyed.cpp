@@ -50,6 +50,7 @@ double misfit(const std::vector<Point>& points, double& slope_out) {
     if (!slope) return 1;
     slope_out = slope->value;
     std::vector<double> rests;
+    rests.reserve(points.size());
     for (const Point& point : points) rests.push_back(point.y - slope->value * point.x);
     const auto middle = rests.begin() + static_cast<std::ptrdiff_t>(rests.size() / 2);
     std::nth_element(rests.begin(), middle, rests.end());

@@ -17,6 +17,7 @@ struct Owned {
 std::vector<Owned> owned_stretches(const std::vector<MallocRange>& ranges,
                                    const std::vector<ThreadBlock>& threads) {
     std::vector<Owned> all;
+    all.reserve(ranges.size() + threads.size());
     for (const MallocRange& range : ranges)
         all.push_back({range.begin, range.end, Owned::Owner::kMalloc});
     for (const ThreadBlock& thread : threads)

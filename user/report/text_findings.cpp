@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <string>
+#include <vector>
 
 #include "user/base/escape.h"
 #include "user/base/quantity.h"
@@ -17,7 +18,7 @@ using classify::Finding;
 using classify::FindingKind;
 
 constexpr std::size_t kArenas = 5;
-constexpr std::size_t kStacks = 3;
+constexpr std::size_t kPlaces = 3;
 
 const char* title_of(FindingKind kind) {
     switch (kind) {
@@ -54,17 +55,27 @@ std::string pin_line(const Source& source, StackId stack) {
     return stack == kUnknownStack ? "[before attach or not sampled]" : one_line(source, stack);
 }
 
+/// Stacks that read the same in one line are told once.
+void put_culprits(Page& page, const Source& source, const Finding& finding) {
+    std::vector<std::string> lines;
+    for (const StackId stack : finding.stacks) {
+        std::string line = pin_line(source, stack);
+        if (std::find(lines.begin(), lines.end(), line) == lines.end())
+            lines.push_back(std::move(line));
+    }
+    const char* verb = finding.kind == FindingKind::kRetention ? "pinned by" : "by";
+    for (std::size_t i = 0; i < std::min(lines.size(), kPlaces); ++i)
+        page.line(fmt::format("       {} {}", verb, lines[i]));
+    if (lines.size() > kPlaces)
+        page.line(fmt::format("       and {} more places", lines.size() - kPlaces));
+}
+
 void put_finding(Page& page, const Source& source, const Finding& finding, std::size_t number) {
     page.line(fmt::format("  {}. {}{}{}, {}: {}{}", number, title_of(finding.kind),
                           finding.subkind.empty() ? "" : ", ", finding.subkind,
                           classify::confidence_name(finding.confidence), bytes(finding.bytes),
                           rate_of(source, finding)));
-    for (std::size_t i = 0; i < std::min(finding.stacks.size(), kStacks); ++i)
-        page.line(fmt::format("       {} {}",
-                              finding.kind == FindingKind::kRetention ? "pinned by" : "by",
-                              pin_line(source, finding.stacks[i])));
-    if (finding.stacks.size() > kStacks)
-        page.line(fmt::format("       and {} more stacks", finding.stacks.size() - kStacks));
+    put_culprits(page, source, finding);
     for (const auto& line : finding.evidence) page.paragraph("- " + escape_terminal(line, 500), 7);
     if (finding.forecast)
         page.line(fmt::format(
