@@ -69,6 +69,12 @@ class Findings(unittest.TestCase):
         self.assertEqual(verdict["rss_anon_growth"], 20)
         self.assertEqual(result(truth()), judge.RIGHT)
 
+    def test_a_leak_without_a_place_counts_only_where_allocations_are_sampled(self):
+        said = report(finding("leak", functions=[]))
+        self.assertNotEqual(judge.judge(truth(LEAK), said)["result"], judge.RIGHT)
+        self.assertEqual(judge.judge(truth(LEAK), {**said, "overhead": {"tier": "sites"}})["result"],
+                         judge.RIGHT)
+
     def test_probable_counts_and_chunk_bytes_too(self):
         said = finding("leak", per_request=1008.0, confidence="probable", functions=["take_bill"])
         verdict = judge.judge(truth(LEAK), report(said))

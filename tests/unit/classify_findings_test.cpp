@@ -112,6 +112,12 @@ TEST(Findings, ALeakThatNoSiteExplainsIsFoundByMarking) {
     EXPECT_EQ(leak.confidence, Confidence::kDefinite);
     EXPECT_DOUBLE_EQ(leak.per_request->value, 112);
     EXPECT_TRUE(leak.stacks.empty());
+    auto sampled = recording;
+    add_site(
+        sampled, [](std::uint64_t requests) { return requests * 70; }, 1);
+    const auto located = only(sampled);
+    EXPECT_DOUBLE_EQ(located.per_request->value, 112) << "not what some samples stand for";
+    EXPECT_EQ(located.stacks, std::vector{StackId(1)});
     recording.reach[3].unreachable_bytes = recording.reach[2].unreachable_bytes;
     EXPECT_TRUE(analyze(recording).findings.empty()) << "it does not rise each time";
 }

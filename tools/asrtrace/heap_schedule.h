@@ -18,11 +18,11 @@ class HeapSchedule {
     }
     bool reach_due(std::uint64_t now_ns) const { return now_ns >= reach_due_ns_; }
 
-    void reading_took(std::uint64_t now_ns, std::uint64_t duration_ns) {
-        due_ns_ = now_ns + std::max(kEvery, kRest * duration_ns);
+    void reading_took(std::uint64_t now_ns, std::uint64_t cpu_ns) {
+        due_ns_ = now_ns + std::max(kEvery, kRest * cpu_ns);
     }
-    void reach_took(std::uint64_t now_ns, std::uint64_t duration_ns) {
-        reach_due_ns_ = now_ns + std::max(kReachEvery, 2 * kRest * duration_ns);
+    void reach_took(std::uint64_t now_ns, std::uint64_t cpu_ns) {
+        reach_due_ns_ = now_ns + std::max(kReachEvery, 2 * kRest * cpu_ns);
     }
     void reading_failed(std::uint64_t now_ns) { due_ns_ = now_ns + kAfterFailure; }
 

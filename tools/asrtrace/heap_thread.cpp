@@ -100,6 +100,7 @@ void HeapThread::run() {
 HeapOutcome HeapThread::read(HeapOrder order) {
     HeapOutcome outcome;
     const std::uint64_t begin_ns = monotonic_ns();
+    const std::uint64_t begin_cpu_ns = thread_cpu_ns();
     heap::CensusOutcome taken;
     if (order.reach) {
         heap::CensusOptions options = limits();
@@ -110,6 +111,7 @@ HeapOutcome HeapThread::read(HeapOrder order) {
     // The books want a reading of one moment; marking may have failed where a census does not.
     const auto reach = taken.census ? std::move(taken.census->reach) : std::nullopt;
     const std::uint64_t reach_ns = monotonic_ns();
+    const std::uint64_t reach_end_cpu_ns = thread_cpu_ns();
     taken = reader_.take();
     outcome.rejected = taken.census ? taken.census->rejected : taken.failure.rejected;
     if (!taken.census) {
@@ -120,6 +122,8 @@ HeapOutcome HeapThread::read(HeapOrder order) {
     fill(*taken.census, outcome);
     if (!outcome.reading) return outcome;
     outcome.reading->duration_ns = monotonic_ns() - reach_ns;
+    outcome.reading_cpu_ns = thread_cpu_ns() - reach_end_cpu_ns;
+    outcome.reach_cpu_ns = reach_end_cpu_ns - begin_cpu_ns;
     if (!reach) return outcome;
     outcome.reach = ledger::ReachReading{.t_ns = begin_ns - start_ns_,
                                          .requests = outcome.order.requests,

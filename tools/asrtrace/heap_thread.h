@@ -33,9 +33,11 @@ struct HeapOutcome {
     std::vector<ledger::Arena> arenas;  ///< pin_stack is not known here
     std::optional<ledger::ReachReading> reach;
     std::vector<ledger::LostBlock> lost;  ///< with `reach`
-    std::uint64_t rejected = 0;           ///< attempts, also those before a good one
-    std::string failure;                  ///< why there is no reading
-    bool rejected_for_good = false;       ///< the heap is there, but no attempt was sound
+    std::uint64_t reading_cpu_ns = 0;     ///< what the reading took of a CPU
+    std::uint64_t reach_cpu_ns = 0;
+    std::uint64_t rejected = 0;      ///< attempts, also those before a good one
+    std::string failure;             ///< why there is no reading
+    bool rejected_for_good = false;  ///< the heap is there, but no attempt was sound
 };
 
 class HeapThread {

@@ -340,8 +340,8 @@ void Recorder::State::take_readings() {
             continue;
         }
         add_reading(outcome);
-        heap_schedule_.reading_took(now_ns, outcome.reading->duration_ns);
-        if (outcome.reach) heap_schedule_.reach_took(now_ns, outcome.reach->duration_ns);
+        heap_schedule_.reading_took(now_ns, outcome.reading_cpu_ns);
+        if (outcome.reach) heap_schedule_.reach_took(now_ns, outcome.reach_cpu_ns);
     }
 }
 

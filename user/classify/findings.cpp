@@ -81,6 +81,28 @@ std::optional<Finding> inconclusive(const Evidence& evidence, const std::vector<
     return finding;
 }
 
+/// What marking finds. Where allocations are sampled it says how much is lost, and the samples
+/// among it say where: few samples make a stack, but no figure.
+void add_marked_leak(const Evidence& evidence, std::vector<Finding>& findings) {
+    const auto is_leak = [](const Finding& finding) { return finding.kind == FindingKind::kLeak; };
+    const bool sampled = evidence.recording.overhead.tier == "sites";
+    double leaked = 0;
+    std::vector<StackId> stacks;
+    for (const Finding& finding : findings) {
+        if (!is_leak(finding)) continue;
+        leaked += finding.bytes;
+        stacks.insert(stacks.end(), finding.stacks.begin(), finding.stacks.end());
+    }
+    auto leak = marked_leak(evidence, sampled ? 0 : leaked);
+    if (!leak) return;
+    if (sampled) {
+        std::erase_if(findings, is_leak);
+        leak->stacks = std::move(stacks);
+        if (!leak->stacks.empty()) leak->advice.clear();
+    }
+    findings.push_back(std::move(*leak));
+}
+
 void lower_confidence(const Evidence& evidence, std::vector<Finding>& findings) {
     const double share = lost_share(evidence.recording);
     if (share <= kLostShare) return;
@@ -161,10 +183,7 @@ std::vector<Finding> find(const Recording& recording, const Summary& summary) {
     if (lost_share(recording) <= kTooMuchLost && recording.requests_completed >= kFewestRequests) {
         for (auto* part : {&site_findings, &retention_findings, &book_findings})
             for (Finding& finding : (*part)(evidence)) findings.push_back(std::move(finding));
-        double leaked = 0;
-        for (const Finding& finding : findings)
-            if (finding.kind == FindingKind::kLeak) leaked += finding.bytes;
-        if (auto leak = marked_leak(evidence, leaked)) findings.push_back(std::move(*leak));
+        add_marked_leak(evidence, findings);
         lower_confidence(evidence, findings);
     }
     if (auto finding = inconclusive(evidence, findings)) findings.push_back(std::move(*finding));
