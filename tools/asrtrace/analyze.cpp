@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
 // asrtrace analyze CSV: the verdict of a characterization run that was recorded elsewhere.
+#include <CLI/CLI.hpp>
 #include <memory>
 #include <string>
 
