@@ -9,7 +9,7 @@ cd "$(dirname "$0")/.."
 # shellcheck source=tools/stages.sh
 source tools/stages.sh
 
-readonly fuzz_seconds=5
+readonly fuzz_seconds=30
 quick=0
 case "${1:-}" in
     "") ;;
@@ -21,23 +21,33 @@ case "${1:-}" in
 esac
 need_root
 
-# Each target of tests/fuzz for a few seconds, from the seeds whose directory begins its name.
-fuzz_all() {
-    local target name corpus seeds prefix
-    for target in build/clang/bin/*_fuzz; do
-        name=$(basename "$target")
-        corpus=build/clang/corpus/$name
-        mkdir -p "$corpus"
-        seeds=()
-        for prefix in tests/fuzz/*_seeds; do
-            prefix=${prefix%_seeds}
-            [[ $name != "${prefix##*/}"_* ]] || seeds+=("${prefix}_seeds")
-        done
-        echo "== $name (${seeds[*]})"
-        # The first directory takes new inputs; the repository's seeds are only read.
-        "$target" -max_total_time=$fuzz_seconds -rss_limit_mb=2048 -print_final_stats=1 \
-            -artifact_prefix="$corpus/" "$corpus" "${seeds[@]}"
+# One target of tests/fuzz, from the seeds whose directory begins its name.
+fuzz_one() {
+    local name corpus seeds=() prefix
+    name=$(basename "$1")
+    corpus=build/clang/corpus/$name
+    mkdir -p "$corpus"
+    for prefix in tests/fuzz/*_seeds; do
+        prefix=${prefix%_seeds}
+        [[ $name != "${prefix##*/}"_* ]] || seeds+=("${prefix}_seeds")
     done
+    # The first directory takes new inputs; the repository's seeds are only read.
+    "$1" -max_total_time=$fuzz_seconds -rss_limit_mb=2048 -print_final_stats=1 \
+        -artifact_prefix="$corpus/" "$corpus" "${seeds[@]}" > "$corpus.log" 2>&1 && return
+    echo "== $name (${seeds[*]})"
+    tail -n 60 "$corpus.log"
+    return 1
+}
+
+# All targets, as many at a time as there are CPUs.
+fuzz_all() {
+    local target failed=0
+    for target in build/clang/bin/*_fuzz; do
+        while [[ $(jobs -rp | wc -l) -ge $(nproc) ]]; do wait -n || failed=1; done
+        fuzz_one "$target" &
+    done
+    while [[ -n $(jobs -p) ]]; do wait -n || failed=1; done
+    return $failed
 }
 
 sanitized_tests() {
