@@ -27,6 +27,7 @@ libsqlite3-dev       # the trace file
 libfmt-dev           # text of reports
 nlohmann-json3-dev   # JSON of reports
 libcli11-dev         # the command line
+libtoml11-dev        # policies of the gate
 libgtest-dev         # unit and replay tests
 libgmock-dev         # their matchers
 libbenchmark-dev     # benchmarks

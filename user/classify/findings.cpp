@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <map>
 #include <tuple>
 
 #include "user/base/quantity.h"
@@ -20,15 +21,6 @@ constexpr double kLostShare = 0.001;     ///< of the events: confidence goes dow
 constexpr double kTooMuchLost = 0.05;    ///< nothing can be said
 constexpr double kMaterialShare = 0.02;  ///< of the memory there is
 constexpr double kMaterialBytes = 65536;
-
-double lost_share(const Recording& recording) {
-    const auto& losses = recording.losses;
-    const auto lost =
-        static_cast<double>(losses.ring_events + losses.map_full_events + losses.missed_programs);
-    const auto seen =
-        static_cast<double>(recording.events_attributed + recording.events_unattributed);
-    return lost == 0 ? 0 : lost / (lost + seen);
-}
 
 Evidence gather(const Recording& recording, const Summary& summary) {
     Evidence evidence{.recording = recording, .summary = summary};
@@ -131,6 +123,15 @@ const char* Evidence::unit() const {
     return recording.request_source == ledger::RequestSource::kEvery ? "interval" : "request";
 }
 
+double lost_share(const Recording& recording) {
+    const auto& losses = recording.losses;
+    const auto lost =
+        static_cast<double>(losses.ring_events + losses.map_full_events + losses.missed_programs);
+    const auto seen =
+        static_cast<double>(recording.events_attributed + recording.events_unattributed);
+    return lost == 0 ? 0 : lost / (lost + seen);
+}
+
 const char* kind_name(FindingKind kind) {
     switch (kind) {
         case FindingKind::kLeak:
@@ -190,6 +191,14 @@ std::vector<Finding> find(const Recording& recording, const Summary& summary) {
     std::stable_sort(findings.begin(), findings.end(),
                      [](const Finding& a, const Finding& b) { return severity(a) < severity(b); });
     return findings;
+}
+
+std::vector<std::string> finding_ids(const std::vector<Finding>& findings) {
+    std::vector<std::string> ids;
+    std::map<FindingKind, int> numbers;
+    for (const Finding& finding : findings)
+        ids.push_back(fmt::format("{}-{}", kind_name(finding.kind), ++numbers[finding.kind]));
+    return ids;
 }
 
 }  // namespace asrtrace::classify

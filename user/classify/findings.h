@@ -52,6 +52,12 @@ struct Finding {
 const char* kind_name(FindingKind kind);
 const char* confidence_name(Confidence confidence);
 
+/// "leak-1", "leak-2", "cache-1": how every output calls them, in their order.
+std::vector<std::string> finding_ids(const std::vector<Finding>& findings);
+
+/// Share of the events that never reached the ledger.
+double lost_share(const ledger::Recording& recording);
+
 /// Most severe first: what grows without end, most bytes a request first; then the rest by bytes.
 std::vector<Finding> find(const ledger::Recording& recording, const Summary& summary);
 

@@ -5,7 +5,6 @@
 
 #include <algorithm>
 #include <cmath>
-#include <map>
 #include <nlohmann/json.hpp>
 #include <vector>
 
@@ -200,11 +199,9 @@ Json finding(const Recording& recording, const classify::Finding& from, const st
 
 Json findings(const Recording& recording, const std::vector<classify::Finding>& from) {
     Json out = Json::array();
-    std::map<std::string, int> numbers;
-    for (const auto& each : from) {
-        const std::string kind = classify::kind_name(each.kind);
-        out.push_back(finding(recording, each, fmt::format("{}-{}", kind, ++numbers[kind])));
-    }
+    const auto ids = classify::finding_ids(from);
+    for (std::size_t i = 0; i < from.size(); ++i)
+        out.push_back(finding(recording, from[i], ids[i]));
     return out;
 }
 

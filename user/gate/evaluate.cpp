@@ -1,0 +1,245 @@
+// SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
+#include "user/gate/evaluate.h"
+
+#include <fmt/core.h>
+#include <fnmatch.h>
+
+#include <algorithm>
+#include <array>
+#include <ranges>
+
+#include "user/base/path.h"
+#include "user/base/quantity.h"
+#include "user/classify/culprit.h"
+
+namespace asrtrace::gate {
+namespace {
+
+using classify::Finding;
+using ledger::Recording;
+
+constexpr std::array kFindingRules{Rule::kLeak, Rule::kCache, Rule::kMapped, Rule::kStack,
+                                   Rule::kPlateau};
+constexpr std::array kLevelRules{Rule::kRetained, Rule::kUnexplained, Rule::kPss,
+                                 Rule::kPeakRssAnon};
+
+bool fits(const std::string& pattern, const std::string& text) {
+    return pattern.empty() || ::fnmatch(pattern.c_str(), text.c_str(), 0) == 0;
+}
+
+/// Each of its stacks has a frame that fits.
+bool fits(const Suppression& suppression, const Recording& recording, const Finding& finding) {
+    const auto stack_fits = [&](StackId stack) {
+        return std::ranges::any_of(
+            classify::frames_of(recording, stack), [&](const ledger::Frame* frame) {
+                return fits(suppression.function, frame->function) &&
+                       (fits(suppression.module, frame->module) ||
+                        fits(suppression.module, std::string(basename_of(frame->module))));
+            });
+    };
+    return !finding.stacks.empty() && std::ranges::all_of(finding.stacks, stack_fits);
+}
+
+/// Why growth per request cannot be told from this recording; empty if it can.
+std::string thin_for_rates(const Subject& subject, const EvidenceAsked& asked) {
+    const Recording& recording = subject.recording;
+    if (!recording.totals_known || !recording.damage.empty()) return "the trace is damaged";
+    if (recording.overhead.tier == "watch")
+        return "the watch tier traces no allocations; record with --tier full";
+    if (recording.overhead.tier == "sites" && !asked.sampling)
+        return "the sites tier sees samples only and misses small leaks; record with --tier full";
+    if (recording.requests_completed < asked.requests)
+        return fmt::format("{} requests were seen, {} are asked for",
+                           grouped(recording.requests_completed), grouped(asked.requests));
+    if (const double lost = classify::lost_share(recording); lost > asked.lost_events)
+        return fmt::format("{} of the events were lost, at most {} may be", percent(lost),
+                           percent(asked.lost_events));
+    if (const auto failed = recording.losses.attach_failed.size(); failed > asked.attach_failures)
+        return fmt::format("{} probes could not be attached, at most {} may be missing", failed,
+                           asked.attach_failures);
+    for (const Finding& finding : subject.analysis.findings)
+        if (finding.kind == classify::FindingKind::kInconclusive && !finding.evidence.empty())
+            return finding.evidence.front();
+    return {};
+}
+
+class Gate {
+  public:
+    Gate(const Subject& subject, const Subject* baseline, const Policy& policy, const Day& today)
+        : subject_(subject), baseline_(baseline), policy_(policy) {
+        outcome_.sites = sites_examined(subject.analysis);
+        for (const Rule rule : kLevelRules) outcome_.levels += policy.limit(rule).given() ? 1 : 0;
+        tolerate(today);
+    }
+
+    Outcome run() {
+        for (const Rule rule : kFindingRules)
+            if (policy_.limit(rule).given()) check_findings(rule);
+        for (const Rule rule : kLevelRules)
+            if (policy_.limit(rule).given()) check_level(rule);
+        for (const Check& check : outcome_.checks)
+            outcome_.verdict = std::max(outcome_.verdict, check.verdict);
+        if (outcome_.verdict == Verdict::kPass && !outcome_.expired.empty())
+            outcome_.verdict = Verdict::kWarn;
+        if (outcome_.verdict == Verdict::kUnchecked) outcome_.verdict = Verdict::kInconclusive;
+        return std::move(outcome_);
+    }
+
+  private:
+    void tolerate(const Day& today) {
+        const auto& findings = subject_.analysis.findings;
+        std::vector<bool> taken(findings.size());
+        for (std::size_t i = 0; i < policy_.suppressions.size(); ++i) {
+            const Suppression& suppression = policy_.suppressions[i];
+            if (suppression.expires < today) {
+                outcome_.expired.push_back(i);
+                continue;
+            }
+            bool used = false;
+            for (std::size_t k = 0; k < findings.size(); ++k) {
+                if (taken[k] || !fits(suppression, subject_.recording, findings[k])) continue;
+                taken[k] = used = true;
+                outcome_.suppressed.push_back({k, i});
+            }
+            if (!used) outcome_.idle.push_back(i);
+        }
+    }
+
+    bool tolerated(const Measured& measured) const {
+        return std::ranges::any_of(outcome_.suppressed, [&](const Tolerated& each) {
+            return each.finding == measured.finding;
+        });
+    }
+
+    std::vector<Measured> counted(Rule rule) const {
+        auto all = measured_findings(subject_.analysis, rule, outcome_.sites);
+        std::erase_if(all, [&](const Measured& measured) { return tolerated(measured); });
+        return all;
+    }
+
+    void check_findings(Rule rule) {
+        const std::string thin = thin_for_rates(subject_, policy_.evidence);
+        auto all = counted(rule);
+        // Nothing found is a figure too.
+        if (all.empty()) all.push_back({.corrected = Interval{}});
+        for (const Measured& measured : all)
+            check_both(rule, measured, thin, baseline_of(rule, measured));
+    }
+
+    void check_level(Rule rule) {
+        const auto fewest = static_cast<std::size_t>(policy_.evidence.readings);
+        const auto level = measured_level(subject_.recording, rule, fewest, outcome_.levels);
+        std::optional<Measured> base;
+        if (baseline_ != nullptr)
+            base = measured_level(baseline_->recording, rule, fewest, outcome_.levels);
+        std::string thin;
+        if (!subject_.recording.damage.empty()) thin = "the trace is damaged";
+        if (!level)
+            thin = fmt::format("fewer than {} readings in the second half of the window", fewest);
+        check_both(rule, level, thin, base);
+    }
+
+    /// The finding of the same kind with the same culprit; a baseline that shows none shows 0.
+    std::optional<Measured> baseline_of(Rule rule, const Measured& measured) const {
+        if (baseline_ == nullptr) return std::nullopt;
+        Measured none{.corrected = Interval{}};
+        if (!measured.finding) return none;
+        const auto name =
+            identity(subject_.recording, subject_.analysis.findings[*measured.finding]);
+        for (const auto& other :
+             measured_findings(baseline_->analysis, rule, sites_examined(baseline_->analysis))) {
+            const auto& finding = baseline_->analysis.findings[*other.finding];
+            if (identity(baseline_->recording, finding) == name) return other;
+        }
+        return none;
+    }
+
+    void check_both(Rule rule, const std::optional<Measured>& measured, const std::string& thin,
+                    const std::optional<Measured>& base) {
+        const Limit& limit = policy_.limit(rule);
+        if (limit.max) {
+            Check check{.rule = rule, .limit = limit.max, .measured = measured};
+            judge(check, thin);
+        }
+        if (!limit.over_baseline) return;
+        Check check{.rule = rule, .relative = true, .measured = measured};
+        std::string reason = thin;
+        if (base && base->corrected) {
+            check.baseline = base->corrected->hi;
+            check.limit =
+                *check.baseline + std::max(limit.over_baseline->percent / 100 * *check.baseline,
+                                           limit.over_baseline->floor);
+        } else if (baseline_ == nullptr) {
+            check.reason = "no baseline was given";
+            outcome_.checks.push_back(std::move(check));
+            return;
+        } else if (reason.empty()) {
+            reason = "the baseline does not show it";
+        }
+        if (reason.empty() && rule_is_rate(rule))
+            if (const auto why = thin_for_rates(*baseline_, policy_.evidence); !why.empty())
+                reason = "baseline: " + why;
+        judge(check, reason);
+    }
+
+    static bool rule_is_rate(Rule rule) {
+        return std::ranges::find(kFindingRules, rule) != kFindingRules.end();
+    }
+
+    void judge(Check& check, const std::string& thin) {
+        if (!thin.empty()) {
+            check.verdict = Verdict::kInconclusive;
+            check.reason = thin;
+        } else if (!check.measured->corrected) {
+            check.verdict = Verdict::kInconclusive;
+            check.reason = "too few points for an interval";
+        } else if (check.measured->corrected->lo > *check.limit) {
+            check.verdict = Verdict::kFail;
+        } else if (check.measured->value > *check.limit) {
+            judge_unsure(check);
+        } else {
+            check.verdict = Verdict::kPass;
+        }
+        outcome_.checks.push_back(std::move(check));
+    }
+
+    /// Above the limit, but perhaps by chance.
+    static void judge_unsure(Check& check) {
+        const bool rate = info(check.rule).unit == Unit::kBytesPerRequest;
+        check.verdict = rate ? Verdict::kInconclusive : Verdict::kWarn;
+        check.reason = check.rule == Rule::kPlateau
+                           ? "a forecast; what is there already keeps the limit"
+                       : rate ? "above the limit, but perhaps by chance: trace more requests"
+                              : "above the limit, but perhaps by chance";
+    }
+
+    const Subject& subject_;
+    const Subject* baseline_;
+    const Policy& policy_;
+    Outcome outcome_;
+};
+
+}  // namespace
+
+const char* verdict_name(Verdict verdict) {
+    switch (verdict) {
+        case Verdict::kPass:
+            return "PASS";
+        case Verdict::kWarn:
+            return "WARN";
+        case Verdict::kInconclusive:
+            return "INCONCLUSIVE";
+        case Verdict::kFail:
+            return "FAIL";
+        case Verdict::kUnchecked:
+            break;
+    }
+    return "UNCHECKED";
+}
+
+Outcome evaluate(const Subject& subject, const Subject* baseline, const Policy& policy,
+                 const Day& today) {
+    return Gate(subject, baseline, policy, today).run();
+}
+
+}  // namespace asrtrace::gate

@@ -1,0 +1,88 @@
+// SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
+#include "user/gate/wording.h"
+
+#include <fmt/core.h>
+
+#include "user/base/path.h"
+#include "user/base/quantity.h"
+#include "user/report/names.h"
+
+namespace asrtrace::gate {
+namespace {
+
+const char* request_word(const Subject& subject) {
+    return subject.recording.request_source == ledger::RequestSource::kEvery ? "interval"
+                                                                             : "request";
+}
+
+}  // namespace
+
+std::string amount(const Subject& subject, Rule rule, double value) {
+    switch (info(rule).unit) {
+        case Unit::kBytesPerRequest:
+            return bytes(value) + " per " + request_word(subject);
+        case Unit::kPercent:
+            return fmt::format("{:.1f} %", value);
+        case Unit::kBytes:
+            break;
+    }
+    return bytes(value);
+}
+
+std::string check_name(const Check& check) {
+    return std::string(info(check.rule).name) + (check.relative ? ", over the baseline" : "");
+}
+
+std::string check_text(const Subject& subject, const Check& check) {
+    const auto put = [&](double value) { return amount(subject, check.rule, value); };
+    std::string text;
+    if (check.measured) {
+        text = put(check.measured->value);
+        const auto& sure = check.measured->corrected;
+        if (sure && sure->lo != check.measured->value)
+            text += ", surely " + put(std::max(sure->lo, 0.0)) + " or more";
+    }
+    if (check.limit)
+        text += (text.empty() ? "the limit is " : "; the limit is ") + put(*check.limit);
+    if (check.baseline) text += ", the baseline " + put(*check.baseline);
+    if (!check.reason.empty()) text += (text.empty() ? "" : "; ") + check.reason;
+    return text;
+}
+
+std::string finding_text(const Subject& subject, std::size_t finding) {
+    const auto& findings = subject.analysis.findings;
+    std::string text = classify::finding_ids(findings)[finding];
+    if (findings[finding].stacks.empty()) return text;
+    const auto frames = report::frames_of(subject.recording, findings[finding].stacks.front());
+    const auto* culprit = report::culprit_of(frames);
+    if (culprit == nullptr) return text + ": [unknown]";
+    text += ": " + report::shorten_function(report::function_of(*culprit));
+    const auto location = report::location_of(*culprit);
+    if (!location.empty()) text += "  " + location;
+    return text + "  " + std::string(basename_of(culprit->module));
+}
+
+std::string suppression_text(const Suppression& suppression) {
+    std::string text;
+    if (!suppression.function.empty()) text += "function " + suppression.function;
+    if (!suppression.module.empty())
+        text += (text.empty() ? "module " : ", module ") + suppression.module;
+    return text + ": " + suppression.reason + ", until " + day_text(suppression.expires);
+}
+
+std::string correction_text(const Outcome& outcome) {
+    return fmt::format(
+        "stacks looked at: {}; 95 % intervals are widened {:.2f}-fold (Bonferroni), so that a "
+        "wrong failure by chance is no likelier than 5 % in all",
+        grouped(outcome.sites), widening(outcome.sites));
+}
+
+std::string subject_text(const Subject& subject) {
+    const auto& recording = subject.recording;
+    const std::string program(basename_of(recording.target.exe));
+    return fmt::format("{}, {} {}s, {} tier", program.empty() ? "unknown program" : program,
+                       grouped(recording.requests_completed), request_word(subject),
+                       recording.overhead.tier.empty() ? "unknown" : recording.overhead.tier);
+}
+
+}  // namespace asrtrace::gate

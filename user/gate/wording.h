@@ -1,0 +1,34 @@
+// SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
+// How the outcome of the gate is put into words. Everything comes back unescaped: the output format
+// escapes.
+#pragma once
+
+#include <string>
+
+#include "user/gate/evaluate.h"
+
+namespace asrtrace::gate {
+
+/// "256 B per request", "12.3 MiB", "4.2 %".
+std::string amount(const Subject& subject, Rule rule, double value);
+
+/// "leak, over the baseline".
+std::string check_name(const Check& check);
+
+/// "256 B per request, surely more than 240 B per request; the limit is 0 B per request", and the
+/// reason if there is one.
+std::string check_text(const Subject& subject, const Check& check);
+
+/// "leak-1: serve  plant.cpp:33  worker".
+std::string finding_text(const Subject& subject, std::size_t finding);
+
+/// "function f*, module libx*: reason, until 2027-01-31".
+std::string suppression_text(const Suppression& suppression);
+
+/// What the intervals were widened for.
+std::string correction_text(const Outcome& outcome);
+
+/// The program and what was seen of it: "asr-worker, 300 requests, full tier".
+std::string subject_text(const Subject& subject);
+
+}  // namespace asrtrace::gate
