@@ -18,33 +18,12 @@ readonly attach_seconds=30
 worker=
 tracer=
 
-# Ends what this script started, by its pid, and waits for it.
-end_process() {
-    [[ -n $1 ]] || return 0
-    kill -"$2" "$1" 2> /dev/null || true
-    wait "$1" 2> /dev/null || true
-}
-
 cleanup() {
     end_process "$tracer" INT
     end_process "$worker" TERM
 }
 trap cleanup EXIT
 trap 'exit 130' INT TERM
-
-# wait_for_line FILE PATTERN PID SECONDS: fails if the process ends or the time is up before.
-wait_for_line() {
-    local tenths=$(($4 * 10))
-    until grep -qsE "$2" "$1"; do
-        tenths=$((tenths - 1))
-        if [[ $tenths -le 0 ]] || ! kill -0 "$3" 2> /dev/null; then
-            echo "no line '$2' came; $1 ends with:" >&2
-            tail -n 20 "$1" >&2
-            return 1
-        fi
-        sleep 0.1
-    done
-}
 
 # Speech of the same seed is spoken once.
 speak() {

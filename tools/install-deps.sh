@@ -28,6 +28,7 @@ libfmt-dev           # text of reports
 nlohmann-json3-dev   # JSON of reports
 libcli11-dev         # the command line
 libtoml11-dev        # policies of the gate
+libprotozero-dev     # writes pprof's protocol buffers
 libgtest-dev         # unit and replay tests
 libgmock-dev         # their matchers
 libbenchmark-dev     # benchmarks
@@ -59,6 +60,7 @@ gdb                  # asks a target for its mallinfo2
 libc6-dbg            # tells gdb what mallinfo2 returns, names libc's functions
 libbpfcc-dev         # BCC's symbol cache: a second opinion on names
 binutils             # addr2line: another one
+protobuf-compiler    # protoc: reads pprof files back
 libdebuginfod1       # fetches debug files for those who ask for it
 LIST
 }

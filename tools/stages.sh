@@ -68,3 +68,24 @@ build_preset() {
     shift
     cmake --preset "$preset" && cmake --build --preset "$preset" -- "$@"
 }
+
+# Ends what this script started, by its pid, and waits for it.
+end_process() {
+    [[ -n $1 ]] || return 0
+    kill -"$2" "$1" 2> /dev/null || true
+    wait "$1" 2> /dev/null || true
+}
+
+# wait_for_line FILE PATTERN PID SECONDS: fails if the process ends or the time is up before.
+wait_for_line() {
+    local tenths=$(($4 * 10))
+    until grep -qsE "$2" "$1"; do
+        tenths=$((tenths - 1))
+        if [[ $tenths -le 0 ]] || ! kill -0 "$3" 2> /dev/null; then
+            echo "no line '$2' came; $1 ends with:" >&2
+            tail -n 20 "$1" >&2
+            return 1
+        fi
+        sleep 0.1
+    done
+}

@@ -11,6 +11,8 @@ int main(int argc, char** argv) {
     asrtrace::add_analyze(app, exit_status);
     asrtrace::add_report(app, exit_status);
     asrtrace::add_flamegraph(app, exit_status);
+    asrtrace::add_check(app, exit_status);
+    asrtrace::add_diff(app, exit_status);
     try {
         app.parse(argc, argv);
     } catch (const CLI::Success& asked) {

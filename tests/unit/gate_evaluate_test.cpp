@@ -108,6 +108,27 @@ TEST(Gate, LevelsAreThoseOfTheSecondHalf) {
     EXPECT_DOUBLE_EQ(measured.corrected->hi, (90'000 + 40 * 34) * 1024);
 }
 
+TEST(Gate, APlateauIsThatOfCachesAndSureAsFarAsItIsThere) {
+    const auto recording = recorded(0);
+    auto analysis = classify::analyze(recording);
+    classify::Finding cache;
+    cache.kind = classify::FindingKind::kCache;
+    cache.subkind = "bounded";
+    cache.bytes = 3000;
+    cache.forecast = classify::Forecast{5000, 600};
+    analysis.findings = {cache};
+    const auto verdict = [&](double limit) {
+        return evaluate({recording, analysis}, nullptr, only(Rule::kPlateau, {.max = limit}),
+                        kToday)
+            .verdict;
+    };
+    EXPECT_EQ(verdict(2999), Verdict::kFail);
+    EXPECT_EQ(verdict(3001), Verdict::kWarn);
+    EXPECT_EQ(verdict(5000), Verdict::kPass);
+    analysis.findings[0].kind = classify::FindingKind::kRetention;
+    EXPECT_EQ(verdict(0), Verdict::kPass) << "retained memory has a limit of its own";
+}
+
 TEST(Gate, ABaselineIsExceededByPercentAndFloorBoth) {
     const auto base = recorded(0);
     auto more = base;

@@ -30,7 +30,18 @@ TEST(Folded, EachKindHasItsWeights) {
               "main;serve;leak_plant;operator new(unsigned long) 1679360\n");
     EXPECT_TRUE(weighed_stacks({}, FlameKind::kLive).empty());
     EXPECT_FALSE(why_empty({}, FlameKind::kLive).empty());
-    EXPECT_FALSE(flame_kind("leak").has_value());
+    EXPECT_FALSE(flame_kind("leaks").has_value());
+}
+
+TEST(Folded, KindsOfFindings) {
+    auto recording = recorded();
+    EXPECT_EQ(folded_of(recording, FlameKind::kLeak),
+              "main;serve;leak_plant;operator new(unsigned long) 1679360\n");
+    EXPECT_EQ(folded_of(recording, FlameKind::kRetention), "[truncated];main;decode 6100000\n");
+    EXPECT_EQ(folded_of(recording, FlameKind::kCache), "");
+    EXPECT_EQ(why_empty(recording, FlameKind::kCache), "no finding is a cache");
+    for (const auto kind : {FlameKind::kLive, FlameKind::kLeak, FlameKind::kRetention})
+        EXPECT_EQ(flame_kind(flame_name(kind)), kind);
 }
 
 TEST(Folded, SemicolonsAndUnknownStacks) {

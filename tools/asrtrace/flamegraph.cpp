@@ -9,6 +9,7 @@
 #include "user/base/output_file.h"
 #include "user/report/flame_svg.h"
 #include "user/report/folded.h"
+#include "user/report/profile.h"
 #include "user/trace/reader.h"
 
 namespace asrtrace {
@@ -26,6 +27,15 @@ int fail(const std::string& message, int status) {
     return status;
 }
 
+Result<std::string> drawn(const ledger::Recording& recording, report::FlameKind kind,
+                          const std::vector<report::WeighedStack>& stacks,
+                          const std::string& format) {
+    if (format == "folded") return report::folded(recording, stacks);
+    if (format == "speedscope") return report::speedscope(recording, stacks, kind);
+    if (format == "pprof") return report::pprof(recording, stacks, kind);
+    return report::flame_svg(recording, stacks, kind);
+}
+
 int run(const Options& options) {
     const auto recording = trace::read(options.file);
     if (!recording) return fail(recording.error().message, kExitError);
@@ -37,9 +47,9 @@ int run(const Options& options) {
     if (stacks.empty())
         return fail(options.file + ": nothing to draw: " + report::why_empty(*recording, *kind),
                     kExitInsufficient);
-    const auto content = options.format == "folded" ? report::folded(*recording, stacks)
-                                                    : report::flame_svg(*recording, stacks, *kind);
-    const auto status = write_output_file(options.output, content);
+    const auto content = drawn(*recording, *kind, stacks, options.format);
+    if (!content) return fail(content.error().message, kExitError);
+    const auto status = write_output_file(options.output, *content);
     return status ? kExitDone : fail(status.error().message, kExitError);
 }
 
@@ -51,12 +61,15 @@ void add_flamegraph(CLI::App& app, int& exit_status) {
     verb->add_option("FILE", options->file, "a trace, as written by attach -o")->required();
     verb->add_option("--kind", options->kind,
                      "live: bytes held at the end; growth: of these, what outlived its request; "
-                     "faults: memory touched for the first time")
-        ->check(CLI::IsMember({"live", "growth", "faults"}))
+                     "leak, cache: of growth, what the findings call so; retention: free memory\n"
+                     "that stays resident, by who allocated what pins it; faults: memory touched\n"
+                     "for the first time")
+        ->check(CLI::IsMember({"live", "growth", "leak", "cache", "retention", "faults"}))
         ->capture_default_str();
     verb->add_option("--format", options->format,
-                     "svg: a picture with search and zoom; folded: lines for other tools")
-        ->check(CLI::IsMember({"svg", "folded"}))
+                     "svg: a picture with search and zoom; folded: lines for other tools;\n"
+                     "speedscope: for www.speedscope.app; pprof: for go tool pprof")
+        ->check(CLI::IsMember({"svg", "folded", "speedscope", "pprof"}))
         ->capture_default_str();
     verb->add_option("-o,--output", options->output, "where to write; - is standard output")
         ->capture_default_str();

@@ -15,10 +15,13 @@ int run(int argc, char** argv) {
     app.require_subcommand(1);
     app.set_version_flag("--version", std::string("asrtrace ") + ASRTRACE_VERSION);
     asrtrace::add_attach(app, exit_status);
+    asrtrace::add_run(app, exit_status);
     asrtrace::add_census(app, exit_status);
     asrtrace::add_report(app, exit_status);
     asrtrace::add_flamegraph(app, exit_status);
     asrtrace::add_analyze(app, exit_status);
+    asrtrace::add_check(app, exit_status);
+    asrtrace::add_diff(app, exit_status);
     asrtrace::add_doctor(app, exit_status);
     try {
         app.parse(argc, argv);

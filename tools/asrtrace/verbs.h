@@ -17,8 +17,11 @@ constexpr int kExitInsufficient = 3;
 
 void add_analyze(CLI::App& app, int& exit_status);
 void add_attach(CLI::App& app, int& exit_status);
+void add_check(CLI::App& app, int& exit_status);
+void add_diff(CLI::App& app, int& exit_status);
 void add_doctor(CLI::App& app, int& exit_status);
 void add_flamegraph(CLI::App& app, int& exit_status);
 void add_report(CLI::App& app, int& exit_status);
+void add_run(CLI::App& app, int& exit_status);
 
 }  // namespace asrtrace

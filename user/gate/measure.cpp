@@ -37,7 +37,7 @@ bool concerns(const Finding& finding, Rule rule) {
         case Rule::kStack:
             return finding.kind == FindingKind::kStack && finding.per_request;
         case Rule::kPlateau:
-            return finding.forecast.has_value();
+            return finding.kind == FindingKind::kCache && finding.subkind != "unbounded";
         case Rule::kRetained:
         case Rule::kUnexplained:
         case Rule::kPss:
@@ -100,9 +100,10 @@ std::vector<Measured> measured_findings(const classify::Analysis& analysis, Rule
         Measured out;
         out.finding = i;
         if (rule == Rule::kPlateau) {
-            out.value = finding.forecast->plateau_bytes;
             // A forecast has no interval; what is there already is sure.
-            out.corrected = Interval{std::min(finding.bytes, out.value), out.value};
+            out.value =
+                std::max(finding.bytes, finding.forecast ? finding.forecast->plateau_bytes : 0);
+            out.corrected = Interval{finding.bytes, out.value};
         } else if (finding.per_request) {
             out.value = finding.per_request->value;
             out.ci95 = finding.per_request->ci95;

@@ -13,7 +13,7 @@ constexpr std::array<RuleInfo, kRules> kInfo{{
     {"cache", Unit::kBytesPerRequest, "growth per request of caches without a bound"},
     {"mapped", Unit::kBytesPerRequest, "growth per request of mappings outside of malloc"},
     {"stack", Unit::kBytesPerRequest, "growth per request of thread stacks"},
-    {"plateau", Unit::kBytes, "where a bounded growth comes to rest"},
+    {"plateau", Unit::kBytes, "where a cache with a bound comes to rest"},
     {"retained", Unit::kBytes, "free memory that stays resident"},
     {"unexplained", Unit::kPercent, "share of anonymous memory in no book"},
     {"pss", Unit::kBytes, "PSS"},

@@ -21,7 +21,7 @@ enum class Rule : std::uint8_t {
     kCache,        ///< the same of caches that grow with every request
     kMapped,       ///< bytes per request of anonymous mappings that are not malloc's
     kStack,        ///< bytes per request of thread stacks
-    kPlateau,      ///< bytes at which a bounded growth is expected to rest
+    kPlateau,      ///< bytes at which a cache with a bound is expected to rest
     kRetained,     ///< bytes that are free and resident, in the second half of the window
     kUnexplained,  ///< percent of the anonymous memory that no book holds
     kPss,          ///< bytes, in the second half of the window

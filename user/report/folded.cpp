@@ -2,9 +2,12 @@
 #include "user/report/folded.h"
 
 #include <algorithm>
+#include <array>
 #include <map>
+#include <utility>
 
 #include "user/base/escape.h"
+#include "user/classify/findings.h"
 #include "user/report/names.h"
 
 namespace asrtrace::report {
@@ -14,29 +17,19 @@ using ledger::Recording;
 using ledger::SiteEpoch;
 using ledger::SiteKind;
 
-}  // namespace
+constexpr std::array<std::pair<FlameKind, const char*>, 6> kNames{{
+    {FlameKind::kLive, "live"},
+    {FlameKind::kGrowth, "growth"},
+    {FlameKind::kFaults, "faults"},
+    {FlameKind::kLeak, "leak"},
+    {FlameKind::kCache, "cache"},
+    {FlameKind::kRetention, "retention"},
+}};
 
-std::optional<FlameKind> flame_kind(std::string_view name) {
-    if (name == "live") return FlameKind::kLive;
-    if (name == "growth") return FlameKind::kGrowth;
-    if (name == "faults") return FlameKind::kFaults;
-    return std::nullopt;
-}
+using Weights = std::map<StackId, std::uint64_t>;
 
-const char* flame_title(FlameKind kind) {
-    switch (kind) {
-        case FlameKind::kLive:
-            return "Heap bytes held at the end";
-        case FlameKind::kGrowth:
-            return "Heap bytes that outlived their request, held at the end";
-        case FlameKind::kFaults:
-            break;
-    }
-    return "Memory touched for the first time";
-}
-
-std::vector<WeighedStack> weighed_stacks(const Recording& recording, FlameKind kind) {
-    std::map<StackId, std::uint64_t> weights;
+Weights site_weights(const Recording& recording, FlameKind kind) {
+    Weights weights;
     const SiteKind wanted = kind == FlameKind::kFaults ? SiteKind::kFault : SiteKind::kHeap;
     for (const auto& epoch : recording.site_epochs)
         for (const SiteEpoch& site : epoch) {
@@ -47,6 +40,64 @@ std::vector<WeighedStack> weighed_stacks(const Recording& recording, FlameKind k
             else
                 weight = kind == FlameKind::kLive ? site.live_bytes : site.outlived_bytes;
         }
+    return weights;
+}
+
+/// Of growth, what findings of one kind account for.
+Weights finding_weights(const Recording& recording, classify::FindingKind kind) {
+    auto growth = site_weights(recording, FlameKind::kGrowth);
+    Weights weights;
+    for (const auto& finding : classify::analyze(recording).findings)
+        if (finding.kind == kind)
+            for (const StackId stack : finding.stacks) weights[stack] = growth[stack];
+    return weights;
+}
+
+Weights pin_weights(const Recording& recording) {
+    Weights weights;
+    for (const auto& arena : recording.arenas)
+        if (arena.pin_address != 0) weights[arena.pin_stack] += arena.resident_free;
+    return weights;
+}
+
+}  // namespace
+
+std::optional<FlameKind> flame_kind(std::string_view name) {
+    for (const auto& [kind, known] : kNames)
+        if (name == known) return kind;
+    return std::nullopt;
+}
+
+const char* flame_name(FlameKind kind) {
+    for (const auto& [known, name] : kNames)
+        if (kind == known) return name;
+    return "";
+}
+
+const char* flame_title(FlameKind kind) {
+    switch (kind) {
+        case FlameKind::kLive:
+            return "Heap bytes held at the end";
+        case FlameKind::kGrowth:
+            return "Heap bytes that outlived their request, held at the end";
+        case FlameKind::kLeak:
+            return "Leaks: heap bytes held at the end";
+        case FlameKind::kCache:
+            return "Caches: heap bytes held at the end";
+        case FlameKind::kRetention:
+            return "Freed but resident, by who allocated what pins it";
+        case FlameKind::kFaults:
+            break;
+    }
+    return "Memory touched for the first time";
+}
+
+std::vector<WeighedStack> weighed_stacks(const Recording& recording, FlameKind kind) {
+    const Weights weights =
+        kind == FlameKind::kLeak        ? finding_weights(recording, classify::FindingKind::kLeak)
+        : kind == FlameKind::kCache     ? finding_weights(recording, classify::FindingKind::kCache)
+        : kind == FlameKind::kRetention ? pin_weights(recording)
+                                        : site_weights(recording, kind);
     std::vector<WeighedStack> stacks;
     for (const auto& [stack, bytes] : weights)
         if (bytes != 0) stacks.push_back({stack, bytes});
@@ -56,8 +107,12 @@ std::vector<WeighedStack> weighed_stacks(const Recording& recording, FlameKind k
 std::string why_empty(const Recording& recording, FlameKind kind) {
     if (recording.epochs.empty()) return "the trace holds no epoch; record for longer";
     if (kind == FlameKind::kFaults) return "no page fault was sampled";
+    if (kind == FlameKind::kRetention)
+        return recording.readings.empty() ? "the heap was not read" : "nothing pins any arena";
     if (recording.overhead.tier == "watch")
         return "the watch tier traces no allocations; record with --tier full";
+    if (kind == FlameKind::kLeak || kind == FlameKind::kCache)
+        return std::string("no finding is a ") + flame_name(kind);
     if (kind == FlameKind::kLive) return "no traced allocation was held at the end";
     return "nothing outlived its request; --kind live shows what was held";
 }
@@ -70,7 +125,7 @@ std::vector<FlameFrame> flame_frames(const Recording& recording, StackId stack) 
     if (truncated && !frames.empty()) out.push_back({"[truncated]", "", ""});
     for (auto frame = frames.rbegin(); frame != frames.rend(); ++frame)
         out.push_back({function_of(**frame), location_of(**frame),
-                       std::string(basename_of((*frame)->module))});
+                       std::string(basename_of((*frame)->module)), (*frame)->file, (*frame)->line});
     if (out.empty()) out.push_back({marks.empty() ? "[unknown]" : marks.front(), "", ""});
     return out;
 }

@@ -14,12 +14,16 @@
 namespace asrtrace::report {
 
 enum class FlameKind : std::uint8_t {
-    kLive,    ///< heap bytes held at the end
-    kGrowth,  ///< of these, what outlived its request
-    kFaults,  ///< bytes touched for the first time
+    kLive,       ///< heap bytes held at the end
+    kGrowth,     ///< of these, what outlived its request
+    kFaults,     ///< bytes touched for the first time
+    kLeak,       ///< what outlived its request at the stacks that findings call leaks
+    kCache,      ///< the same of caches
+    kRetention,  ///< free resident bytes of each arena, by who allocated what pins it
 };
 
 std::optional<FlameKind> flame_kind(std::string_view name);
+const char* flame_name(FlameKind kind);  ///< as flame_kind takes it
 const char* flame_title(FlameKind kind);
 
 struct WeighedStack {
@@ -39,6 +43,8 @@ struct FlameFrame {
     std::string name;
     std::string location;  ///< "file:line" or empty
     std::string module;    ///< basename or empty
+    std::string file{};    ///< as the debug information has it, or empty
+    std::uint32_t line = 0;
 };
 std::vector<FlameFrame> flame_frames(const ledger::Recording& recording, StackId stack);
 

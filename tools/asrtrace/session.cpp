@@ -1,0 +1,108 @@
+// SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
+#include "tools/asrtrace/session.h"
+
+#include <fmt/format.h>
+
+#include <cstdio>
+
+#include "tools/asrtrace/show.h"
+#include "tools/asrtrace/stop_signals.h"
+#include "tools/asrtrace/verbs.h"
+#include "user/base/escape.h"
+
+namespace asrtrace {
+namespace {
+
+void show_progress(const Progress& now) {
+    const double rss = static_cast<double>(now.rss_anon_kb) / 1024;
+    const double growth = rss - static_cast<double>(now.first_rss_anon_kb) / 1024;
+    std::string line = fmt::format(
+        "{:6.0f} s  {:6} requests  RssAnon {:8.1f} MiB ({:+.1f})  "
+        "{:7.0f} events/s",
+        now.seconds, now.requests, rss, growth, now.events_per_second);
+    if (now.lost_events > 0) line += fmt::format("  LOST {}", now.lost_events);
+    fmt::print(stderr, "{}\n", line);
+}
+
+void choose(SessionOptions& options) {
+    options.recorder.tier = options.tier == "watch"   ? capture::Tier::kWatch
+                            : options.tier == "sites" ? capture::Tier::kSites
+                                                      : capture::Tier::kFull;
+    if (options.method == "session") options.recorder.method = capture::ProbeMethod::kSession;
+    if (options.method == "multi") options.recorder.method = capture::ProbeMethod::kMulti;
+    if (options.method == "perf") options.recorder.method = capture::ProbeMethod::kPerf;
+    if (options.duration_seconds > 0) options.recorder.duration_seconds = options.duration_seconds;
+    if (options.requests > 0) options.recorder.requests = options.requests;
+}
+
+}  // namespace
+
+int run_session(SessionOptions options, const std::function<void()>& attached) {
+    constexpr double kProgressSeconds = 2;
+    choose(options);
+    auto recorder = Recorder::start(options.recorder);
+    if (!recorder) {
+        print_error(recorder.error());
+        return kExitError;
+    }
+    fmt::print(stderr, "attached to PID {}: {}\n", options.recorder.pid, recorder->summary());
+    for (const std::string& note : recorder->notes()) {
+        fmt::print(stderr, "note: {}\n", escape_terminal(note));
+    }
+    if (options.duration_seconds == 0 && options.requests == 0) {
+        fmt::print(stderr, "Ctrl-C ends the run with a report\n");
+    }
+    attached();
+    const auto recording = recorder->run(stop_requested(), kProgressSeconds, show_progress);
+    if (!recorder->trace_error().empty()) print_error(Error{recorder->trace_error()});
+    if (!recording) {
+        print_error(recording.error());
+        return kExitError;
+    }
+    if (const auto status = show_recording(*recording, options.json); !status) {
+        print_error(status.error());
+        return kExitError;
+    }
+    const bool nothing_measured = recording->epochs.empty() && recording->samples.empty();
+    return nothing_measured ? kExitInsufficient : kExitDone;
+}
+
+void add_session_options(CLI::App& verb, SessionOptions& options) {
+    verb.add_option("--duration", options.duration_seconds, "End after so many seconds")
+        ->check(CLI::Range(0.1, 1e7));
+    verb.add_option("--requests", options.requests, "End after so many requests")
+        ->check(CLI::Range(std::uint64_t{1}, std::uint64_t{1} << 40));
+    verb.add_option("--request", options.recorder.request_spec,
+                    "What a request is: usdt:PROVIDER:START,DONE, func:[MODULE:]START,DONE,\n"
+                    "every:SECONDS, or auto: asr:request_start/request_done if the target has\n"
+                    "these USDT probes, else every:10")
+        ->capture_default_str();
+    verb.add_option("--tier", options.tier,
+                    "full: every allocation; sites: allocations sampled by bytes; watch: none")
+        ->check(CLI::IsMember({"full", "sites", "watch"}))
+        ->capture_default_str();
+    verb.add_option("--sample-bytes", options.recorder.sample_mean_bytes,
+                    "Mean distance of samples in the sites tier")
+        ->check(CLI::Range(std::uint64_t{1024}, std::uint64_t{1} << 30))
+        ->capture_default_str();
+    verb.add_flag("!--no-census", options.recorder.read_heap,
+                  "Do not read the heap while tracing: no books, no findings");
+    verb.add_option("-o,--output", options.recorder.output, "Write the trace to this file");
+    verb.add_option("--json", options.json, "Write the report as JSON; - is standard output");
+    verb.add_flag("--follow", options.recorder.follow,
+                  "Take in the target's children and what they and it become by exec. Allocator\n"
+                  "probes then stand in every process that maps the same C library: the others\n"
+                  "pay the trap of each allocation, too. Memory samples and readings of the heap\n"
+                  "stay the target's");
+    verb.add_flag("--debuginfod", options.recorder.debuginfod,
+                  "Fetch debug files that are missing here from the servers in DEBUGINFOD_URLS;\n"
+                  "without this nothing is asked of the network");
+    verb.add_option("--probe-method", options.method,
+                    "How probes with a return are attached (for measurements)")
+        ->check(CLI::IsMember({"auto", "session", "multi", "perf"}))
+        ->capture_default_str();
+    verb.add_flag("--probe-symbols", options.recorder.at_symbols,
+                  "Put probes on first instructions, cheap or not (for measurements)");
+}
+
+}  // namespace asrtrace

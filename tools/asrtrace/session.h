@@ -1,0 +1,30 @@
+// SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
+// What attach and run share: the options, and the way from attaching to the report.
+#pragma once
+
+#include <CLI/CLI.hpp>
+#include <cstdint>
+#include <functional>
+#include <string>
+
+#include "tools/asrtrace/recorder.h"
+
+namespace asrtrace {
+
+struct SessionOptions {
+    RecorderOptions recorder;
+    std::string tier = "full";
+    std::string method = "auto";
+    std::string json;
+    double duration_seconds = 0;
+    std::uint64_t requests = 0;
+};
+
+void add_session_options(CLI::App& verb, SessionOptions& options);
+
+/// Attaches to options.recorder.pid, calls `attached`, follows the target, shows the report.
+/// Returns the exit status; `attached` is not called if attaching failed. Stop signals are the
+/// caller's to catch.
+int run_session(SessionOptions options, const std::function<void()>& attached);
+
+}  // namespace asrtrace
