@@ -19,11 +19,11 @@ void alloc_and_free(benchmark::State& state) {
     ledger::Ledger ledger({});
     const auto live = static_cast<std::uint64_t>(state.range(0));
     wire::ev_alloc alloc{};
-    alloc.h = {.tag = wire::EV_ALLOC, .flags = 0, .tid = 1, .time_ns = 1};
+    alloc.h = {.tag = wire::EV_ALLOC, .flags = 0, .process = 0, .tid = 1, .time_ns = 1};
     alloc.function = wire::FN_MALLOC;
     alloc.size = 64;
     wire::ev_free free{};
-    free.h = {.tag = wire::EV_FREE, .flags = 0, .tid = 1, .time_ns = 1};
+    free.h = {.tag = wire::EV_FREE, .flags = 0, .process = 0, .tid = 1, .time_ns = 1};
     std::uint64_t i = 0;
     for (auto _ : state) {
         alloc.address = 0x100000 + 64 * i;

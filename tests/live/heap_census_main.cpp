@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
 // The verb `census` alone, for the heap's live tests.
+#include <CLI/CLI.hpp>
+
 #include <exception>
 #include <iostream>
 

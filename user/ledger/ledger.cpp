@@ -190,6 +190,18 @@ LedgerOutput Ledger::take_output() {
     return std::exchange(output_, {});
 }
 
+/// All totals T that are not too far from the estimate e for the variance that they would have:
+/// (e - T)^2 <= z^2 v T / e. A low estimate comes with a low estimate of its variance; an interval
+/// of e +- z sqrt(v) then misses the truth above it too often (Wilson's argument for proportions).
+Interval Ledger::score_interval() const {
+    constexpr double kNormal975 = 1.959963984540054;
+    if (sampled_bytes_ <= 0) return {0, 0};
+    const double k = kNormal975 * kNormal975 * sampled_variance_ / sampled_bytes_;
+    const double middle = sampled_bytes_ + k / 2;
+    const double margin = std::sqrt(k * sampled_bytes_ + k * k / 4);
+    return {middle - margin, middle + margin};
+}
+
 void Ledger::add_counts(Counts& counts) const {
     counts.allocated_bytes += counts_.allocated_bytes;
     counts.allocated_blocks += counts_.allocated_blocks;
@@ -205,9 +217,7 @@ void Ledger::add_counts(Counts& counts) const {
     counts.brk_shrunk_bytes += counts_.brk_shrunk_bytes;
     for (const auto& [name, calls] : counts_.calls) counts.calls[name] += calls;
     if (config_.sample_mean_bytes != 0) {
-        const double margin = 1.96 * std::sqrt(sampled_variance_);
-        counts.allocated_bytes_estimate =
-            Estimate{sampled_bytes_, {sampled_bytes_ - margin, sampled_bytes_ + margin}};
+        counts.allocated_bytes_estimate = Estimate{sampled_bytes_, score_interval()};
     }
 }
 

@@ -125,6 +125,7 @@ class Ledger {
     /// The process is no more, or runs another program: what it held is gone.
     void end_process(decode::ProcessNumber process);
     Amount weighed(const Block& block) const;
+    Interval score_interval() const;
     StackId stack_id(decode::StackKey key);
     /// The cohort that an event of this thread belongs to; counts the event as (un)attributed.
     Cohort& charge(std::uint32_t tid, std::uint64_t allocated_bytes);
