@@ -3,7 +3,8 @@
 # clang-format, clang-tidy (warnings are errors; not over tests), shellcheck, licence lines, file lengths, trailing
 # white space. clang-tidy needs a configured and built build/release, and remembers by content what
 # it has passed.
-#   tools/lint.sh [--no-tidy]
+#   tools/lint.sh [--no-tidy | --tidy-libraries]
+# --tidy-libraries leaves the command's and the worker's own sources out of clang-tidy.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -115,7 +116,7 @@ check_tidy() {
     while read -r source content; do
         key=$(sha256sum <<< "$settings $source $content" | cut -c1-40)
         if [[ -f $cache/$key.ok ]]; then known=$((known + 1)); else todo+=("$source" "$key"); fi
-    done < <(tidy_keys | grep -E '^(user|tools)/.*\.(cpp|cc) ' | grep -v '/tests/')
+    done < <(tidy_keys | grep -E "^($tidied)/.*\.(cpp|cc) " | grep -v '/tests/')
     echo "clang-tidy: $known files unchanged, $((${#todo[@]} / 2)) to check"
     [[ ${#todo[@]} -gt 0 ]] || return 0
     printf '%s\n' "${todo[@]}" | xargs -P "$(nproc)" -n 2 tools/lint.sh --tidy-one ||
@@ -123,15 +124,17 @@ check_tidy() {
 }
 
 tidy=1
+tidied='user|tools'
 case "${1:-}" in
     "") ;;
     --no-tidy) tidy=0 ;;
+    --tidy-libraries) tidied=user ;;
     --tidy-one)
         tidy_one "$2" "$3"
         exit
         ;;
     *)
-        sed -n '3,6s/^# //p' "$0" >&2
+        sed -n '3,7s/^# //p' "$0" >&2
         exit 2
         ;;
 esac

@@ -3,7 +3,8 @@
 # Installs, builds and runs the tests: lint, then unit, replay, live and worker tests. Needs root and
 # BPF; skips nothing.
 #   sudo tools/test.sh [--quick | --full]
-# --full builds with clang and with sanitizers too, and runs the fuzz targets: 20 minutes more.
+# --full builds with clang and with sanitizers too, runs the fuzz targets, and clang-tidy over tools
+# as well: 20 minutes more.
 # --quick leaves out clang-tidy.
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -17,7 +18,7 @@ case "${1:-}" in
     --quick) extent=quick ;;
     --full) extent=full ;;
     *)
-        sed -n '3,7s/^# //p' "$0" >&2
+        sed -n '3,8s/^# //p' "$0" >&2
         exit 2
         ;;
 esac
@@ -78,6 +79,8 @@ check_bpf
 if stage "build release" build_preset release; then
     if [[ $extent == quick ]]; then
         stage "lint (no clang-tidy)" tools/lint.sh --no-tidy || true
+    elif [[ $extent == usual ]]; then
+        stage "lint (clang-tidy over user)" tools/lint.sh --tidy-libraries || true
     else
         stage "lint" tools/lint.sh || true
     fi

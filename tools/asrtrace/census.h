@@ -10,7 +10,7 @@
 
 #include "user/heap/census.h"
 
-namespace CLI {
+namespace CLI {  // NOLINT(readability-identifier-naming): CLI11 is called so
 class App;
 }
 

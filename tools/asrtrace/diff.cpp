@@ -21,7 +21,7 @@ Result<ledger::Recording> read(const std::string& path) {
     auto recording = trace::read(path);
     if (recording)
         for (const auto& damage : recording->damage)
-            print_error(Error{path + ": damaged, missing: " + damage});
+            print_error(Error{std::string(path).append(": damaged, missing: ").append(damage)});
     return recording;
 }
 

@@ -4,7 +4,7 @@
 // environment, 3 not enough evidence.
 #pragma once
 
-namespace CLI {
+namespace CLI {  // NOLINT(readability-identifier-naming): CLI11 is called so
 class App;
 }
 

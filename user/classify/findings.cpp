@@ -195,6 +195,7 @@ std::vector<Finding> find(const Recording& recording, const Summary& summary) {
 
 std::vector<std::string> finding_ids(const std::vector<Finding>& findings) {
     std::vector<std::string> ids;
+    ids.reserve(findings.size());
     std::map<FindingKind, int> numbers;
     for (const Finding& finding : findings)
         ids.push_back(fmt::format("{}-{}", kind_name(finding.kind), ++numbers[finding.kind]));
