@@ -231,6 +231,13 @@ TEST(Findings, TooFewRequestsAreInconclusive) {
     EXPECT_TRUE(finding.requests_needed);
 }
 
+TEST(Findings, GrowthThatNothingExplainsIsSaid) {
+    auto recording = quiet();
+    grow(recording, &ledger::Books::heap_live,
+         [](std::uint64_t requests) { return (50 << 20) + requests * 100'000; });
+    EXPECT_EQ(only(recording).kind, FindingKind::kInconclusive);
+}
+
 TEST(Findings, LossesLowerConfidenceAndThenForbidAVerdict) {
     auto recording = quiet();
     add_site(

@@ -21,6 +21,7 @@ constexpr double kLostShare = 0.001;     ///< of the events: confidence goes dow
 constexpr double kTooMuchLost = 0.05;    ///< nothing can be said
 constexpr double kMaterialShare = 0.02;  ///< of the memory there is
 constexpr double kMaterialBytes = 65536;
+constexpr double kUnaccountedBytes = 1 << 20;  ///< growth that must not go without a word
 
 Evidence gather(const Recording& recording, const Summary& summary) {
     Evidence evidence{.recording = recording, .summary = summary};
@@ -67,6 +68,11 @@ std::optional<Finding> inconclusive(const Evidence& evidence, const std::vector<
             fmt::format("memory grew by {}; this tier does not see who allocates",
                         bytes(evidence.anonymous_growth)));
         finding.advice = "trace with --tier full";
+    } else if (evidence.anonymous_growth > kUnaccountedBytes) {
+        finding.evidence.push_back(
+            fmt::format("memory grew by {}, and no cause of it is large and lasting enough to name",
+                        bytes(evidence.anonymous_growth)));
+        finding.advice = "the books say where it is; trace for longer to see whether it stays";
     } else {
         return std::nullopt;
     }
