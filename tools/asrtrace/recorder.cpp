@@ -2,23 +2,21 @@
 #include "tools/asrtrace/recorder.h"
 
 #include <malloc.h>
-#include <sys/resource.h>
-#include <sys/utsname.h>
 
 #include <algorithm>
 #include <ctime>
 
 #include "tools/asrtrace/clock.h"
-#include "tools/asrtrace/heap_schedule.h"
-#include "tools/asrtrace/heap_thread.h"
+#include "tools/asrtrace/heap_readings.h"
+#include "tools/asrtrace/overhead_meter.h"
+#include "tools/asrtrace/preflight.h"
+#include "tools/asrtrace/process_family.h"
 #include "tools/asrtrace/sampler_thread.h"
 #include "tools/asrtrace/symbol_thread.h"
 #include "tools/asrtrace/totals.h"
 #include "user/base/maps.h"
 #include "user/capture/process.h"
 #include "user/capture/request_source.h"
-#include "user/capture/run_statistics.h"
-#include "user/capture/sampler.h"
 #include "user/decode/event.h"
 #include "user/ledger/ledger.h"
 #include "user/symbols/debuginfod.h"
@@ -29,58 +27,9 @@ namespace {
 
 constexpr int kPollMilliseconds = 100;
 constexpr std::uint64_t kCommitNs = 1'000'000'000;
-/// How long the end of a run waits for its last reading of the heap.
-constexpr std::uint64_t kLastReadingNs = 30'000'000'000;
 
 double seconds(std::uint64_t nanoseconds) {
     return static_cast<double>(nanoseconds) * 1e-9;
-}
-
-double own_cpu_seconds() {
-    rusage usage{};
-    ::getrusage(RUSAGE_SELF, &usage);
-    return static_cast<double>(usage.ru_utime.tv_sec + usage.ru_stime.tv_sec) +
-           static_cast<double>(usage.ru_utime.tv_usec + usage.ru_stime.tv_usec) * 1e-6;
-}
-
-ledger::Target describe(const capture::Process& process,
-                        const capture::AllocatorProbes& allocator) {
-    ledger::Target target;
-    target.pid = process.pid();
-    target.exe = process.exe();
-    target.cmdline = process.cmdline();
-    target.allocator = allocator.allocator;
-    if (!allocator.libraries.empty()) {
-        const capture::AllocatorLibrary& libc = allocator.libraries.front();
-        target.libc_path = libc.path;
-        target.libc_version = libc.version;
-        target.libc_build_id = libc.build_id;
-    }
-    utsname system{};
-    if (::uname(&system) == 0) target.kernel = system.release;
-    return target;
-}
-
-std::string join_capabilities(const std::vector<std::string>& names) {
-    std::string text;
-    for (const std::string& name : names) text += (text.empty() ? "" : ", ") + name;
-    return text;
-}
-
-Status check_machine(const capture::Features& features) {
-    const auto missing = capture::missing_capabilities();
-    if (!missing.empty()) {
-        return Error{"not permitted: missing " + join_capabilities(missing) +
-                     "; run with sudo, or once: sudo setcap "
-                     "cap_bpf,cap_perfmon,cap_sys_ptrace,cap_dac_read_search+ep $(which asrtrace)"};
-    }
-    for (const capture::FeatureRow& row : capture::feature_rows(features)) {
-        if (row.required && !row.works) {
-            return Error{"this kernel cannot do it: " + row.name + " (" + row.why +
-                         "): " + row.remedy};
-        }
-    }
-    return ok_status();
 }
 
 }  // namespace
@@ -103,19 +52,10 @@ class Recorder::State {
   private:
     void on_record(Bytes bytes);
     void on_task(const decode::Event& event, const decode::Task& task);
-    void follow_task(const decode::Event& event, const decode::Task& task);
-    void add_child(decode::ProcessNumber parent, const decode::Task& task);
-    void follow_exec(decode::ProcessNumber process);
-    ledger::FollowedProcess* followed(decode::ProcessNumber process);
-    bool all_ended() const;
     void drain(int timeout_ms);
     void pass_on();
     void add_stacks(const std::vector<SymbolizedStack>& stacks);
     void add_samples(const std::vector<ledger::ProcSample>& samples);
-    void order_reading(std::uint64_t now_ns, bool reach);
-    void take_readings();
-    void take_last_reading();
-    void add_reading(const HeapOutcome& outcome);
     void note_trace_error(const Status& status);
     void write_totals(std::uint64_t now_ns);
     bool ended(const std::atomic<bool>& stop, std::uint64_t now_ns);
@@ -128,25 +68,18 @@ class Recorder::State {
     trace::Writer writer_;
     SymbolThread symbols_;
     SamplerThread sampler_;
-    HeapThread heap_;
-    HeapSchedule heap_schedule_;
-    std::string heap_failure_;  ///< why the last reading failed; empty if it did not
-    bool heap_was_read_ = false;
-    capture::RunStatistics statistics_;
+    HeapReadings heap_;
+    OverheadMeter meter_;
 
     std::uint64_t start_ns_;
     std::int64_t start_unix_seconds_ = std::time(nullptr);
-    double target_cpu_begin_;
-    double target_cpu_ = 0;
-    double tracer_cpu_begin_ = own_cpu_seconds();
     ledger::Losses losses_;
     ledger::Overhead overhead_;
     std::string ended_by_;
-    std::optional<std::int32_t> exit_status_;
     ledger::Target target_;
-    std::map<decode::ProcessNumber, std::size_t> followed_;  ///< index into target_.followed
+    ProcessFamily family_;
     std::uint32_t next_stack_ = 1;
-    std::uint64_t records_ = 0, children_ = 0, peak_rss_anon_kb_ = 0;
+    std::uint64_t records_ = 0, peak_rss_anon_kb_ = 0;
     std::uint64_t first_rss_anon_kb_ = 0, rss_anon_kb_ = 0;
     Progress progress_;
     std::uint64_t progress_records_ = 0;
@@ -163,10 +96,10 @@ Recorder::State::State(RecorderOptions options, capture::Process process,
       writer_(std::move(writer)),
       symbols_(options_.pid, programs_.unwinding(), options_.debuginfod),
       sampler_(options_.pid, config.start_ns),
-      heap_(options_.pid, config.start_ns),
-      heap_schedule_(config.start_ns),
+      heap_(options_.pid, config.start_ns, ledger_, writer_),
+      meter_(process_, config.start_ns),
       start_ns_(config.start_ns),
-      target_cpu_begin_(process_.cpu_seconds()) {}
+      family_(process_, target_, symbols_, notes_) {}
 
 void Recorder::State::attach(const capture::AllocatorProbes& allocator) {
     writer_.set_tool_version(ASRTRACE_VERSION);
@@ -199,63 +132,14 @@ void Recorder::State::attach(const capture::AllocatorProbes& allocator) {
     summary_ += "requests by " + plan_.spec;
 }
 
-ledger::FollowedProcess* Recorder::State::followed(decode::ProcessNumber process) {
-    const auto found = followed_.find(process);
-    return found == followed_.end() ? nullptr : &target_.followed[found->second];
-}
-
-void Recorder::State::add_child(decode::ProcessNumber parent, const decode::Task& task) {
-    const ledger::FollowedProcess* known = followed(parent);
-    ledger::FollowedProcess child;
-    child.pid = static_cast<std::int32_t>(task.pid);
-    child.parent = known != nullptr ? known->pid : target_.pid;
-    child.exe = known != nullptr ? known->exe : target_.exe;
-    followed_[task.child] = target_.followed.size();
-    target_.followed.push_back(std::move(child));
-    symbols_.forked(task.child, static_cast<pid_t>(task.pid));
-}
-
-void Recorder::State::follow_exec(decode::ProcessNumber process) {
-    symbols_.execed(process);
-    ledger::FollowedProcess* child = followed(process);
-    const auto now = capture::Process::open(child != nullptr ? child->pid : target_.pid);
-    const std::string exe = now ? now->exe() : std::string{};
-    if (child == nullptr) notes_.push_back("the target became " + exe + " by exec");
-    (child != nullptr ? child->exe : target_.exe) = exe;
-}
-
-/// What is in the ring before the task's event belongs to the time before it.
-void Recorder::State::follow_task(const decode::Event& event, const decode::Task& task) {
-    pass_on();
-    if (task.child != 0) add_child(event.process, task);
-    if (task.kind == decode::Task::Kind::kExec) follow_exec(event.process);
-    if (!task.process_ended) return;
-    symbols_.ended(event.process);
-    if (auto* child = followed(event.process)) child->exit_status = task.exit_code;
-}
-
-bool Recorder::State::all_ended() const {
-    return !process_.alive() &&
-           std::all_of(target_.followed.begin(), target_.followed.end(),
-                       [](const auto& child) { return child.exit_status.has_value(); });
-}
-
 void Recorder::State::on_task(const decode::Event& event, const decode::Task& task) {
-    if (options_.follow) follow_task(event, task);
-    switch (task.kind) {
-        case decode::Task::Kind::kFork:
-            children_ += task.child == 0 ? 1 : 0;
-            break;
-        case decode::Task::Kind::kExec:
-            if (!options_.follow) ended_by_ = "target replaced its program (exec)";
-            break;
-        case decode::Task::Kind::kOom:
-            notes_.emplace_back("the OOM killer chose the target");
-            break;
-        case decode::Task::Kind::kExit:
-            if (task.pid == static_cast<std::uint32_t>(options_.pid)) exit_status_ = task.exit_code;
-            break;
+    family_.note(task);
+    if (!options_.follow) {
+        if (family_.execed()) ended_by_ = "target replaced its program (exec)";
+        return;
     }
+    pass_on();  // what is in the ring before the task's event belongs to the time before it
+    family_.follow(event, task);
 }
 
 void Recorder::State::on_record(Bytes bytes) {
@@ -306,59 +190,6 @@ void Recorder::State::pass_on() {
     add_samples(sampler_.take());
 }
 
-void Recorder::State::order_reading(std::uint64_t now_ns, bool reach) {
-    HeapOrder order{.reach = reach || heap_schedule_.reach_due(now_ns),
-                    .requests = ledger_.requests_completed(),
-                    .in_flight = ledger_.in_flight(),
-                    .serial = ledger_.serial()};
-    if (order.reach)
-        for (const auto& [address, size] : ledger_.outlived_blocks())
-            order.asked.push_back({address, size});
-    heap_.order(std::move(order));
-}
-
-void Recorder::State::add_reading(const HeapOutcome& outcome) {
-    heap_was_read_ = true;
-    std::vector<ledger::Arena> arenas = outcome.arenas;
-    for (ledger::Arena& arena : arenas) arena.pin_stack = ledger_.stack_of(arena.pin_address);
-    writer_.add_reading(*outcome.reading, std::move(arenas));
-    if (!outcome.reach) return;
-    ledger::ReachReading reach = *outcome.reach;
-    const ledger::Unmatched unmatched = ledger_.lose(outcome.lost, outcome.order.serial);
-    reach.unmatched_bytes = unmatched.bytes;
-    reach.unmatched_chunks = unmatched.chunks;
-    writer_.add_reach(reach);
-}
-
-void Recorder::State::take_readings() {
-    for (const HeapOutcome& outcome : heap_.take()) {
-        const std::uint64_t now_ns = monotonic_ns();
-        losses_.census_rejected += outcome.rejected;
-        heap_failure_ = outcome.failure;
-        if (!outcome.reading) {
-            heap_schedule_.reading_failed(now_ns);
-            continue;
-        }
-        add_reading(outcome);
-        heap_schedule_.reading_took(now_ns, outcome.reading_cpu_ns);
-        if (outcome.reach) heap_schedule_.reach_took(now_ns, outcome.reach_cpu_ns);
-    }
-}
-
-/// The heap as the window leaves it, while the ring is still being drained.
-void Recorder::State::take_last_reading() {
-    const std::uint64_t deadline_ns = monotonic_ns() + kLastReadingNs;
-    bool ordered = false;
-    while (process_.alive() && monotonic_ns() < deadline_ns) {
-        drain(1);
-        take_readings();
-        if (!heap_.idle()) continue;
-        if (ordered) return;
-        ordered = true;
-        order_reading(monotonic_ns(), true);
-    }
-}
-
 void Recorder::State::note_trace_error(const Status& status) {
     if (!status && trace_error_.empty()) trace_error_ = status.error().message;
 }
@@ -370,37 +201,28 @@ void Recorder::State::write_totals(std::uint64_t now_ns) {
     ledger_.add_counts(counts);
     counts.peak_rss_anon_bytes = peak_rss_anon_kb_ * 1024;
     add_losses(counters, statistics, losses_);
+    losses_.census_rejected = heap_.rejected();
     losses_.unknown_requests = ledger_.requests_unknown();
     losses_.missed_frees = ledger_.missed_frees();
 
-    const double window = seconds(now_ns - start_ns_);
-    overhead_.probe_hits = counters[wire::COUNT_PROBE_HITS];
-    if (statistics_.enabled_seconds() > 0) {
-        overhead_.program_seconds = statistics.seconds * window / statistics_.enabled_seconds();
-    }
-    if (const double cpu = process_.cpu_seconds(); cpu > 0) target_cpu_ = cpu - target_cpu_begin_;
-    overhead_.target_cpu_seconds = target_cpu_;
-    overhead_.tracer_cpu_seconds = own_cpu_seconds() - tracer_cpu_begin_;
-    if (const auto self = capture::sample_process(::getpid(), false)) {
-        overhead_.tracer_rss_bytes = self->vm_rss_kb * 1024;
-    }
+    meter_.measure(now_ns, counters, statistics, overhead_);
     writer_.set_counts(counts);
     writer_.set_losses(losses_);
     writer_.set_overhead(overhead_);
     writer_.set_attribution(ledger_.events_attributed(), ledger_.events_unattributed());
     writer_.set_requests_completed(ledger_.requests_completed());
     writer_.set_notes(notes_);
-    writer_.set_window({.seconds = window,
+    writer_.set_window({.seconds = seconds(now_ns - start_ns_),
                         .start_unix_seconds = start_unix_seconds_,
                         .ended_by = ended_by_.empty() ? "recorder died" : ended_by_,
-                        .exit_status = exit_status_});
+                        .exit_status = family_.exit_status()});
 }
 
 bool Recorder::State::ended(const std::atomic<bool>& stop, std::uint64_t now_ns) {
     if (!ended_by_.empty()) return true;
     if (stop) {
         ended_by_ = "interrupt";
-    } else if (all_ended()) {
+    } else if (family_.all_ended()) {
         ended_by_ = "target exited";
     } else if (options_.duration_seconds &&
                seconds(now_ns - start_ns_) >= *options_.duration_seconds) {
@@ -434,14 +256,12 @@ void Recorder::State::follow(const std::atomic<bool>& stop, double progress_seco
         drain(kPollMilliseconds);
         const std::uint64_t now_ns = monotonic_ns();
         ledger_.tick(now_ns);
-        statistics_.advance(now_ns);
-        take_readings();
+        meter_.advance(now_ns);
+        heap_.take();
         pass_on();
         if (ended(stop, now_ns)) return;
         // Followed children may outlive the target.
-        if (options_.read_heap && heap_.idle() && process_.alive() &&
-            heap_schedule_.due(now_ns, ledger_.in_flight()))
-            order_reading(now_ns, false);
+        if (options_.read_heap && process_.alive()) heap_.order_if_due(now_ns);
         if (now_ns - commit_ns >= kCommitNs) {
             commit_ns = now_ns;
             write_totals(now_ns);
@@ -456,9 +276,14 @@ void Recorder::State::follow(const std::atomic<bool>& stop, double progress_seco
 }
 
 Result<ledger::Recording> Recorder::State::finish() {
-    if (options_.read_heap) take_last_reading();
+    if (options_.read_heap) {
+        heap_.take_last([this] {
+            drain(1);
+            return process_.alive();
+        });
+    }
     const std::uint64_t end_ns = monotonic_ns();
-    statistics_.stop(end_ns);
+    meter_.stop(end_ns);
     programs_.detach();
     overhead_.detach_seconds = seconds(monotonic_ns() - end_ns);
     drain(0);
@@ -466,21 +291,9 @@ Result<ledger::Recording> Recorder::State::finish() {
     pass_on();
     add_samples(sampler_.finish());
     add_stacks(symbols_.finish());
-    if (children_ > 0) {
-        notes_.push_back("the target started " + std::to_string(children_) +
-                         " child processes; they were not followed");
-    }
-    if (!target_.followed.empty()) {
-        notes_.emplace_back(
-            "allocations, mappings, faults and requests are those of the target and its " +
-            std::to_string(target_.followed.size()) +
-            " followed children; memory samples, readings of the heap and CPU time are the "
-            "target's "
-            "alone");
-    }
-    if (options_.read_heap && !heap_was_read_)
-        notes_.push_back("the heap could not be read: " +
-                         (heap_failure_.empty() ? "the target ended too soon" : heap_failure_));
+    family_.note_children();
+    if (const std::string failure = heap_.failure(); options_.read_heap && !failure.empty())
+        notes_.push_back("the heap could not be read: " + failure);
     writer_.set_target(target_);
     write_totals(end_ns);
     note_trace_error(writer_.finish());

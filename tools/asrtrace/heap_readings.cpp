@@ -1,0 +1,77 @@
+// SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
+#include "tools/asrtrace/heap_readings.h"
+
+#include <utility>
+#include <vector>
+
+#include "tools/asrtrace/clock.h"
+
+namespace asrtrace {
+namespace {
+
+/// How long the end of a run waits for its last reading of the heap.
+constexpr std::uint64_t kLastReadingNs = 30'000'000'000;
+
+}  // namespace
+
+void HeapReadings::order(std::uint64_t now_ns, bool reach) {
+    HeapOrder order{.reach = reach || schedule_.reach_due(now_ns),
+                    .requests = ledger_.requests_completed(),
+                    .in_flight = ledger_.in_flight(),
+                    .serial = ledger_.serial()};
+    if (order.reach)
+        for (const auto& [address, size] : ledger_.outlived_blocks())
+            order.asked.push_back({address, size});
+    thread_.order(std::move(order));
+}
+
+void HeapReadings::order_if_due(std::uint64_t now_ns) {
+    if (thread_.idle() && schedule_.due(now_ns, ledger_.in_flight())) order(now_ns, false);
+}
+
+void HeapReadings::add(const HeapOutcome& outcome) {
+    was_read_ = true;
+    std::vector<ledger::Arena> arenas = outcome.arenas;
+    for (ledger::Arena& arena : arenas) arena.pin_stack = ledger_.stack_of(arena.pin_address);
+    writer_.add_reading(*outcome.reading, std::move(arenas));
+    if (!outcome.reach) return;
+    ledger::ReachReading reach = *outcome.reach;
+    const ledger::Unmatched unmatched = ledger_.lose(outcome.lost, outcome.order.serial);
+    reach.unmatched_bytes = unmatched.bytes;
+    reach.unmatched_chunks = unmatched.chunks;
+    writer_.add_reach(reach);
+}
+
+void HeapReadings::take() {
+    for (const HeapOutcome& outcome : thread_.take()) {
+        const std::uint64_t now_ns = monotonic_ns();
+        rejected_ += outcome.rejected;
+        last_failure_ = outcome.failure;
+        if (!outcome.reading) {
+            schedule_.reading_failed(now_ns);
+            continue;
+        }
+        add(outcome);
+        schedule_.reading_took(now_ns, outcome.reading_cpu_ns);
+        if (outcome.reach) schedule_.reach_took(now_ns, outcome.reach_cpu_ns);
+    }
+}
+
+void HeapReadings::take_last(const std::function<bool()>& wait) {
+    const std::uint64_t deadline_ns = monotonic_ns() + kLastReadingNs;
+    bool ordered = false;
+    while (monotonic_ns() < deadline_ns && wait()) {
+        take();
+        if (!thread_.idle()) continue;
+        if (ordered) return;
+        ordered = true;
+        order(monotonic_ns(), true);
+    }
+}
+
+std::string HeapReadings::failure() const {
+    if (was_read_) return {};
+    return last_failure_.empty() ? "the target ended too soon" : last_failure_;
+}
+
+}  // namespace asrtrace

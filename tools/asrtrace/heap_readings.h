@@ -1,0 +1,49 @@
+// SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
+// The readings of the heap that belong to a recording: when they are taken, and where what they
+// tell goes (figures into the trace, blocks that nothing points to into the ledger).
+#pragma once
+
+#include <sys/types.h>
+
+#include <cstdint>
+#include <functional>
+#include <string>
+
+#include "tools/asrtrace/heap_schedule.h"
+#include "tools/asrtrace/heap_thread.h"
+#include "user/ledger/ledger.h"
+#include "user/trace/writer.h"
+
+namespace asrtrace {
+
+class HeapReadings {
+  public:
+    HeapReadings(pid_t pid, std::uint64_t start_ns, ledger::Ledger& ledger, trace::Writer& writer)
+        : ledger_(ledger), writer_(writer), thread_(pid, start_ns), schedule_(start_ns) {}
+
+    /// Asks for a reading if it is time for one.
+    void order_if_due(std::uint64_t now_ns);
+    /// Takes in what has come.
+    void take();
+    /// The heap as the window leaves it; `wait` drains the ring meanwhile and is false when the
+    /// target is gone.
+    void take_last(const std::function<bool()>& wait);
+
+    std::uint64_t rejected() const { return rejected_; }
+    /// Why there is no reading at all; empty if there is one.
+    std::string failure() const;
+
+  private:
+    void order(std::uint64_t now_ns, bool reach);
+    void add(const HeapOutcome& outcome);
+
+    ledger::Ledger& ledger_;
+    trace::Writer& writer_;
+    HeapThread thread_;
+    HeapSchedule schedule_;
+    std::uint64_t rejected_ = 0;
+    std::string last_failure_;  ///< why the last reading failed; empty if it did not
+    bool was_read_ = false;
+};
+
+}  // namespace asrtrace

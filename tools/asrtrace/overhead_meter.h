@@ -1,0 +1,35 @@
+// SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
+// What tracing costs while it goes on: the programs' time, the target's and our own CPU, our
+// memory.
+#pragma once
+
+#include <cstdint>
+
+#include "user/capture/process.h"
+#include "user/capture/programs.h"
+#include "user/capture/run_statistics.h"
+#include "user/ledger/recording.h"
+
+namespace asrtrace {
+
+class OverheadMeter {
+  public:
+    OverheadMeter(const capture::Process& process, std::uint64_t start_ns);
+
+    /// Switches the kernel's statistics as the time demands; call it often.
+    void advance(std::uint64_t now_ns) { statistics_.advance(now_ns); }
+    void stop(std::uint64_t now_ns) { statistics_.stop(now_ns); }
+    /// Fills in what was used since the start.
+    void measure(std::uint64_t now_ns, const capture::Counters& counters,
+                 const capture::ProgramStatistics& statistics, ledger::Overhead& overhead);
+
+  private:
+    const capture::Process& process_;
+    std::uint64_t start_ns_;
+    capture::RunStatistics statistics_;
+    double target_cpu_begin_;
+    double target_cpu_ = 0;
+    double tracer_cpu_begin_;
+};
+
+}  // namespace asrtrace

@@ -1,0 +1,79 @@
+// SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
+#include "tools/asrtrace/process_family.h"
+
+#include <algorithm>
+#include <utility>
+
+namespace asrtrace {
+
+ledger::FollowedProcess* ProcessFamily::followed(decode::ProcessNumber process) {
+    const auto found = followed_.find(process);
+    return found == followed_.end() ? nullptr : &target_.followed[found->second];
+}
+
+void ProcessFamily::add_child(decode::ProcessNumber parent, const decode::Task& task) {
+    const ledger::FollowedProcess* known = followed(parent);
+    ledger::FollowedProcess child;
+    child.pid = static_cast<std::int32_t>(task.pid);
+    child.parent = known != nullptr ? known->pid : target_.pid;
+    child.exe = known != nullptr ? known->exe : target_.exe;
+    followed_[task.child] = target_.followed.size();
+    target_.followed.push_back(std::move(child));
+    symbols_.forked(task.child, static_cast<pid_t>(task.pid));
+}
+
+void ProcessFamily::follow_exec(decode::ProcessNumber process) {
+    symbols_.execed(process);
+    ledger::FollowedProcess* child = followed(process);
+    const auto now = capture::Process::open(child != nullptr ? child->pid : target_.pid);
+    const std::string exe = now ? now->exe() : std::string{};
+    if (child == nullptr) notes_.push_back("the target became " + exe + " by exec");
+    (child != nullptr ? child->exe : target_.exe) = exe;
+}
+
+void ProcessFamily::follow(const decode::Event& event, const decode::Task& task) {
+    if (task.child != 0) add_child(event.process, task);
+    if (task.kind == decode::Task::Kind::kExec) follow_exec(event.process);
+    if (!task.process_ended) return;
+    symbols_.ended(event.process);
+    if (auto* child = followed(event.process)) child->exit_status = task.exit_code;
+}
+
+void ProcessFamily::note(const decode::Task& task) {
+    switch (task.kind) {
+        case decode::Task::Kind::kFork:
+            strangers_ += task.child == 0 ? 1 : 0;
+            break;
+        case decode::Task::Kind::kExec:
+            execed_ = true;
+            break;
+        case decode::Task::Kind::kOom:
+            notes_.emplace_back("the OOM killer chose the target");
+            break;
+        case decode::Task::Kind::kExit:
+            if (task.pid == static_cast<std::uint32_t>(target_.pid)) exit_status_ = task.exit_code;
+            break;
+    }
+}
+
+bool ProcessFamily::all_ended() const {
+    return !process_.alive() &&
+           std::all_of(target_.followed.begin(), target_.followed.end(),
+                       [](const auto& child) { return child.exit_status.has_value(); });
+}
+
+void ProcessFamily::note_children() {
+    if (strangers_ > 0) {
+        notes_.push_back("the target started " + std::to_string(strangers_) +
+                         " child processes; they were not followed");
+    }
+    if (!target_.followed.empty()) {
+        notes_.emplace_back(
+            "allocations, mappings, faults and requests are those of the target and its " +
+            std::to_string(target_.followed.size()) +
+            " followed children; memory samples, readings of the heap and CPU time are the "
+            "target's alone");
+    }
+}
+
+}  // namespace asrtrace
