@@ -3,16 +3,20 @@
 #include <pthread.h>
 #include <unistd.h>
 
-#include <atomic>
 #include <chrono>
 #include <cmath>
 #include <csignal>
 #include <cstdio>
 #include <exception>
+#include <functional>
+#include <random>
 #include <thread>
 
+#include "server/life.h"
+#include "server/listener.h"
 #include "server/options.h"
 #include "server/service.h"
+#include "server/supervisor.h"
 
 namespace {
 
@@ -21,31 +25,26 @@ constexpr std::size_t kWidestSampleBytes = 8;          // 64-bit float WAV
 constexpr std::size_t kUploadOverheadBytes = 1 << 20;  // headers, other fields
 constexpr int kKeepAliveSeconds = 2;                   // bounds how long a shutdown takes
 constexpr int kKeepAliveRequests = 100000;
+constexpr int kLookMilliseconds = 50;  // at whether life is over, where nobody connects
 
-// Stops the server on SIGTERM or SIGINT, which must be blocked in every thread.
-class StopOnSignal {
+// Ends the worker's life on SIGTERM or SIGINT, which must be blocked in every thread.
+class EndOnSignal {
   public:
-    StopOnSignal(httplib::Server& server, const sigset_t& signals)
-        : thread_([this, &server, signals] {
+    EndOnSignal(asr::Life& life, const sigset_t& signals)
+        : thread_([&life, signals] {
               int signal = 0;
               sigwait(&signals, &signal);
-              // stop() does nothing before the server runs, so a signal in between would be lost.
-              while (!finished_) {
-                  server.stop();
-                  std::this_thread::sleep_for(std::chrono::milliseconds(20));
-              }
+              life.end();
           }) {}
-    StopOnSignal(const StopOnSignal&) = delete;
-    StopOnSignal& operator=(const StopOnSignal&) = delete;
-    ~StopOnSignal() {
-        finished_ = true;
+    EndOnSignal(const EndOnSignal&) = delete;
+    EndOnSignal& operator=(const EndOnSignal&) = delete;
+    ~EndOnSignal() {
         // Blocked everywhere, so it wakes the thread from sigwait and ends nothing.
         pthread_kill(thread_.native_handle(), SIGTERM);
         thread_.join();
     }
 
   private:
-    std::atomic<bool> finished_{false};
     std::thread thread_;
 };
 
@@ -53,28 +52,30 @@ asr::ServiceLimits limits_for(const asr::Options& options, const asr::Weights& w
     const auto frames =
         static_cast<std::uint64_t>(std::floor(options.max_seconds * weights.sample_rate_hz));
     return {weights.sample_rate_hz, frames,
-            static_cast<std::size_t>(frames) * kWidestSampleBytes + kUploadOverheadBytes};
+            static_cast<std::size_t>(frames) * kWidestSampleBytes + kUploadOverheadBytes,
+            options.spool_bytes, options.most_in_flight};
 }
 
-int listen(httplib::Server& server, const asr::Options& options) {
-    int port = options.port;
-    if (port == 0) {
-        port = server.bind_to_any_port(options.host);
-    } else if (!server.bind_to_port(options.host, port)) {
-        port = -1;
-    }
-    if (port < 0) {
-        std::fprintf(stderr, "asr-worker: cannot listen on %s:%d (is the port in use?)\n",
-                     options.host.c_str(), options.port);
-        return kEnvironmentError;
-    }
-    std::printf("asr-worker listening on %s:%d pid %d\n", options.host.c_str(), port, getpid());
-    std::fflush(stdout);
-    server.listen_after_bind();
-    return 0;
+// Of this worker alone.
+std::uint64_t draw_limit(const asr::Options& options) {
+    std::random_device entropy;
+    std::uniform_int_distribution<std::uint64_t> jitter(0, options.most_requests_jitter);
+    return options.most_requests + jitter(entropy);
 }
 
-int run(const asr::Options& options, const sigset_t& signals) {
+void set_up(asr::SharedServer& server, const asr::Options& options, const asr::Life& life,
+            const asr::Reporter& reporter) {
+    const auto threads = static_cast<std::size_t>(options.http_threads);
+    server.set_keep_alive_timeout(kKeepAliveSeconds);
+    server.set_keep_alive_max_count(kKeepAliveRequests);
+    server.new_task_queue = [&server, &life, &reporter, threads] {
+        return new asr::Connections(threads, life, server, [&reporter] { reporter.stopped(); });
+    };
+    server.set_idle_interval(std::chrono::milliseconds(kLookMilliseconds));
+}
+
+int serve(const asr::Options& options, int listener, const sigset_t& signals,
+          const std::function<void()>& ready, const asr::Reporter& reporter) {
     const asr::Network network(asr::load_weights(options.model), options.compute_threads);
     const auto& weights = network.weights();
     const asr::Recognizer recognizer(
@@ -82,22 +83,45 @@ int run(const asr::Options& options, const sigset_t& signals) {
         asr::make_chunking(options.chunk_seconds, options.stride_seconds, options.tail_seconds,
                            weights.sample_rate_hz, weights.frame_samples));
     asr::Plants plants(options.plants);
-    asr::Service service(recognizer, plants, limits_for(options, weights));
-
-    httplib::Server server;
-    server.new_task_queue = [&] {
-        return new httplib::ThreadPool(static_cast<std::size_t>(options.http_threads));
-    };
-    // httplib's default is SO_REUSEPORT: two workers on one port, each with half of the requests.
-    server.set_socket_options([](socket_t socket) {
-        const int on = 1;
-        setsockopt(socket, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
-    });
-    server.set_keep_alive_timeout(kKeepAliveSeconds);
-    server.set_keep_alive_max_count(kKeepAliveRequests);
+    asr::Life life(options.most_requests == 0 ? 0 : draw_limit(options));
+    asr::Service service(recognizer, plants, limits_for(options, weights), life);
+    asr::SharedServer server;
+    set_up(server, options, life, reporter);
     service.install(server, options.debug_endpoints);
-    const StopOnSignal stop(server, signals);
-    return listen(server, options);
+    const EndOnSignal end(life, signals);
+    server.adopt(listener);
+    ready();
+    server.listen_after_bind();
+    return 0;
+}
+
+int guarded(const std::function<int()>& body) {
+    try {
+        return body();
+    } catch (const std::exception& error) {
+        std::fprintf(stderr, "asr-worker: %s\n", error.what());
+        return kEnvironmentError;
+    }
+}
+
+int run(const asr::Options& options, const sigset_t& signals) {
+    const auto listener = asr::listen_on(options.host, options.port);
+    const auto announce = [&] {
+        std::printf("asr-worker listening on %s:%d pid %d\n", options.host.c_str(), listener.port,
+                    getpid());
+        std::fflush(stdout);
+    };
+    if (options.most_requests == 0) {
+        return serve(options, listener.fd, signals, announce, asr::Reporter());
+    }
+    return asr::supervise(
+        [&](const asr::Reporter& reporter) {
+            return guarded([&] {
+                return serve(
+                    options, listener.fd, signals, [&] { reporter.ready(); }, reporter);
+            });
+        },
+        announce);
 }
 
 }  // namespace
@@ -112,10 +136,5 @@ int main(int argc, char** argv) {
     sigaddset(&signals, SIGTERM);
     sigaddset(&signals, SIGINT);
     pthread_sigmask(SIG_BLOCK, &signals, nullptr);
-    try {
-        return run(options, signals);
-    } catch (const std::exception& error) {
-        std::fprintf(stderr, "asr-worker: %s\n", error.what());
-        return kEnvironmentError;
-    }
+    return guarded([&] { return run(options, signals); });
 }

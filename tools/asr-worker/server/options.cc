@@ -2,6 +2,7 @@
 #include "server/options.h"
 
 #include <CLI/CLI.hpp>
+#include <algorithm>
 #include <cstdio>
 
 namespace asr {
@@ -34,6 +35,24 @@ void describe_network_options(CLI::App& app, Options& options) {
         ->capture_default_str();
 }
 
+void describe_life_options(CLI::App& app, Options& options) {
+    app.add_option("--limit-concurrency", options.most_in_flight,
+                   "more transcriptions at once are answered 503 (default: no limit); there are "
+                   "at least so many threads and one")
+        ->check(CLI::Range(1, 255));
+    auto* limit = app.add_option("--limit-max-requests", options.most_requests,
+                                 "a worker that has answered so many transcriptions is replaced "
+                                 "by a new one; none is lost (default: no limit)")
+                      ->check(CLI::Range(std::uint64_t{1}, std::uint64_t{1} << 40));
+    app.add_option("--limit-max-requests-jitter", options.most_requests_jitter,
+                   "up to so many more, drawn for each worker")
+        ->check(CLI::Range(std::uint64_t{0}, std::uint64_t{1} << 40))
+        ->needs(limit)
+        ->capture_default_str();
+    app.add_option("--spool-bytes", options.spool_bytes, "larger uploads are kept on disk")
+        ->capture_default_str();
+}
+
 }  // namespace
 
 bool parse_options(int argc, char** argv, Options& options, int& exit_status) {
@@ -47,6 +66,7 @@ bool parse_options(int argc, char** argv, Options& options, int& exit_status) {
     app.add_option("--threads", options.http_threads, "connections served at once")
         ->check(CLI::Range(1, 256))
         ->capture_default_str();
+    describe_life_options(app, options);
     describe_network_options(app, options);
     app.add_option("--plant", plants,
                    "plant a fault that every request runs (repeatable): leak=BYTES, "
@@ -67,6 +87,7 @@ bool parse_options(int argc, char** argv, Options& options, int& exit_status) {
         exit_status = kUsageError;
         return false;
     }
+    options.http_threads = std::max(options.http_threads, options.most_in_flight + 1);
     if (options.model.empty()) options.model = own_model();
     if (options.whole_file) options.chunk_seconds = options.stride_seconds = 0.0;
     if (options.tail_seconds < 0.0) options.tail_seconds = options.whole_file ? 0.0 : 1.0;

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
 #pragma once
 
+#include <cstddef>
+#include <cstdint>
 #include <filesystem>
 #include <string>
 #include <vector>
@@ -14,6 +16,10 @@ struct Options {
     int port = 9000;              ///< 0: any free one
     std::filesystem::path model;  ///< empty: the one that belongs to this program
     int http_threads = 4;
+    int most_in_flight = 0;                  ///< requests; 0: no limit
+    std::uint64_t most_requests = 0;         ///< of a worker's life; 0: no limit
+    std::uint64_t most_requests_jitter = 0;  ///< up to so many more, drawn for each worker
+    std::size_t spool_bytes = 1 << 20;       ///< larger uploads go to disk
     int compute_threads = 1;
     bool whole_file = false;
     double chunk_seconds = 4.0;

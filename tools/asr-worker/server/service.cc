@@ -32,11 +32,29 @@ void fill_error(const httplib::Request&, httplib::Response& response) {
     response.set_content(error_body(message), kJson);
 }
 
+class InFlight {
+  public:
+    explicit InFlight(std::atomic<int>& all) : all_(all), count_(++all) {}
+    InFlight(const InFlight&) = delete;
+    InFlight& operator=(const InFlight&) = delete;
+    ~InFlight() { --all_; }
+    int count() const { return count_; }  ///< with this one, when it began
+
+  private:
+    std::atomic<int>& all_;
+    int count_;
+};
+
 }  // namespace
 
 void Service::install(httplib::Server& server, bool debug_endpoints) {
     server.set_payload_max_length(limits_.max_upload_bytes);
     server.set_error_handler(httplib::Server::Handler(fill_error));
+    server.set_post_routing_handler([this](const auto&, auto& response) {
+        response.set_header("Worker-Pid", std::to_string(getpid()));
+        // Who is told goes to the next worker with the next request.
+        if (life_.ending()) response.set_header("Connection", "close");
+    });
     server.Post("/transcribe", [this](const auto& request, auto& response, const auto& read) {
         transcribe(request, response, read);
     });
@@ -50,6 +68,11 @@ void Service::install(httplib::Server& server, bool debug_endpoints) {
 
 void Service::transcribe(const httplib::Request& request, httplib::Response& response,
                          const httplib::ContentReader& read) {
+    const InFlight self(in_flight_);
+    if (limits_.most_in_flight > 0 && self.count() > limits_.most_in_flight) {
+        refuse(request, response, read);
+        return;
+    }
     RequestScope scope(next_id_++, declared_bytes(request));
     int status = 500;
     {
@@ -59,26 +82,43 @@ void Service::transcribe(const httplib::Request& request, httplib::Response& res
         if (result.close_connection) response.set_header("Connection", "close");
         response.set_content(result.body, kJson);
     }  // nothing of the request's own is left when it is said to be done
-    ++answered_;
+    life_.answered(++answered_);
     scope.done(status);
+}
+
+// Not a request that was served: no plant, no probe.
+void Service::refuse(const httplib::Request& request, httplib::Response& response,
+                     const httplib::ContentReader& read) {
+    ++refused_;
+    try {
+        drop_upload(request, read);
+    } catch (const UploadError&) {
+        // What could not be read is not waited for.
+        response.set_header("Connection", "close");
+    }
+    response.status = 503;
+    response.set_content(error_body("busy: " + std::to_string(limits_.most_in_flight) +
+                                    " requests are in flight (--limit-concurrency)"),
+                         kJson);
 }
 
 Service::Answer Service::answer(const httplib::Request& request, const httplib::Response& response,
                                 const httplib::ContentReader& read, RequestScope& scope) {
     try {
-        std::string file;
+        Spool file(limits_.spool_bytes);
         std::optional<Answer> refusal;
         try {
-            file = receive_upload(request, response, read, limits_.max_upload_bytes,
-                                  [&](std::span<const std::byte> head) {
-                                      scope.start(peek_wav_frames(head, declared_bytes(request)));
-                                  });
+            receive_upload(request, response, read, limits_.max_upload_bytes, file,
+                           [&](std::span<const std::byte> head) {
+                               scope.start(peek_wav_frames(head, declared_bytes(request)));
+                           });
         } catch (const UploadError& error) {
             refusal = Answer{error.status(), error_body(error.what()), true};
         }
         scope.start(0);
+        if (file.on_disk()) ++spooled_;
         plants_.on_request(file.size());
-        return refusal ? *std::move(refusal) : recognise(file, scope);
+        return refusal ? *std::move(refusal) : recognise(file.bytes(), scope);
     } catch (const AudioTooLong& error) {
         return {413, error_body(error.what())};
     } catch (const AudioError& error) {
@@ -88,9 +128,9 @@ Service::Answer Service::answer(const httplib::Request& request, const httplib::
     }
 }
 
-Service::Answer Service::recognise(const std::string& file, const RequestScope& scope) const {
-    const auto samples =
-        decode_wav(std::as_bytes(std::span(file)), limits_.sample_rate_hz, limits_.max_frames);
+Service::Answer Service::recognise(std::span<const std::byte> file,
+                                   const RequestScope& scope) const {
+    const auto samples = decode_wav(file, limits_.sample_rate_hz, limits_.max_frames);
     const auto transcript = recognizer_.transcribe(
         samples, [&](std::size_t index) { probe_chunk_done(scope.id(), index); });
     const nlohmann::json body = {
@@ -108,8 +148,12 @@ std::string Service::stats() const {
                           {"blocks", plant.held.blocks},
                           {"chunk_bytes", plant.held.chunk_bytes}});
     }
-    const nlohmann::json body = {
-        {"pid", getpid()}, {"requests", answered_.load()}, {"plants", std::move(plants)}};
+    const nlohmann::json body = {{"pid", getpid()},
+                                 {"requests", answered_.load()},
+                                 {"in_flight", in_flight_.load()},
+                                 {"refused", refused_.load()},
+                                 {"spooled", spooled_.load()},
+                                 {"plants", std::move(plants)}};
     return body.dump();
 }
 

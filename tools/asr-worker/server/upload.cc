@@ -24,10 +24,6 @@ void check_headers(const httplib::Request& request) {
     }
 }
 
-void discard_body(const httplib::ContentReader& read) {
-    read([](const char*, std::size_t) { return true; });
-}
-
 [[noreturn]] void give_up(const httplib::Response& response, std::size_t max_bytes) {
     if (response.status == 413) {
         throw UploadError(413, "the upload is larger than " + std::to_string(max_bytes) + " bytes");
@@ -42,15 +38,14 @@ std::uint64_t declared_bytes(const httplib::Request& request) {
     return request.get_header_value<std::uint64_t>("Content-Length");
 }
 
-std::string receive_upload(const httplib::Request& request, const httplib::Response& response,
-                           const httplib::ContentReader& read, std::size_t max_bytes,
-                           const std::function<void(std::span<const std::byte>)>& first_piece) {
-    check_headers(request);
+void receive_upload(const httplib::Request& request, const httplib::Response& response,
+                    const httplib::ContentReader& read, std::size_t max_bytes, Spool& file,
+                    const std::function<void(std::span<const std::byte>)>& first_piece) {
     if (!request.is_multipart_form_data()) {
-        discard_body(read);
+        drop_upload(request, read);
         throw UploadError(400, "multipart/form-data with a field 'audio_file' is required");
     }
-    std::string file;
+    check_headers(request);
     std::size_t fields = 0;
     bool in_field = false;
     bool too_large = false;
@@ -65,7 +60,7 @@ std::string receive_upload(const httplib::Request& request, const httplib::Respo
             // httplib limits what comes over the wire; a compressed body can be larger.
             too_large = file.size() + size > max_bytes;
             if (too_large) return false;
-            if (file.empty()) first_piece(std::as_bytes(std::span(data, size)));
+            if (file.size() == 0) first_piece(std::as_bytes(std::span(data, size)));
             file.append(data, size);
             return true;
         });
@@ -75,7 +70,16 @@ std::string receive_upload(const httplib::Request& request, const httplib::Respo
     if (!complete) give_up(response, max_bytes);
     if (fields == 0) throw UploadError(400, "there is no field 'audio_file' in the upload");
     if (fields > 1) throw UploadError(400, "there is more than one field 'audio_file'");
-    return file;
+}
+
+void drop_upload(const httplib::Request& request, const httplib::ContentReader& read) {
+    check_headers(request);
+    const auto drop = [](const char*, std::size_t) { return true; };
+    if (request.is_multipart_form_data()) {
+        read([](const httplib::MultipartFormData&) { return true; }, drop);
+    } else {
+        read(drop);
+    }
 }
 
 }  // namespace asr

@@ -13,6 +13,8 @@
 #include <stdexcept>
 #include <string>
 
+#include "server/spool.h"
+
 namespace asr {
 
 inline constexpr const char* kUploadField = "audio_file";
@@ -30,11 +32,16 @@ class UploadError : public std::runtime_error {
 /// Content-Length of a request, 0 if it has none.
 std::uint64_t declared_bytes(const httplib::Request& request);
 
-/// Reads the request's body and returns the bytes of its one field `audio_file`, at most
-/// `max_bytes`. `first_piece` is called with the file's first bytes, before anything is stored.
-/// `response` is looked at for the status that httplib sets when it gives up. Throws UploadError.
-std::string receive_upload(const httplib::Request& request, const httplib::Response& response,
-                           const httplib::ContentReader& read, std::size_t max_bytes,
-                           const std::function<void(std::span<const std::byte>)>& first_piece);
+/// Reads the request's body and appends the bytes of its one field `audio_file`, at most
+/// `max_bytes`, to `file`. `first_piece` is called with the file's first bytes, before anything is
+/// stored. `response` is looked at for the status that httplib sets when it gives up. Throws
+/// UploadError, std::system_error.
+void receive_upload(const httplib::Request& request, const httplib::Response& response,
+                    const httplib::ContentReader& read, std::size_t max_bytes, Spool& file,
+                    const std::function<void(std::span<const std::byte>)>& first_piece);
+
+/// Reads the request's body and drops it, so that the client gets to read the answer. Throws
+/// UploadError.
+void drop_upload(const httplib::Request& request, const httplib::ContentReader& read);
 
 }  // namespace asr
