@@ -7,6 +7,7 @@
 #define ASRTRACE_STACK_BPF_H
 
 #include "bpf/maps.bpf.h"
+#include "bpf/recall.bpf.h"
 #include "bpf/unwind.bpf.h"
 
 /* Mixes like MurmurHash3's finaliser (public domain, A. Appleby). */
@@ -45,17 +46,13 @@ static __noinline __u64 intern_stack(struct stack_record *stack)
 
 static __always_inline __u64 walk_and_intern(struct unwind_state *walk)
 {
-	__u64 hash;
-
 	unwind_user(walk);
 	if (walk->out.flags & STACK_TRUNCATED)
 		count(COUNT_STACK_TRUNCATED, 1);
 	if (walk->out.flags & STACK_HEURISTIC)
 		count(COUNT_STACK_HEURISTIC, 1);
 	walk->out.process = cfg.follow ? process_of(walk->tgid) : 0;
-	hash = intern_stack(&walk->out);
-	unwind_release(walk);
-	return hash;
+	return intern_stack(&walk->out);
 }
 
 /*
@@ -65,6 +62,8 @@ static __always_inline __u64 walk_and_intern(struct unwind_state *walk)
 static __always_inline __u64 take_entry_stack(struct pt_regs *regs, __u64 *return_address)
 {
 	struct unwind_state *walk = unwind_claim();
+	struct recalled_stack *entry;
+	__u64 stack = 0, ip;
 
 	*return_address = 0;
 	if (!walk) {
@@ -72,15 +71,27 @@ static __always_inline __u64 take_entry_stack(struct pt_regs *regs, __u64 *retur
 		return 0;
 	}
 	unwind_from_regs(walk, regs, target_tgid());
-	walk->input = UNWIND_AT_ENTRY;
-	bpf_probe_read_user(return_address, 8, (void *)walk->sp);
-	return walk_and_intern(walk);
+	walk->window_bytes = 0;
+	ip = walk->ip;
+	unwind_read(walk, walk->sp, return_address);
+	entry = recall_entry(ip, *return_address, walk->sp);
+	if (entry)
+		stack = recall_stack(entry, walk);
+	if (!stack) {
+		walk->input = UNWIND_AT_ENTRY | UNWIND_KEEP_TRAIL;
+		stack = walk_and_intern(walk);
+		if (entry)
+			remember_stack(entry, walk, ip, stack);
+	}
+	unwind_release(walk);
+	return stack;
 }
 
 /* The stack with which the current thread entered the kernel. */
 static __always_inline __u64 take_kernel_entry_stack(struct thread_state *state)
 {
 	struct unwind_state *walk = unwind_claim();
+	__u64 stack;
 
 	if (!walk) {
 		count(LOST_STACK_WALK, 1);
@@ -89,7 +100,9 @@ static __always_inline __u64 take_kernel_entry_stack(struct thread_state *state)
 	unwind_from_task(walk, target_tgid());
 	if (state->call_sp)
 		unwind_add_saved_return(walk, state->call_sp, state->call_return);
-	return walk_and_intern(walk);
+	stack = walk_and_intern(walk);
+	unwind_release(walk);
+	return stack;
 }
 
 #endif

@@ -34,6 +34,8 @@ enum {
 	UNWIND_SAVED_RETURNS = 4,
 	UNWIND_STEPS = UNWIND_MAX_FRAMES + 8 * (UNWIND_SCAN_WORDS + UNWIND_PARKED_WORDS),
 	UNWIND_PROCESSES = 1024,
+	UNWIND_TRAIL_WORDS = 64,
+	UNWIND_TRAIL_LOST = 255, /* as a trail's count: the walk depended on more than words */
 };
 
 /* A return address that a return probe replaced: found at `sp`, really `address`. */
@@ -42,13 +44,22 @@ struct unwind_saved_return {
 	__u64 address;
 };
 
+/* What a walk depended on: see bpf/unwind_trail.bpf.h. */
+struct unwind_trail {
+	__u32 count;
+	__u32 uses_fp; /* the register's first value: compared by fp_distance */
+	__u64 fp_distance;
+	__u32 at[UNWIND_TRAIL_WORDS]; /* bytes above sp; bit 0: the word is a place */
+	__u64 word[UNWIND_TRAIL_WORDS];
+};
+
 struct unwind_state {
 	/* in; ip, sp and fp move up the stack during the walk */
 	__u64 ip;
 	__u64 sp;
 	__u64 fp;
 	__u32 tgid;  /* key of unwind_processes */
-	__u32 input; /* UNWIND_AT_ENTRY */
+	__u32 input; /* UNWIND_AT_ENTRY, UNWIND_KEEP_TRAIL */
 	__u32 saved_count;
 	__u32 slot;
 	struct unwind_saved_return saved[UNWIND_SAVED_RETURNS];
@@ -62,6 +73,8 @@ struct unwind_state {
 	__u64 mapping_end;
 	__u64 context;     /* signal frame whose registers are the innermost; 0: regs */
 	__u64 return_slot; /* where ip was read from */
+	__u64 fp_slot;     /* where fp was read from; 0: the register */
+	__u64 origin;      /* sp at the beginning */
 	__u64 word;        /* read last */
 	__u32 exact;       /* ip is an instruction to be executed, no return address */
 	__u32 scanned;     /* words looked at, + 1; 0: not scanning */
@@ -76,6 +89,7 @@ struct unwind_state {
 	__u64 window_begin;
 	__u64 window[UNWIND_WINDOW_WORDS];
 
+	struct unwind_trail trail;
 	struct stack_record out;
 };
 
@@ -191,6 +205,7 @@ static __always_inline void unwind_on_exit(__u32 tgid)
 	bpf_map_delete_elem(&unwind_processes, &tgid);
 }
 
+#include "bpf/unwind_trail.bpf.h"
 #include "bpf/unwind_lookup.bpf.h"
 #include "bpf/unwind_frame.bpf.h"
 
@@ -232,6 +247,10 @@ static __noinline __attribute__((unused)) int unwind_user(struct unwind_state *s
 	state->mapping_begin = 1;
 	state->mapping_end = 0;
 	state->return_slot = 0;
+	state->fp_slot = 0;
+	state->origin = state->sp;
+	state->trail.count = 0;
+	state->trail.uses_fp = 0;
 	state->context = 0;
 	process = bpf_map_lookup_elem(&unwind_processes, &state->tgid);
 	if (!process) {

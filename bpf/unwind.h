@@ -106,6 +106,7 @@ struct unwind_process {
 #define UNWIND_AT_ENTRY                                                           \
 	0x1u /* ip is a function's first instruction: the return address is at sp \
 	      */
+#define UNWIND_KEEP_TRAIL 0x2u /* keep what the walk depends on: bpf/unwind_trail.bpf.h */
 
 /* Why a stack is truncated (stack_record.reason). Append only: recorded. */
 enum unwind_reason {

@@ -16,6 +16,7 @@ static __always_inline int unwind_resolve_trampoline(struct unwind_state *state)
 		if (i >= state->saved_count)
 			break;
 		if (state->saved[i].sp == state->return_slot) {
+			unwind_trail_lose(state);
 			state->ip = state->saved[i].address;
 			return 0;
 		}
@@ -32,12 +33,14 @@ static __always_inline long unwind_at_entry(struct unwind_state *state)
 		return unwind_to(state, ip & UNWIND_ADDRESS_MASK, state->sp, state->fp, 0);
 	if (unwind_read(state, state->sp, &ip))
 		return unwind_stop(state, UNWIND_BAD_READ);
+	unwind_trail_add(state, state->sp, ip, 0);
 	return unwind_to(state, ip, state->sp + 8, state->fp, state->sp);
 }
 
 static __always_inline long unwind_start_scan(struct unwind_state *state)
 {
 	state->scanned = 1;
+	unwind_trail_lose(state);
 	return 0;
 }
 

@@ -55,6 +55,7 @@ static __noinline long unwind_signal(struct unwind_state *state)
 	__u64 frame = state->sp;
 	__u64 fp, sp, ip;
 
+	unwind_trail_lose(state);
 	if (unwind_read(state, frame + UNWIND_SIGNAL_FP, &fp) ||
 	    unwind_read(state, frame + UNWIND_SIGNAL_SP, &sp) ||
 	    unwind_read(state, frame + UNWIND_SIGNAL_IP, &ip))
@@ -95,19 +96,26 @@ static __always_inline __u32 unwind_cfa(struct unwind_state *state, __u64 row, _
 		*cfa = state->sp + offset;
 		return 0;
 	case UNWIND_CFA_FP:
+		unwind_trail_fp(state);
 		*cfa = state->fp + offset;
 		return 0;
 	case UNWIND_CFA_DEREF_FP:
-		return unwind_read(state, state->fp + offset, cfa) ? UNWIND_BAD_READ : 0;
+		unwind_trail_fp(state);
+		if (unwind_read(state, state->fp + offset, cfa))
+			return UNWIND_BAD_READ;
+		unwind_trail_add(state, state->fp + offset, *cfa, 1);
+		return 0;
 	case UNWIND_CFA_DEREF_SP:
 		if (unwind_read(state, state->sp + offset, cfa))
 			return UNWIND_BAD_READ;
+		unwind_trail_add(state, state->sp + offset, *cfa, 1);
 		*cfa += 8;
 		return 0;
 	case UNWIND_CFA_PLT:
 		*cfa = state->sp + 8 + ((state->ip & 15) >= offset / 8 ? 8 : 0);
 		return 0;
 	case UNWIND_CFA_REGISTER:
+		unwind_trail_lose(state);
 		if (unwind_register(state, (row >> 60) & 15, cfa) || !*cfa)
 			return UNWIND_BAD_RULE;
 		*cfa += ((row >> 48) & 0xfff) * 8;
@@ -131,6 +139,7 @@ static __always_inline int unwind_saved_fp(struct unwind_state *state, __u64 row
 		base = cfa;
 		break;
 	case UNWIND_SAVED_FP:
+		unwind_trail_fp(state);
 		base = state->fp;
 		break;
 	case UNWIND_SAVED_SP:
@@ -183,9 +192,12 @@ static __always_inline long unwind_by_row(struct unwind_state *state, __u64 row)
 	if (slot) {
 		if (unwind_read(state, slot, &ip))
 			return unwind_stop(state, UNWIND_BAD_READ);
+		unwind_trail_add(state, slot, ip, 0);
 	} else if (!state->exact) {
 		return unwind_stop(state, UNWIND_LOOP);
 	}
+	if (fp_slot)
+		state->fp_slot = fp_slot;
 	return unwind_to(state, ip & UNWIND_ADDRESS_MASK, cfa, fp, slot);
 }
 

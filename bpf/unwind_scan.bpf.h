@@ -19,6 +19,7 @@ static __noinline int unwind_by_frame_pointer(struct unwind_state *state)
 	ip &= UNWIND_ADDRESS_MASK;
 	if (!ip || unwind_find_mapping(state, ip - 1))
 		return -1;
+	unwind_trail_lose(state);
 	unwind_to(state, ip, record + 16, fp, record + 8);
 	state->out.flags |= UNWIND_FRAME_POINTER;
 	return 0;

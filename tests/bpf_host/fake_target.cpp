@@ -77,7 +77,7 @@ void* FakeTarget::chunk(void* self, __u32 bank, __u32 slot) {
     return at + kChunkCells <= cells.size() ? &cells[at] : nullptr;
 }
 
-stack_record FakeTarget::run(host_walk walk) {
+host_walk FakeTarget::walked(host_walk walk) {
     std::sort(mappings_.begin(), mappings_.end(),
               [](const Mapping& a, const Mapping& b) { return a.begin < b.begin; });
     auto* space = reinterpret_cast<unwind_space*>(cells_.data());
@@ -96,7 +96,7 @@ stack_record FakeTarget::run(host_walk walk) {
     walk.chunk = &chunk;
     walk.process = &process;
     host_run(&walk);
-    return walk.stack;
+    return walk;
 }
 
 }  // namespace asrtrace::unwind

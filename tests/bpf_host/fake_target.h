@@ -28,7 +28,9 @@ class FakeTarget {
     void add_mapping(std::uint64_t begin, std::uint64_t bytes, unwind_mapping_kind kind);
 
     /// Walks with what is set in `walk` (registers, input); fills in the rest.
-    stack_record run(host_walk walk);
+    stack_record run(host_walk walk) { return walked(walk).stack; }
+    /// The same, with all that came out.
+    host_walk walked(host_walk walk);
 
   private:
     struct Mapping {

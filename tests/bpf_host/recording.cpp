@@ -124,7 +124,7 @@ Result<Recording> parse_recording(const std::string& text) {
     return recording;
 }
 
-stack_record replay(const Recording& recording, bool without_loop) {
+FakeTarget target_of(const Recording& recording) {
     FakeTarget target;
     for (const RecordedMapping& mapping : recording.mappings) {
         if (mapping.kind == UNWIND_MAPPING_TABLE) {
@@ -134,13 +134,22 @@ stack_record replay(const Recording& recording, bool without_loop) {
         }
     }
     for (const auto& [address, byte] : recording.memory) target.put(address, {byte});
+    return target;
+}
+
+host_walk registers_of(const Recording& recording) {
     host_walk walk{};
     walk.ip = recording.ip;
     walk.sp = recording.sp;
     walk.fp = recording.fp;
     for (std::size_t i = 0; i < recording.regs.size(); ++i) walk.regs[i] = recording.regs[i];
+    return walk;
+}
+
+stack_record replay(const Recording& recording, bool without_loop) {
+    host_walk walk = registers_of(recording);
     walk.without_loop = without_loop ? 1 : 0;
-    return target.run(walk);
+    return target_of(recording).run(walk);
 }
 
 }  // namespace asrtrace::unwind

@@ -45,6 +45,10 @@ std::string format_recording(const Recording& recording);
 /// Error: names the line.
 Result<Recording> parse_recording(const std::string& text);
 
+/// The process as it was, as far as it is known, and the thread's registers.
+FakeTarget target_of(const Recording& recording);
+host_walk registers_of(const Recording& recording);
+
 /// Walks it again.
 stack_record replay(const Recording& recording, bool without_loop);
 

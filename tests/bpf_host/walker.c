@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
 #include <string.h>
 
-#include "bpf/unwind.bpf.h"
+#include "bpf/recall.bpf.h"
 #include "tests/bpf_host/walker.h"
 
 int host_has_loop = 1;
@@ -9,6 +9,7 @@ int host_has_loop = 1;
 static struct host_walk* current;
 static struct unwind_state states[UNWIND_SLOTS];
 static __u64 outcomes[UNWIND_REASONS];
+static struct recalled_stack kept;
 static __u32 bank_numbers[UNWIND_BANKS];
 
 void* bpf_map_lookup_elem(void* map, const void* key) {
@@ -89,7 +90,19 @@ void host_run(struct host_walk* walk) {
     state->input = walk->input;
     for (__u32 i = 0; i < walk->saved_count && i < UNWIND_SAVED_RETURNS; i++)
         unwind_add_saved_return(state, walk->saved[i].sp, walk->saved[i].address);
+    if (walk->recall) {
+        state->window_bytes = 0;
+        walk->recalled = recall_stack(&kept, state) != 0;
+        unwind_release(state);
+        return;
+    }
+    if (walk->remember) state->input |= UNWIND_KEEP_TRAIL;
     unwind_user(state);
     walk->stack = state->out;
+    if (walk->remember) {
+        memset(&kept, 0, sizeof(kept));
+        remember_stack(&kept, state, walk->ip, 1);
+        walk->remembered = kept.stack != 0;
+    }
     unwind_release(state);
 }

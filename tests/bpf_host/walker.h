@@ -32,8 +32,12 @@ struct host_walk {
     void* (*chunk)(void* self, __u32 bank, __u32 slot);                 /* null: none */
     const struct unwind_process* process;                               /* null: not traced */
     int without_loop; /* as on kernels before bpf_loop */
+    int remember;     /* keep what is walked; what was kept before is forgotten */
+    int recall;       /* do not walk: look whether what was kept holds */
     /* out */
     struct stack_record stack;
+    int remembered; /* it could be kept */
+    int recalled;   /* it holds */
 };
 
 /* Not reentrant. */
