@@ -29,7 +29,8 @@ cpp_files() { project_files \( -name '*.c' -o -name '*.h' -o -name '*.cpp' -o -n
 
 code_files() {
     project_files \( -name '*.c' -o -name '*.h' -o -name '*.cpp' -o -name '*.cc' -o -name '*.py' \
-        -o -name '*.sh' -o -name '*.cmake' -o -name CMakeLists.txt -o -path './.ci/run' \)
+        -o -name '*.sh' -o -name '*.cmake' -o -name CMakeLists.txt -o -name '*.js' -o -name '*.css' \
+        -o -name '*.html' -o -path './.ci/run' \)
 }
 
 text_files() {

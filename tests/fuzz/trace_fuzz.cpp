@@ -7,6 +7,7 @@
 
 #include "user/classify/findings.h"
 #include "user/report/flame_svg.h"
+#include "user/report/html.h"
 #include "user/report/json.h"
 #include "user/report/text.h"
 #include "user/trace/reader.h"
@@ -16,7 +17,8 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     const auto recording = trace::read_image({data, size}, "fuzz");
     if (!recording) return 0;
     const auto summary = classify::analyze(*recording);
-    for (const char c : report::text(*recording, summary) + report::json(*recording, summary))
+    for (const char c : report::text(*recording, summary) + report::json(*recording, summary) +
+                            report::html(*recording, summary))
         if (static_cast<unsigned char>(c) < 0x20 && c != '\n') std::abort();
     const auto stacks = report::weighed_stacks(*recording, report::FlameKind::kLive);
     if (!stacks.empty()) (void)report::flame_svg(*recording, stacks, report::FlameKind::kLive);

@@ -13,7 +13,7 @@ namespace {
 
 struct Options {
     std::string file;
-    std::string json;
+    ReportFiles out;
 };
 
 int run(const Options& options) {
@@ -22,7 +22,7 @@ int run(const Options& options) {
         print_error(recording.error());
         return kExitError;
     }
-    if (const auto status = show_recording(*recording, options.json); !status) {
+    if (const auto status = show_recording(*recording, options.out); !status) {
         print_error(status.error());
         return kExitError;
     }
@@ -35,10 +35,13 @@ void add_report(CLI::App& app, int& exit_status) {
     const auto options = std::make_shared<Options>();
     auto* verb = app.add_subcommand("report", "Show the report of a recorded trace");
     verb->add_option("FILE", options->file, "a trace, as written by attach -o")->required();
-    verb->add_option("--json", options->json,
+    verb->add_option("--json", options->out.json,
                      "write the report as JSON (asrtrace.report/1) here; - for standard output");
+    verb->add_option("--html", options->out.html,
+                     "write the report as one page for a browser here, which needs no network;\n"
+                     "- for standard output");
     verb->footer(
-        "Example: asrtrace report worker.asrtrace --json worker.json\n"
+        "Example: asrtrace report worker.asrtrace --html worker.html\n"
         "Needs no root and no symbols. A damaged trace is shown as far as it is intact.");
     verb->callback([options, &exit_status] { exit_status = run(*options); });
 }

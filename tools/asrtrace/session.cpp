@@ -59,7 +59,7 @@ int run_session(SessionOptions options, const std::function<void()>& attached) {
         print_error(recording.error());
         return kExitError;
     }
-    if (const auto status = show_recording(*recording, options.json); !status) {
+    if (const auto status = show_recording(*recording, options.out); !status) {
         print_error(status.error());
         return kExitError;
     }
@@ -88,7 +88,9 @@ void add_session_options(CLI::App& verb, SessionOptions& options) {
     verb.add_flag("!--no-census", options.recorder.read_heap,
                   "Do not read the heap while tracing: no books, no findings");
     verb.add_option("-o,--output", options.recorder.output, "Write the trace to this file");
-    verb.add_option("--json", options.json, "Write the report as JSON; - is standard output");
+    verb.add_option("--json", options.out.json, "Write the report as JSON; - is standard output");
+    verb.add_option("--html", options.out.html,
+                    "Write the report as one page for a browser; - is standard output");
     verb.add_flag("--follow", options.recorder.follow,
                   "Take in the target's children and what they and it become by exec. Allocator\n"
                   "probes then stand in every process that maps the same C library: the others\n"

@@ -8,6 +8,7 @@
 #include <string>
 
 #include "tools/asrtrace/recorder.h"
+#include "tools/asrtrace/show.h"
 
 namespace asrtrace {
 
@@ -15,7 +16,7 @@ struct SessionOptions {
     RecorderOptions recorder;
     std::string tier = "full";
     std::string method = "auto";
-    std::string json;
+    ReportFiles out;
     double duration_seconds = 0;
     std::uint64_t requests = 0;
 };

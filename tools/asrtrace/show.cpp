@@ -6,18 +6,23 @@
 #include "user/base/escape.h"
 #include "user/base/output_file.h"
 #include "user/classify/findings.h"
+#include "user/report/html.h"
 #include "user/report/json.h"
 #include "user/report/text.h"
 
 namespace asrtrace {
 
-Status show_recording(const ledger::Recording& recording, const std::string& json_path) {
+Status show_recording(const ledger::Recording& recording, const ReportFiles& files) {
     const auto analysis = classify::analyze(recording);
-    if (json_path != "-") {
-        auto status = write_output_file("-", report::text(recording, analysis));
-        if (!status || json_path.empty()) return status;
-    }
-    return write_output_file(json_path, report::json(recording, analysis));
+    Status status = ok_status();
+    const auto write = [&](const std::string& path, const auto& render) {
+        if (!status || path.empty()) return;
+        status = write_output_file(path, render(recording, analysis));
+    };
+    if (files.json != "-" && files.html != "-") write("-", report::text);
+    write(files.json, report::json);
+    write(files.html, report::html);
+    return status;
 }
 
 void print_error(const Error& error) {

@@ -10,10 +10,16 @@
 
 namespace asrtrace {
 
-/// Writes the text report to stdout and, if `json_path` is not empty, the JSON report to that file.
-/// With "-" the JSON goes to stdout instead of the text. Error: a file cannot be written; the text
+/// Where a report goes besides standard output; empty: nowhere.
+struct ReportFiles {
+    std::string json;
+    std::string html;
+};
+
+/// Writes the text report to stdout, and the JSON report and the HTML page to their files. A file
+/// "-" is stdout, where it stands instead of the text. Error: a file cannot be written; the text
 /// was printed all the same.
-Status show_recording(const ledger::Recording& recording, const std::string& json_path);
+Status show_recording(const ledger::Recording& recording, const ReportFiles& files);
 
 /// "asrtrace: message" to stderr, the message escaped.
 void print_error(const Error& error);

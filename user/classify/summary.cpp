@@ -59,9 +59,9 @@ bool comes_first(const Site& a, const Site& b) {
 }
 
 /// The sum of all heap sites' outlived bytes at the end of each epoch.
-std::optional<Slope> total_per_request(const Recording& recording, const Grid& grid) {
+std::vector<Point> outlived_points(const Recording& recording, const Grid& grid) {
     std::map<StackId, std::uint64_t> levels;
-    std::vector<std::pair<std::size_t, std::uint64_t>> totals;
+    Changes totals;
     std::uint64_t total = 0;
     for (std::size_t epoch = 0; epoch < recording.site_epochs.size(); ++epoch) {
         for (const auto& site : recording.site_epochs[epoch]) {
@@ -71,14 +71,14 @@ std::optional<Slope> total_per_request(const Recording& recording, const Grid& g
         }
         totals.emplace_back(epoch, total);
     }
-    if (levels.empty() || grid.size() == 0) return std::nullopt;
-    return theil_sen(grid.points(totals));
+    if (levels.empty() || grid.size() == 0) return {};
+    return grid.points(totals);
 }
 
 /// RssAnon at the end of each epoch (the last sample until then) over requests, without the
 /// beginning: the process did not begin with the window.
-std::optional<Slope> rss_per_request(const Recording& recording, const Grid& grid) {
-    std::vector<std::pair<std::size_t, std::uint64_t>> levels;
+std::vector<Point> rss_anon_points(const Recording& recording, const Grid& grid) {
+    Changes levels;
     auto next = recording.samples.begin();
     for (std::size_t epoch = 0; epoch < recording.epochs.size(); ++epoch) {
         const auto begin = next;
@@ -86,10 +86,10 @@ std::optional<Slope> rss_per_request(const Recording& recording, const Grid& gri
             ++next;
         if (next != begin) levels.emplace_back(epoch, std::prev(next)->rss_anon_kb * 1024);
     }
-    if (levels.empty() || grid.size() == 0) return std::nullopt;
+    if (levels.empty() || grid.size() == 0) return {};
     auto points = grid.points(levels);
     std::erase_if(points, [](const Point& point) { return point.y == 0; });
-    return theil_sen(points);
+    return points;
 }
 
 }  // namespace
@@ -106,8 +106,10 @@ Summary summarize(const Recording& recording) {
     }
     for (auto* sites : {&summary.heap, &summary.mapped, &summary.faults})
         std::sort(sites->begin(), sites->end(), comes_first);
-    summary.heap_per_request = total_per_request(recording, grid);
-    summary.rss_anon_per_request = rss_per_request(recording, grid);
+    summary.outlived = outlived_points(recording, grid);
+    summary.heap_per_request = theil_sen(summary.outlived);
+    summary.rss_anon = rss_anon_points(recording, grid);
+    summary.rss_anon_per_request = theil_sen(summary.rss_anon);
     if (recording.request_source != ledger::RequestSource::kEvery)
         summary.latency = latency(recording);
     const auto events = checked_add(recording.events_attributed, recording.events_unattributed);

@@ -37,7 +37,9 @@ struct Site {
 struct Summary {
     Memory memory;
     std::vector<Site> heap, mapped, faults;  ///< most bytes per request first
-    std::optional<Slope> heap_per_request;   ///< of all heap sites together
+    std::vector<Point> outlived;             ///< bytes of all heap sites that outlived a request
+    std::optional<Slope> heap_per_request;   ///< of these
+    std::vector<Point> rss_anon;
     std::optional<Slope> rss_anon_per_request;
     std::optional<Latency> latency;  ///< none for intervals: their length is given
     std::optional<double> attributed_fraction;

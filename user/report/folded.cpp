@@ -7,7 +7,6 @@
 #include <utility>
 
 #include "user/base/escape.h"
-#include "user/classify/findings.h"
 #include "user/report/names.h"
 
 namespace asrtrace::report {
@@ -44,10 +43,11 @@ Weights site_weights(const Recording& recording, FlameKind kind) {
 }
 
 /// Of growth, what findings of one kind account for.
-Weights finding_weights(const Recording& recording, classify::FindingKind kind) {
+Weights finding_weights(const Recording& recording, const std::vector<classify::Finding>& findings,
+                        classify::FindingKind kind) {
     auto growth = site_weights(recording, FlameKind::kGrowth);
     Weights weights;
-    for (const auto& finding : classify::analyze(recording).findings)
+    for (const auto& finding : findings)
         if (finding.kind == kind)
             for (const StackId stack : finding.stacks) weights[stack] = growth[stack];
     return weights;
@@ -92,16 +92,25 @@ const char* flame_title(FlameKind kind) {
     return "Memory touched for the first time";
 }
 
-std::vector<WeighedStack> weighed_stacks(const Recording& recording, FlameKind kind) {
+std::vector<WeighedStack> weighed_stacks(const Recording& recording,
+                                         const std::vector<classify::Finding>& findings,
+                                         FlameKind kind) {
+    using classify::FindingKind;
     const Weights weights =
-        kind == FlameKind::kLeak        ? finding_weights(recording, classify::FindingKind::kLeak)
-        : kind == FlameKind::kCache     ? finding_weights(recording, classify::FindingKind::kCache)
+        kind == FlameKind::kLeak        ? finding_weights(recording, findings, FindingKind::kLeak)
+        : kind == FlameKind::kCache     ? finding_weights(recording, findings, FindingKind::kCache)
         : kind == FlameKind::kRetention ? pin_weights(recording)
                                         : site_weights(recording, kind);
     std::vector<WeighedStack> stacks;
     for (const auto& [stack, bytes] : weights)
         if (bytes != 0) stacks.push_back({stack, bytes});
     return stacks;
+}
+
+std::vector<WeighedStack> weighed_stacks(const Recording& recording, FlameKind kind) {
+    const bool by_findings = kind == FlameKind::kLeak || kind == FlameKind::kCache;
+    if (!by_findings) return weighed_stacks(recording, {}, kind);
+    return weighed_stacks(recording, classify::analyze(recording).findings, kind);
 }
 
 std::string why_empty(const Recording& recording, FlameKind kind) {

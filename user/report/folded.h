@@ -9,6 +9,7 @@
 #include <string_view>
 #include <vector>
 
+#include "user/classify/findings.h"
 #include "user/ledger/recording.h"
 
 namespace asrtrace::report {
@@ -32,6 +33,10 @@ struct WeighedStack {
 };
 
 /// In the order of their ids, none of them empty.
+std::vector<WeighedStack> weighed_stacks(const ledger::Recording& recording,
+                                         const std::vector<classify::Finding>& findings,
+                                         FlameKind kind);
+/// The same; what the findings are is found out where the kind needs them.
 std::vector<WeighedStack> weighed_stacks(const ledger::Recording& recording, FlameKind kind);
 
 /// Why there is no such stack, and what to do about it.

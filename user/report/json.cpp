@@ -5,10 +5,10 @@
 
 #include <algorithm>
 #include <cmath>
-#include <nlohmann/json.hpp>
 #include <vector>
 
 #include "user/base/escape.h"
+#include "user/report/json_document.h"
 #include "user/report/names.h"
 #include "user/report/sources.h"
 
@@ -20,7 +20,6 @@ using classify::Site;
 using classify::Slope;
 using classify::Summary;
 using ledger::Recording;
-using Json = nlohmann::ordered_json;
 
 Json text_or_null(const std::string& text) {
     return text.empty() ? Json(nullptr) : Json(escape_invalid(text));
@@ -197,10 +196,11 @@ Json finding(const Recording& recording, const classify::Finding& from, const st
     return out;
 }
 
-Json findings(const Recording& recording, const std::vector<classify::Finding>& from) {
+Json findings(const Recording& recording, const std::vector<classify::Finding>& from,
+              std::size_t most) {
     Json out = Json::array();
     const auto ids = classify::finding_ids(from);
-    for (std::size_t i = 0; i < from.size(); ++i)
+    for (std::size_t i = 0; i < std::min(from.size(), most); ++i)
         out.push_back(finding(recording, from[i], ids[i]));
     return out;
 }
@@ -233,11 +233,11 @@ Json fault_site(const Recording& recording, const Site& from) {
 /// `measured` tells an empty list from none.
 template <typename Make>
 void put_sites(Json& out, const std::string& key, const std::vector<Site>& sites, bool measured,
-               Make make) {
+               std::size_t most, Make make) {
     out[key] = measured ? Json::array() : Json(nullptr);
-    for (std::size_t i = 0; measured && i < std::min(sites.size(), kMaxJsonSites); ++i)
+    for (std::size_t i = 0; measured && i < std::min(sites.size(), most); ++i)
         out[key].push_back(make(sites[i]));
-    out[key + "_omitted"] = sites.size() - std::min(sites.size(), kMaxJsonSites);
+    out[key + "_omitted"] = sites.size() - std::min(sites.size(), most);
 }
 
 Json requests(const Recording& recording, const Summary& summary) {
@@ -331,7 +331,8 @@ Json growth(const Summary& summary) {
 
 }  // namespace
 
-std::string json(const Recording& recording, const classify::Analysis& analysis) {
+Json document(const Recording& recording, const classify::Analysis& analysis,
+              DocumentLimits limits) {
     const Summary& summary = analysis.summary;
     const auto make_site = [&](const Site& from) { return site(recording, from); };
     const auto make_fault = [&](const Site& from) { return fault_site(recording, from); };
@@ -345,17 +346,23 @@ std::string json(const Recording& recording, const classify::Analysis& analysis)
     out["books"] = books(recording);
     out["epochs"] = epochs(recording);
     out["retention"] = retention(recording);
-    out["findings"] = findings(recording, analysis.findings);
+    out["findings"] = findings(recording, analysis.findings, limits.findings);
     out["growth"] = growth(summary);
-    put_sites(out, "sites", outliving(summary.heap), heap_traced, make_site);
-    put_sites(out, "mapped", outliving(summary.mapped), true, make_site);
-    put_sites(out, "faults", summary.faults, true, make_fault);
+    put_sites(out, "sites", outliving(summary.heap), heap_traced, limits.sites, make_site);
+    put_sites(out, "mapped", outliving(summary.mapped), true, limits.sites, make_site);
+    put_sites(out, "faults", summary.faults, true, limits.sites, make_fault);
     out["requests"] = requests(recording, summary);
     out["counts"] = counts(recording);
     out["overhead"] = overhead(recording);
     out["losses"] = losses(recording);
     out["notes"] = texts(recording.notes);
-    return out.dump(2, ' ', false, Json::error_handler_t::replace) + "\n";
+    return out;
+}
+
+std::string json(const Recording& recording, const classify::Analysis& analysis) {
+    return document(recording, analysis, {kMaxJsonSites, analysis.findings.size()})
+               .dump(2, ' ', false, Json::error_handler_t::replace) +
+           "\n";
 }
 
 }  // namespace asrtrace::report
