@@ -234,6 +234,7 @@ static __always_inline void leave_call(struct pt_regs *ctx)
 	if (!id)
 		return;
 	count(COUNT_PROBE_HITS, 1);
+	count(COUNT_RETURN_HITS, 1);
 	struct thread_state *state = bpf_map_lookup_elem(&threads, &tid);
 	/* `ret` has popped the return address: anything else is the return of a nested call. */
 	if (!state || !state->call_sp || sp != state->call_sp + 8)

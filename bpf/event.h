@@ -195,13 +195,14 @@ enum counter {
 	COUNT_FAULT_PAGES = 19, /* anonymous pages brought by faults */
 	COUNT_STACK_TRUNCATED = 20,
 	COUNT_STACK_HEURISTIC = 21,
-	LOST_RING = 22,        /* ring full */
-	LOST_STACK_MAP = 23,   /* `stacks` full */
-	LOST_STACK_WALK = 24,  /* no stack could be taken */
-	LOST_THREAD_MAP = 25,  /* `threads` full: the call was not followed */
-	LOST_SAMPLED_MAP = 26, /* `sampled` full */
-	LOST_INFLIGHT = 27,    /* a call's return was never seen */
-	LOST_PROCESS_MAP = 28, /* too many processes: a child is not followed */
+	LOST_RING = 22,         /* ring full */
+	LOST_STACK_MAP = 23,    /* `stacks` full */
+	LOST_STACK_WALK = 24,   /* no stack could be taken */
+	LOST_THREAD_MAP = 25,   /* `threads` full: the call was not followed */
+	LOST_SAMPLED_MAP = 26,  /* `sampled` full */
+	LOST_INFLIGHT = 27,     /* a call's return was never seen */
+	LOST_PROCESS_MAP = 28,  /* too many processes: a child is not followed */
+	COUNT_RETURN_HITS = 29, /* part of COUNT_PROBE_HITS: at a call's return */
 	COUNTER_MAX = 32,
 };
 

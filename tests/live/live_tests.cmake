@@ -17,6 +17,7 @@ endfunction()
 
 asrtrace_live_test(exactness 180)
 asrtrace_live_test(rate 180)
+asrtrace_live_test(cost 120)
 asrtrace_live_test(faults 120)
 asrtrace_live_test(mappings 120)
 asrtrace_live_test(sites 240)

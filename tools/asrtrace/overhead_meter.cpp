@@ -4,6 +4,8 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
+#include <algorithm>
+
 #include "user/capture/sampler.h"
 
 namespace asrtrace {
@@ -24,17 +26,52 @@ OverheadMeter::OverheadMeter(const capture::Process& process, std::uint64_t star
       target_cpu_begin_(process.cpu_seconds()),
       tracer_cpu_begin_(own_cpu_seconds()) {}
 
+void OverheadMeter::set_trap_cost(const capture::TrapCost& cost,
+                                  const capture::AllocatorProbes& probes) {
+    trap_cost_ = cost;
+    for (const capture::AllocatorProbe& probe : probes.probes)
+        if (!probe.placement.emulated) stepped_.insert(capture::wire_function(probe.function));
+}
+
+double OverheadMeter::trap_seconds(const capture::Counters& counters) const {
+    const auto hits = [&](std::size_t counter) { return static_cast<double>(counters[counter]); };
+    const double returns = hits(wire::COUNT_RETURN_HITS);
+    double ns = (hits(wire::COUNT_PROBE_HITS) - returns) * trap_cost_->entry +
+                returns * (trap_cost_->entry_and_return - trap_cost_->entry);
+    for (const std::uint32_t function : stepped_)
+        ns += hits(wire::COUNT_CALLS + function) * (trap_cost_->stepped - trap_cost_->entry);
+    return ns * 1e-9;
+}
+
+/// For every hit the mean of the runs that were timed. Tracepoints, whose programs run for all
+/// processes: the target's share of the faults, spread evenly over the window.
+double OverheadMeter::program_seconds(std::uint64_t now_ns, const capture::Counters& counters,
+                                      const capture::ProgramStatistics& statistics) const {
+    const double window = static_cast<double>(now_ns - start_ns_) * 1e-9;
+    const double timed = statistics_.enabled_seconds() / window;
+    const auto faults = static_cast<double>(counters[wire::COUNT_FAULTS_USER] +
+                                            counters[wire::COUNT_FAULTS_KERNEL]);
+    const double share = faults * timed / std::max(1.0, static_cast<double>(statistics.fault_runs));
+    double seconds = statistics.tracepoint_seconds / timed * std::min(1.0, share);
+    if (statistics.probe_runs != 0)
+        seconds += statistics.probe_seconds / static_cast<double>(statistics.probe_runs) *
+                   static_cast<double>(counters[wire::COUNT_PROBE_HITS]);
+    return seconds;
+}
+
 void OverheadMeter::measure(std::uint64_t now_ns, const capture::Counters& counters,
                             const capture::ProgramStatistics& statistics,
                             ledger::Overhead& overhead) {
-    const double window = static_cast<double>(now_ns - start_ns_) * 1e-9;
     overhead.probe_hits = counters[wire::COUNT_PROBE_HITS];
-    if (statistics_.enabled_seconds() > 0) {
-        overhead.program_seconds = statistics.seconds * window / statistics_.enabled_seconds();
-    }
+    if (statistics_.enabled_seconds() > 0)
+        overhead.program_seconds = program_seconds(now_ns, counters, statistics);
+    if (trap_cost_) overhead.trap_seconds_estimated = trap_seconds(counters);
     // A target that has ended has no times any more: the last ones stand.
     if (const double cpu = process_.cpu_seconds(); cpu > 0) target_cpu_ = cpu - target_cpu_begin_;
     overhead.target_cpu_seconds = target_cpu_;
+    if (overhead.program_seconds && overhead.trap_seconds_estimated && target_cpu_ > 0)
+        overhead.target_cpu_fraction =
+            (*overhead.program_seconds + *overhead.trap_seconds_estimated) / target_cpu_;
     overhead.tracer_cpu_seconds = own_cpu_seconds() - tracer_cpu_begin_;
     if (const auto self = capture::sample_process(::getpid(), false)) {
         overhead.tracer_rss_bytes = self->vm_rss_kb * 1024;

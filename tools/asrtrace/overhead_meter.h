@@ -4,6 +4,8 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
+#include <set>
 
 #include "user/capture/process.h"
 #include "user/capture/programs.h"
@@ -19,14 +21,22 @@ class OverheadMeter {
     /// Switches the kernel's statistics as the time demands; call it often.
     void advance(std::uint64_t now_ns) { statistics_.advance(now_ns); }
     void stop(std::uint64_t now_ns) { statistics_.stop(now_ns); }
+    /// What a hit costs here; without it the traps are not estimated.
+    void set_trap_cost(const capture::TrapCost& cost, const capture::AllocatorProbes& probes);
     /// Fills in what was used since the start.
     void measure(std::uint64_t now_ns, const capture::Counters& counters,
                  const capture::ProgramStatistics& statistics, ledger::Overhead& overhead);
 
   private:
+    double trap_seconds(const capture::Counters& counters) const;
+    double program_seconds(std::uint64_t now_ns, const capture::Counters& counters,
+                           const capture::ProgramStatistics& statistics) const;
+
     const capture::Process& process_;
     std::uint64_t start_ns_;
     capture::RunStatistics statistics_;
+    std::optional<capture::TrapCost> trap_cost_;
+    std::set<std::uint32_t> stepped_;  ///< functions whose probe is not on an emulated instruction
     double target_cpu_begin_;
     double target_cpu_ = 0;
     double tracer_cpu_begin_;

@@ -106,10 +106,15 @@ void Recorder::State::attach(const capture::AllocatorProbes& allocator) {
     target_ = describe(process_, allocator);
     writer_.set_target(target_);
     writer_.set_request_source(plan_.source, plan_.spec);
+    const bool follows_allocator = options_.tier != capture::Tier::kWatch;
     const std::uint64_t begin_ns = monotonic_ns();
+    if (const auto cost = programs_.measure_traps()) {
+        meter_.set_trap_cost(*cost, allocator);
+    } else {
+        notes_.push_back("what a probe's hit costs is not known: " + cost.error().message);
+    }
     programs_.attach_kernel_plane(losses_.attach_failed);
     programs_.attach_requests(plan_.probes, losses_.attach_failed);
-    const bool follows_allocator = options_.tier != capture::Tier::kWatch;
     if (follows_allocator) programs_.attach_allocator(allocator, losses_.attach_failed);
     programs_.enable();
     const std::uint64_t maps_ns = monotonic_ns();

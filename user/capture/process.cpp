@@ -6,6 +6,7 @@
 
 #include <array>
 #include <cerrno>
+#include <ctime>
 #include <sstream>
 
 #include "user/base/maps.h"
@@ -79,18 +80,10 @@ std::vector<std::string> Process::cmdline() const {
 }
 
 double Process::cpu_seconds() const {
-    const auto text = read_text_file("/proc/" + std::to_string(pid_) + "/stat");
-    if (!text) return 0;
-    // Fields 14 and 15 of proc_pid_stat(5), counted behind the name, which may hold anything.
-    const std::size_t name_end = text->rfind(')');
-    if (name_end == std::string::npos) return 0;
-    std::istringstream fields(text->substr(name_end + 1));
-    std::string skipped;
-    for (int i = 3; i < 14; ++i) fields >> skipped;
-    double user_ticks = 0;
-    double system_ticks = 0;
-    fields >> user_ticks >> system_ticks;
-    return (user_ticks + system_ticks) / static_cast<double>(::sysconf(_SC_CLK_TCK));
+    clockid_t clock;
+    timespec used{};
+    if (::clock_getcpuclockid(pid_, &clock) != 0 || ::clock_gettime(clock, &used) != 0) return 0;
+    return static_cast<double>(used.tv_sec) + static_cast<double>(used.tv_nsec) * 1e-9;
 }
 
 std::vector<std::string> missing_capabilities() {

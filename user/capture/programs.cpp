@@ -79,6 +79,8 @@ void choose_programs(planes* skeleton, const ProgramsConfig& config, const Featu
     bpf_program__set_autoload(programs.alloc_enter, allocator && !session);
     bpf_program__set_autoload(programs.alloc_leave, allocator && !session);
     bpf_program__set_autoload(programs.free_enter, allocator);
+    bpf_program__set_autoload(programs.calibrate_session, session);
+    bpf_program__set_autoload(programs.calibrate_return, !session);
     bpf_program__set_autoload(programs.fault_user, features.fault_tracepoints);
     bpf_program__set_autoload(programs.fault_kernel, features.fault_tracepoints);
     const bool exact = features.fault_tracepoints && features.exact_rss_stat;
@@ -86,34 +88,12 @@ void choose_programs(planes* skeleton, const ProgramsConfig& config, const Featu
     bpf_program__set_autoload(programs.page_alloc, exact);
     if (method == ProbeMethod::kPerf) return;
     set_attach_type(programs.alloc_session, kAttachUprobeSession);
+    set_attach_type(programs.calibrate_session, kAttachUprobeSession);
     for (bpf_program* program :
-         {programs.alloc_enter, programs.alloc_leave, programs.free_enter, programs.request_mark}) {
+         {programs.alloc_enter, programs.alloc_leave, programs.free_enter, programs.request_mark,
+          programs.calibrate_entry, programs.calibrate_return}) {
         set_attach_type(program, kAttachUprobeMulti);
     }
-}
-
-std::uint64_t wire_function(AllocatorFunction function) {
-    switch (function) {
-        case AllocatorFunction::kMalloc:
-            return wire::FN_MALLOC;
-        case AllocatorFunction::kCalloc:
-            return wire::FN_CALLOC;
-        case AllocatorFunction::kRealloc:
-            return wire::FN_REALLOC;
-        case AllocatorFunction::kMemalign:
-            return wire::FN_MEMALIGN;
-        case AllocatorFunction::kAlignedAlloc:
-            return wire::FN_ALIGNED_ALLOC;
-        case AllocatorFunction::kPosixMemalign:
-            return wire::FN_POSIX_MEMALIGN;
-        case AllocatorFunction::kValloc:
-            return wire::FN_VALLOC;
-        case AllocatorFunction::kPvalloc:
-            return wire::FN_PVALLOC;
-        case AllocatorFunction::kFree:
-            return wire::FN_FREE;
-    }
-    return wire::FN_NONE;
 }
 
 wire::usdt_arg wire_argument(const UsdtArg& argument) {
@@ -146,21 +126,40 @@ wire::usdt_arg wire_argument(const UsdtArg& argument) {
 
 }  // namespace
 
-std::string tier_name(Tier tier) {
-    return tier == Tier::kWatch ? "watch" : tier == Tier::kSites ? "sites" : "full";
+std::uint32_t wire_function(AllocatorFunction function) {
+    switch (function) {
+        case AllocatorFunction::kMalloc:
+            return wire::FN_MALLOC;
+        case AllocatorFunction::kCalloc:
+            return wire::FN_CALLOC;
+        case AllocatorFunction::kRealloc:
+            return wire::FN_REALLOC;
+        case AllocatorFunction::kMemalign:
+            return wire::FN_MEMALIGN;
+        case AllocatorFunction::kAlignedAlloc:
+            return wire::FN_ALIGNED_ALLOC;
+        case AllocatorFunction::kPosixMemalign:
+            return wire::FN_POSIX_MEMALIGN;
+        case AllocatorFunction::kValloc:
+            return wire::FN_VALLOC;
+        case AllocatorFunction::kPvalloc:
+            return wire::FN_PVALLOC;
+        case AllocatorFunction::kFree:
+            return wire::FN_FREE;
+    }
+    return wire::FN_NONE;
 }
 
-std::string method_name(ProbeMethod method) {
-    return method == ProbeMethod::kSession ? "uprobe session"
-           : method == ProbeMethod::kMulti ? "uprobe_multi"
-                                           : "perf uprobe";
+std::string tier_name(Tier tier) {
+    return tier == Tier::kWatch ? "watch" : tier == Tier::kSites ? "sites" : "full";
 }
 
 struct Programs::State {
     planes* skeleton = nullptr;
     ring_buffer* ring = nullptr;
     const std::function<void(Bytes)>* sink = nullptr;  ///< during poll() only
-    std::vector<UniqueFd> links;
+    std::vector<UniqueFd> links;                       ///< of the request plane
+    std::vector<UniqueFd> allocator_links;             ///< come and go with windows
     /// What probes are restricted to. A child is born with its parent's breakpoints but not with a
     /// filter that knows it, and runs before anybody could attach to it: following means all
     /// processes that map the file, told apart by the programs.
@@ -177,6 +176,7 @@ struct Programs::State {
     }
     ~State() {
         links.clear();
+        allocator_links.clear();
         ring_buffer__free(ring);
         planes::destroy(skeleton);
     }
@@ -247,47 +247,6 @@ void Programs::attach_kernel_plane(std::vector<std::string>& failed) {
     attach(programs.fault_kernel, &links.fault_kernel);
 }
 
-void Programs::attach_sites(int entry_fd, int return_fd, std::vector<UprobeSite> sites,
-                            std::vector<std::string>& failed) {
-    std::stable_sort(sites.begin(), sites.end(),
-                     [](const auto& a, const auto& b) { return a.path < b.path; });
-    const auto keep = [&](auto result, const std::string& what) {
-        if (!result) {
-            failed.push_back(what + ": " + result.error().message);
-            return;
-        }
-        if constexpr (std::is_same_v<std::decay_t<decltype(*result)>, UniqueFd>) {
-            state_->links.push_back(std::move(*result));
-        } else {
-            for (UniqueFd& fd : *result) state_->links.push_back(std::move(fd));
-        }
-    };
-    if (method_ == ProbeMethod::kPerf) {
-        for (const UprobeSite& site : sites) {
-            // The return first: a return without an entry is ignored, not the other way round.
-            if (return_fd >= 0)
-                keep(link_perf_uprobe(return_fd, site, true, state_->probed_pid()), site.what);
-            keep(link_perf_uprobe(entry_fd, site, false, state_->probed_pid()), site.what);
-        }
-        return;
-    }
-    const bool session = method_ == ProbeMethod::kSession && return_fd == entry_fd;
-    for (auto begin = sites.begin(); begin != sites.end();) {
-        const auto end = std::find_if(begin, sites.end(),
-                                      [&](const auto& site) { return site.path != begin->path; });
-        const std::span<const UprobeSite> group(begin, end);
-        if (return_fd >= 0 && !session) {
-            keep(link_uprobe_multi(return_fd, kAttachUprobeMulti, group, kUprobeMultiReturn,
-                                   state_->probed_pid()),
-                 begin->what);
-        }
-        keep(link_uprobe_multi(entry_fd, session ? kAttachUprobeSession : kAttachUprobeMulti, group,
-                               0, state_->probed_pid()),
-             begin->what);
-        begin = end;
-    }
-}
-
 void Programs::attach_allocator(const AllocatorProbes& probes, std::vector<std::string>& failed) {
     std::vector<UprobeSite> calls;
     std::vector<UprobeSite> frees;
@@ -301,14 +260,22 @@ void Programs::attach_allocator(const AllocatorProbes& probes, std::vector<std::
         (probe.wants_return ? calls : frees).push_back(std::move(site));
     }
     const auto& programs = state_->skeleton->progs;
-    attach_sites(bpf_program__fd(programs.free_enter), -1, frees, failed);
-    if (method_ == ProbeMethod::kSession) {
-        const int fd = bpf_program__fd(programs.alloc_session);
-        attach_sites(fd, fd, calls, failed);
-    } else {
-        attach_sites(bpf_program__fd(programs.alloc_enter), bpf_program__fd(programs.alloc_leave),
-                     calls, failed);
-    }
+    const bool session = method_ == ProbeMethod::kSession;
+    const int entry = bpf_program__fd(session ? programs.alloc_session : programs.alloc_enter);
+    const int leave = session ? entry : bpf_program__fd(programs.alloc_leave);
+    auto& links = state_->allocator_links;
+    link_sites(method_, {bpf_program__fd(programs.free_enter)}, std::move(frees),
+               state_->probed_pid(), links, failed);
+    link_sites(method_, {entry, leave}, std::move(calls), state_->probed_pid(), links, failed);
+}
+
+Result<TrapCost> Programs::measure_traps() const {
+    const auto& programs = state_->skeleton->progs;
+    const bool session = method_ == ProbeMethod::kSession;
+    const int alone = bpf_program__fd(programs.calibrate_entry);
+    const int entry = session ? bpf_program__fd(programs.calibrate_session) : alone;
+    const int leave = session ? entry : bpf_program__fd(programs.calibrate_return);
+    return capture::measure_traps(method_, {alone}, {entry, leave});
 }
 
 void Programs::attach_requests(const std::vector<RequestProbe>& probes,
@@ -329,8 +296,8 @@ void Programs::attach_requests(const std::vector<RequestProbe>& probes,
         }
         sites.push_back(std::move(site));
     }
-    attach_sites(bpf_program__fd(state_->skeleton->progs.request_mark), -1, std::move(sites),
-                 failed);
+    link_sites(method_, {bpf_program__fd(state_->skeleton->progs.request_mark)}, std::move(sites),
+               state_->probed_pid(), state_->links, failed);
 }
 
 void Programs::enable() {
@@ -340,15 +307,14 @@ void Programs::enable() {
 void Programs::detach() {
     __atomic_store_n(&state_->skeleton->bss->enabled, 0, __ATOMIC_SEQ_CST);
     std::vector<std::jthread> removals;
-    for (UniqueFd& fd : state_->links) removals.emplace_back([&fd] { fd.reset(); });
+    for (auto* links : {&state_->links, &state_->allocator_links})
+        removals.emplace_back([links] { unlink_sites(*links); });
     const bpf_object_skeleton* object = state_->skeleton->skeleton;
     for (int i = 0; i < object->prog_cnt; ++i) {
         bpf_link*& link = *object->progs[i].link;
         if (link == nullptr) continue;
         removals.emplace_back([link = std::exchange(link, nullptr)] { bpf_link__destroy(link); });
     }
-    removals.clear();  // waits for all
-    state_->links.clear();
 }
 
 std::uint64_t Programs::poll(int timeout_ms, const std::function<void(Bytes)>& record) {
@@ -388,6 +354,12 @@ Unwinding Programs::unwinding() const {
 }
 
 ProgramStatistics Programs::statistics() const {
+    const auto& programs = state_->skeleton->progs;
+    const auto is_of_uprobes = [&](const bpf_program* program) {
+        return program == programs.alloc_session || program == programs.alloc_enter ||
+               program == programs.alloc_leave || program == programs.free_enter ||
+               program == programs.request_mark;
+    };
     ProgramStatistics sums;
     bpf_program* program = nullptr;
     bpf_object__for_each_program(program, state_->skeleton->obj) {
@@ -395,8 +367,15 @@ ProgramStatistics Programs::statistics() const {
         bpf_prog_info info{};
         __u32 length = sizeof(info);
         if (fd < 0 || bpf_obj_get_info_by_fd(fd, &info, &length) != 0) continue;
-        sums.runs += info.run_cnt;
-        sums.seconds += static_cast<double>(info.run_time_ns) * 1e-9;
+        const double seconds = static_cast<double>(info.run_time_ns) * 1e-9;
+        if (is_of_uprobes(program)) {
+            sums.probe_runs += info.run_cnt;
+            sums.probe_seconds += seconds;
+        } else {
+            sums.tracepoint_seconds += seconds;
+        }
+        if (program == programs.fault_user || program == programs.fault_kernel)
+            sums.fault_runs += info.run_cnt;
         sums.missed += info.recursion_misses;
     }
     return sums;

@@ -18,6 +18,7 @@
 #include "user/base/bytes.h"
 #include "user/base/result.h"
 #include "user/capture/allocator_probes.h"
+#include "user/capture/calibration.h"
 #include "user/capture/features.h"
 #include "user/capture/unwinding.h"
 #include "user/capture/uprobes.h"
@@ -28,9 +29,8 @@ namespace asrtrace::capture {
 enum class Tier : std::uint8_t { kWatch, kSites, kFull };
 std::string tier_name(Tier tier);
 
-/// How probes with a return are attached, from cheap to dear.
-enum class ProbeMethod : std::uint8_t { kSession, kMulti, kPerf };
-std::string method_name(ProbeMethod method);
+/// As counters and records tell functions apart (enum wire::ev_function).
+std::uint32_t wire_function(AllocatorFunction function);
 
 struct ProgramsConfig {
     pid_t pid = 0;
@@ -46,10 +46,14 @@ struct ProgramsConfig {
 /// Sums over all CPUs, index: enum wire::counter.
 using Counters = std::array<std::uint64_t, wire::COUNTER_MAX>;
 
+/// While the kernel's statistics were on; see RunStatistics.
 struct ProgramStatistics {
-    std::uint64_t runs = 0;
-    double seconds = 0;        ///< time inside the programs while statistics were on
-    std::uint64_t missed = 0;  ///< runs the kernel skipped because another program was running
+    std::uint64_t probe_runs = 0;  ///< programs at uprobes
+    double probe_seconds = 0;      ///< time inside them
+    /// Programs at tracepoints run in all processes, whose faults they then leave alone.
+    double tracepoint_seconds = 0;
+    std::uint64_t fault_runs = 0;  ///< page faults of all processes
+    std::uint64_t missed = 0;      ///< runs the kernel skipped because another program was running
 };
 
 /// A probe of the request plane.
@@ -81,6 +85,9 @@ class Programs {
     /// Waits up to `timeout_ms` and hands over every record that is there. Returns their number.
     std::uint64_t poll(int timeout_ms, const std::function<void(Bytes)>& record);
 
+    /// The cost of this method's probes here.
+    Result<TrapCost> measure_traps() const;
+
     Counters counters() const;
     std::optional<wire::stack_record> stack(std::uint64_t key) const;
     ProgramStatistics statistics() const;
@@ -91,8 +98,6 @@ class Programs {
   private:
     struct State;
     explicit Programs(std::unique_ptr<State> state, ProbeMethod method);
-    void attach_sites(int entry_fd, int return_fd, std::vector<UprobeSite> sites,
-                      std::vector<std::string>& failed);
 
     std::unique_ptr<State> state_;
     ProbeMethod method_;

@@ -6,8 +6,12 @@
 #include <linux/perf_event.h>
 #include <sys/syscall.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstring>
+#include <thread>
+#include <type_traits>
+#include <utility>
 
 #include "user/base/maps.h"
 
@@ -85,6 +89,60 @@ Result<std::vector<UniqueFd>> link_perf_uprobe(int program_fd, const UprobeSite&
     fds.push_back(std::move(link));
     fds.push_back(std::move(event));
     return fds;
+}
+
+std::string method_name(ProbeMethod method) {
+    return method == ProbeMethod::kSession ? "uprobe session"
+           : method == ProbeMethod::kMulti ? "uprobe_multi"
+                                           : "perf uprobe";
+}
+
+void link_sites(ProbeMethod method, CallPrograms programs, std::vector<UprobeSite> sites, pid_t pid,
+                std::vector<UniqueFd>& links, std::vector<std::string>& failed) {
+    std::stable_sort(sites.begin(), sites.end(),
+                     [](const auto& a, const auto& b) { return a.path < b.path; });
+    const auto keep = [&](auto result, const std::string& what) {
+        if (!result) {
+            failed.push_back(what + ": " + result.error().message);
+            return;
+        }
+        if constexpr (std::is_same_v<std::decay_t<decltype(*result)>, UniqueFd>) {
+            links.push_back(std::move(*result));
+        } else {
+            for (UniqueFd& fd : *result) links.push_back(std::move(fd));
+        }
+    };
+    const auto [entry_fd, return_fd] = programs;
+    if (method == ProbeMethod::kPerf) {
+        for (const UprobeSite& site : sites) {
+            // The return first: a return without an entry is ignored, not the other way round.
+            if (return_fd >= 0) keep(link_perf_uprobe(return_fd, site, true, pid), site.what);
+            keep(link_perf_uprobe(entry_fd, site, false, pid), site.what);
+        }
+        return;
+    }
+    const bool session = method == ProbeMethod::kSession && return_fd == entry_fd;
+    for (auto begin = sites.begin(); begin != sites.end();) {
+        const auto end = std::find_if(begin, sites.end(),
+                                      [&](const auto& site) { return site.path != begin->path; });
+        const std::span<const UprobeSite> group(begin, end);
+        if (return_fd >= 0 && !session) {
+            keep(link_uprobe_multi(return_fd, kAttachUprobeMulti, group, kUprobeMultiReturn, pid),
+                 begin->what);
+        }
+        keep(link_uprobe_multi(entry_fd, session ? kAttachUprobeSession : kAttachUprobeMulti, group,
+                               0, pid),
+             begin->what);
+        begin = end;
+    }
+}
+
+void unlink_sites(std::vector<UniqueFd>& links) {
+    std::vector<std::jthread> removals;
+    removals.reserve(links.size());
+    for (UniqueFd& fd : links) removals.emplace_back([&fd] { fd.reset(); });
+    removals.clear();  // waits for all
+    links.clear();
 }
 
 }  // namespace asrtrace::capture

@@ -21,6 +21,10 @@ constexpr std::uint32_t kAttachUprobeSession = 57;
 // BPF_F_UPROBE_MULTI_RETURN
 constexpr std::uint32_t kUprobeMultiReturn = 1;
 
+/// How probes are attached, from cheap to dear.
+enum class ProbeMethod : std::uint8_t { kSession, kMulti, kPerf };
+std::string method_name(ProbeMethod method);
+
 struct UprobeSite {
     std::string path;
     std::uint64_t file_offset = 0;
@@ -37,5 +41,20 @@ Result<UniqueFd> link_uprobe_multi(int program_fd, std::uint32_t attach_type,
 /// One perf event and its link; the event is kept open by the link.
 Result<std::vector<UniqueFd>> link_perf_uprobe(int program_fd, const UprobeSite& site,
                                                bool return_probe, pid_t pid);
+
+/// What runs at a call's entry and at its return. For a session both are the same program.
+struct CallPrograms {
+    int entry_fd = -1;
+    int return_fd = -1;  ///< -1: the return is not probed
+};
+
+/// Puts the programs at all sites, by whatever links the method needs, which are appended to
+/// `links`; what could not be attached to `failed`, by name and reason. pid <= 0: every process.
+void link_sites(ProbeMethod method, CallPrograms programs, std::vector<UprobeSite> sites, pid_t pid,
+                std::vector<UniqueFd>& links, std::vector<std::string>& failed);
+
+/// Removes the probes, all at once: each removal waits for a grace period of RCU, and together they
+/// wait for one.
+void unlink_sites(std::vector<UniqueFd>& links);
 
 }  // namespace asrtrace::capture

@@ -1,0 +1,154 @@
+// SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
+#include "user/capture/calibration.h"
+
+#include <fcntl.h>
+#include <sys/prctl.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <csignal>
+#include <ctime>
+#include <optional>
+#include <utility>
+
+#include "user/base/maps.h"
+
+#ifdef __x86_64__
+// Functions whose first instruction is emulated (push) and single-stepped (test).
+#define ASRTRACE_FUNCTION(name, body)                                                          \
+    asm(".pushsection .text\n.balign 16\n.globl " #name "\n.type " #name ", @function\n" #name \
+        ":\n" body "\nret\n.size " #name ", . - " #name "\n.popsection\n");                    \
+    extern "C" void name()
+ASRTRACE_FUNCTION(asrtrace_calibrate_entry, "push %rbp\npop %rbp");
+ASRTRACE_FUNCTION(asrtrace_calibrate_call, "push %rbp\npop %rbp");
+ASRTRACE_FUNCTION(asrtrace_calibrate_stepped, "test %rdi, %rdi");
+#endif
+
+namespace asrtrace::capture {
+namespace {
+
+using Function = void (*)();
+
+constexpr int kRounds = 5;
+constexpr int kCalls = 3000;        ///< a round
+constexpr int kSteppedCalls = 200;  ///< each costs thirty times as much
+
+double cpu_ns() {
+    timespec now{};
+    ::clock_gettime(CLOCK_THREAD_CPUTIME_ID, &now);
+    return static_cast<double>(now.tv_sec) * 1e9 + static_cast<double>(now.tv_nsec);
+}
+
+struct Order {
+    Function function = nullptr;
+    int calls = 0;
+};
+
+/// The child: for each order the nanoseconds of a call, until the pipe is closed.
+[[noreturn]] void serve(int orders, int answers) {
+    ::prctl(PR_SET_PDEATHSIG, SIGKILL);
+    Order order;
+    while (::read(orders, &order, sizeof(order)) == sizeof(order)) {
+        const double begin = cpu_ns();
+        for (int i = 0; i < order.calls; ++i) order.function();
+        const double each = (cpu_ns() - begin) / order.calls;
+        if (::write(answers, &each, sizeof(each)) != sizeof(each)) break;
+    }
+    ::_exit(0);
+}
+
+class Child {
+  public:
+    static Result<Child> start() {
+        int orders[2], answers[2];
+        if (::pipe2(orders, O_CLOEXEC) != 0) return errno_error("pipe");
+        UniqueFd order_read(orders[0]), order_write(orders[1]);
+        if (::pipe2(answers, O_CLOEXEC) != 0) return errno_error("pipe");
+        UniqueFd answer_read(answers[0]), answer_write(answers[1]);
+        const pid_t pid = ::fork();
+        if (pid < 0) return errno_error("fork");
+        if (pid == 0) {
+            order_write.reset();
+            serve(order_read.get(), answer_write.get());
+        }
+        return Child(pid, std::move(order_write), std::move(answer_read));
+    }
+    Child(Child&& other) noexcept
+        : pid_(std::exchange(other.pid_, 0)),
+          orders_(std::move(other.orders_)),
+          answers_(std::move(other.answers_)) {}
+    ~Child() {
+        orders_.reset();  // it ends
+        if (pid_ > 0) ::waitpid(pid_, nullptr, 0);
+    }
+
+    pid_t pid() const { return pid_; }
+
+    /// Nanoseconds of a call: the median of some rounds.
+    std::optional<double> time(Order order) const {
+        std::array<double, kRounds> rounds{};
+        for (double& each : rounds)
+            if (::write(orders_.get(), &order, sizeof(order)) != sizeof(order) ||
+                ::read(answers_.get(), &each, sizeof(each)) != sizeof(each))
+                return std::nullopt;
+        std::nth_element(rounds.begin(), rounds.begin() + kRounds / 2, rounds.end());
+        return rounds[kRounds / 2];
+    }
+
+  private:
+    Child(pid_t pid, UniqueFd orders, UniqueFd answers)
+        : pid_(pid), orders_(std::move(orders)), answers_(std::move(answers)) {}
+
+    pid_t pid_;
+    UniqueFd orders_, answers_;
+};
+
+/// Where the function lies in our own executable's file.
+Result<UprobeSite> site_of(Function function) {
+    const auto address = reinterpret_cast<std::uintptr_t>(function);
+    const auto maps = read_maps(::getpid());
+    if (!maps) return maps.error();
+    const MapsEntry* entry = find_mapping(*maps, address);
+    if (entry == nullptr) return Error{"the tracer's own code is not mapped"};
+    UprobeSite site;
+    site.path = "/proc/self/exe";
+    site.file_offset = address - entry->begin + entry->file_offset;
+    site.what = "a function of the tracer's own";
+    return site;
+}
+
+}  // namespace
+
+Result<TrapCost> measure_traps(ProbeMethod method, CallPrograms entry, CallPrograms call) {
+#ifdef __x86_64__
+    auto child = Child::start();
+    if (!child) return child.error();
+    std::vector<UniqueFd> links;
+    TrapCost cost;
+    const auto measure = [&](Order order, CallPrograms programs, double& out) -> Status {
+        const auto site = site_of(order.function);
+        if (!site) return site.error();
+        const auto without = child->time(order);
+        std::vector<std::string> failed;
+        link_sites(method, programs, {*site}, child->pid(), links, failed);
+        if (!failed.empty()) return Error{failed.front()};
+        const auto with = child->time(order);
+        if (!with || !without) return Error{"the child that was probed ended"};
+        out = std::max(0.0, *with - *without);
+        return ok_status();
+    };
+    Status status = measure({asrtrace_calibrate_entry, kCalls}, entry, cost.entry);
+    if (status) status = measure({asrtrace_calibrate_call, kCalls}, call, cost.entry_and_return);
+    if (status) status = measure({asrtrace_calibrate_stepped, kSteppedCalls}, entry, cost.stepped);
+    unlink_sites(links);
+    if (!status) return status.error();
+    return cost;
+#else
+    (void)method, (void)entry, (void)call;
+    return Error{"the cost of a probe's hit is measured on x86-64 only"};
+#endif
+}
+
+}  // namespace asrtrace::capture
