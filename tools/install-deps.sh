@@ -65,6 +65,8 @@ chromium             # shows the HTML report in its test
 chromium-driver      # drives it
 libdebuginfod1       # fetches debug files for those who ask for it
 LIST
+    # Fetches other programs' readers of our files; other nodejs than Debian's bring their own.
+    command -v npm > /dev/null || echo npm
 }
 
 training_packages() {

@@ -20,7 +20,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     for (const char c : report::text(*recording, summary) + report::json(*recording, summary) +
                             report::html(*recording, summary))
         if (static_cast<unsigned char>(c) < 0x20 && c != '\n') std::abort();
-    const auto stacks = report::weighed_stacks(*recording, report::FlameKind::kLive);
-    if (!stacks.empty()) (void)report::flame_svg(*recording, stacks, report::FlameKind::kLive);
+    const auto flame = report::flame_of(*recording, report::FlameKind::kLive);
+    if (!flame.stacks.empty()) (void)report::flame_svg(flame);
     return 0;
 }

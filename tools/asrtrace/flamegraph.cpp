@@ -17,6 +17,7 @@ namespace {
 
 struct Options {
     std::string file;
+    std::string base;  ///< empty: no comparison
     std::string kind = "growth";
     std::string format = "svg";
     std::string output = "-";
@@ -27,27 +28,40 @@ int fail(const std::string& message, int status) {
     return status;
 }
 
-Result<std::string> drawn(const ledger::Recording& recording, report::FlameKind kind,
-                          const std::vector<report::WeighedStack>& stacks,
-                          const std::string& format) {
-    if (format == "folded") return report::folded(recording, stacks);
-    if (format == "speedscope") return report::speedscope(recording, stacks, kind);
-    if (format == "pprof") return report::pprof(recording, stacks, kind);
-    return report::flame_svg(recording, stacks, kind);
+Result<ledger::Recording> read(const std::string& file) {
+    auto recording = trace::read(file);
+    if (recording)
+        for (const auto& damage : recording->damage)
+            print_error(Error{file + ": damaged, missing: " + damage});
+    return recording;
+}
+
+Result<report::Flame> flame(const ledger::Recording& recording, report::FlameKind kind,
+                            const std::string& base_file) {
+    if (base_file.empty()) return report::flame_of(recording, kind);
+    const auto base = read(base_file);
+    if (!base) return base.error();
+    return report::flame_difference(*base, recording, kind);
+}
+
+Result<std::string> drawn(const report::Flame& flame, const std::string& format) {
+    if (format == "folded") return report::folded(flame);
+    if (format == "speedscope") return report::speedscope(flame);
+    if (format == "pprof") return report::pprof(flame);
+    return report::flame_svg(flame);
 }
 
 int run(const Options& options) {
-    const auto recording = trace::read(options.file);
+    const auto recording = read(options.file);
     if (!recording) return fail(recording.error().message, kExitError);
-    for (const auto& damage : recording->damage)
-        print_error(Error{options.file + ": damaged, missing: " + damage});
     const auto kind = report::flame_kind(options.kind);
     if (!kind) return fail("no such kind: " + options.kind, kExitError);
-    const auto stacks = report::weighed_stacks(*recording, *kind);
-    if (stacks.empty())
+    const auto stacks = flame(*recording, *kind, options.base);
+    if (!stacks) return fail(stacks.error().message, kExitError);
+    if (stacks->stacks.empty())
         return fail(options.file + ": nothing to draw: " + report::why_empty(*recording, *kind),
                     kExitInsufficient);
-    const auto content = drawn(*recording, *kind, stacks, options.format);
+    const auto content = drawn(*stacks, options.format);
     if (!content) return fail(content.error().message, kExitError);
     const auto status = write_output_file(options.output, *content);
     return status ? kExitDone : fail(status.error().message, kExitError);
@@ -71,6 +85,12 @@ void add_flamegraph(CLI::App& app, int& exit_status) {
                      "speedscope: for www.speedscope.app; pprof: for go tool pprof")
         ->check(CLI::IsMember({"svg", "folded", "speedscope", "pprof"}))
         ->capture_default_str();
+    verb->add_option(
+        "--diff", options->base,
+        "an earlier trace: show what changed since. svg: red for more bytes, blue for\n"
+        "less; folded: two columns, as difffolded.pl writes; pprof: the change, may be\n"
+        "negative; speedscope, which knows no negative bytes: two profiles, more and\n"
+        "less");
     verb->add_option("-o,--output", options->output, "where to write; - is standard output")
         ->capture_default_str();
     verb->footer("Example: asrtrace flamegraph worker.asrtrace --kind growth -o growth.svg");

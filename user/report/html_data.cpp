@@ -9,7 +9,7 @@
 #include "user/base/escape.h"
 #include "user/base/path.h"
 #include "user/classify/series.h"
-#include "user/report/folded.h"
+#include "user/report/flame_stacks.h"
 #include "user/report/json_document.h"
 #include "user/report/names.h"
 #include "user/report/sources.h"

@@ -30,21 +30,20 @@ class Profile {
   public:
     Profile() { text(""); }  // string 0 is the empty one
 
-    void add(const ledger::Recording& recording, const WeighedStack& stack) {
+    void add(const FlameStack& stack) {
         std::vector<std::uint64_t> locations;
-        auto frames = flame_frames(recording, stack.stack);
-        for (auto frame = frames.rbegin(); frame != frames.rend(); ++frame)  // leaf first
-            locations.push_back(location(*frame));
+        for (auto frame = stack.frames.rbegin(); frame != stack.frames.rend(); ++frame)
+            locations.push_back(location(*frame));  // leaf first
         std::string bytes;
         protozero::pbf_writer sample(bytes);
         sample.add_packed_uint64(1, locations.begin(), locations.end());
-        const auto value = static_cast<std::int64_t>(stack.bytes);
+        const auto value = static_cast<std::int64_t>(stack.bytes - stack.base_bytes);
         sample.add_packed_int64(2, &value, &value + 1);
         samples_.push_back(std::move(bytes));
     }
 
-    std::string encode(const ledger::Recording& recording, const std::string& type) {
-        const auto space = text(type), unit = text("bytes");
+    std::string encode(const Flame& flame) {
+        const auto space = text(flame_name(flame.kind)), unit = text("bytes");
         std::string out;
         protozero::pbf_writer profile(out);
         std::string value_type;
@@ -63,9 +62,8 @@ class Profile {
         for (const auto& location : locations_) profile.add_message(kLocation, location);
         for (const auto& function : functions_) profile.add_message(kFunction, function);
         for (const auto& string : strings_) profile.add_string(kStringTable, string);
-        profile.add_int64(kTimeNanos, recording.window.start_unix_seconds * 1'000'000'000);
-        profile.add_int64(kDurationNanos,
-                          static_cast<std::int64_t>(recording.window.seconds * 1e9));
+        profile.add_int64(kTimeNanos, flame.start_unix_seconds * 1'000'000'000);
+        profile.add_int64(kDurationNanos, static_cast<std::int64_t>(flame.seconds * 1e9));
         profile.add_int64(kDefaultSampleType, space);
         return out;
     }
@@ -139,11 +137,11 @@ Result<std::string> gzipped(const std::string& content) {
 
 }  // namespace
 
-Result<std::string> pprof(const ledger::Recording& recording,
-                          const std::vector<WeighedStack>& stacks, FlameKind kind) {
+Result<std::string> pprof(const Flame& flame) {
     Profile profile;
-    for (const WeighedStack& stack : stacks) profile.add(recording, stack);
-    return gzipped(profile.encode(recording, flame_name(kind)));
+    for (const FlameStack& stack : flame.stacks)
+        if (stack.bytes != stack.base_bytes) profile.add(stack);
+    return gzipped(profile.encode(flame));
 }
 
 }  // namespace asrtrace::report

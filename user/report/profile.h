@@ -3,21 +3,20 @@
 #pragma once
 
 #include <string>
-#include <vector>
 
 #include "user/base/result.h"
-#include "user/report/folded.h"
+#include "user/report/flame_stacks.h"
 
 namespace asrtrace::report {
 
 /// speedscope's file format, JSON (speedscope: src/lib/file-format-spec.ts): one sampled profile, a
-/// sample a stack, weights in bytes.
-std::string speedscope(const ledger::Recording& recording, const std::vector<WeighedStack>& stacks,
-                       FlameKind kind);
+/// sample a stack, weights in bytes. It knows no negative weights: of a comparison there are two
+/// profiles, what grew and what shrank.
+std::string speedscope(const Flame& flame);
 
 /// pprof's profile.proto (github.com/google/pprof, proto/profile.proto) behind gzip, as `go tool
-/// pprof` reads it: one value a sample, space in bytes. Error: zlib has no memory.
-Result<std::string> pprof(const ledger::Recording& recording,
-                          const std::vector<WeighedStack>& stacks, FlameKind kind);
+/// pprof` reads it: one value a sample, space in bytes; of a comparison the change, as `-diff_base`
+/// makes it. Error: zlib has no memory.
+Result<std::string> pprof(const Flame& flame);
 
 }  // namespace asrtrace::report
