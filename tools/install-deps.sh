@@ -61,6 +61,7 @@ libc6-dbg            # tells gdb what mallinfo2 returns, names libc's functions
 libbpfcc-dev         # BCC's symbol cache: a second opinion on names
 binutils             # addr2line: another one
 protobuf-compiler    # protoc: reads pprof files back
+tmux                 # a terminal for the test of the live view
 chromium             # shows the HTML report in its test
 chromium-driver      # drives it
 libdebuginfod1       # fetches debug files for those who ask for it

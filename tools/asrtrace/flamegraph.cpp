@@ -30,9 +30,9 @@ int fail(const std::string& message, int status) {
 
 Result<ledger::Recording> read(const std::string& file) {
     auto recording = trace::read(file);
-    if (recording)
-        for (const auto& damage : recording->damage)
-            print_error(Error{file + ": damaged, missing: " + damage});
+    if (!recording) return recording;
+    const std::string missing = file + ": damaged, missing: ";
+    for (const auto& damage : recording->damage) print_error(Error{missing + damage});
     return recording;
 }
 

@@ -34,6 +34,7 @@ void HeapReadings::add(const HeapOutcome& outcome) {
     std::vector<ledger::Arena> arenas = outcome.arenas;
     for (ledger::Arena& arena : arenas) arena.pin_stack = ledger_.stack_of(arena.pin_address);
     writer_.add_reading(*outcome.reading, std::move(arenas));
+    listener_(*outcome.reading);
     if (!outcome.reach) return;
     ledger::ReachReading reach = *outcome.reach;
     const ledger::Unmatched unmatched = ledger_.lose(outcome.lost, outcome.order.serial);

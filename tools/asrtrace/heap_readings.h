@@ -8,6 +8,7 @@
 #include <cstdint>
 #include <functional>
 #include <string>
+#include <utility>
 
 #include "tools/asrtrace/heap_schedule.h"
 #include "tools/asrtrace/heap_thread.h"
@@ -18,11 +19,21 @@ namespace asrtrace {
 
 class HeapReadings {
   public:
-    HeapReadings(pid_t pid, std::uint64_t start_ns, ledger::Ledger& ledger, trace::Writer& writer)
-        : ledger_(ledger), writer_(writer), thread_(pid, start_ns), schedule_(start_ns) {}
+    using Listener = std::function<void(const ledger::Reading&)>;
+
+    /// `listener` is told of each reading, too.
+    HeapReadings(pid_t pid, std::uint64_t start_ns, ledger::Ledger& ledger, trace::Writer& writer,
+                 Listener listener)
+        : ledger_(ledger),
+          writer_(writer),
+          listener_(std::move(listener)),
+          thread_(pid, start_ns),
+          schedule_(start_ns) {}
 
     /// Asks for a reading if it is time for one.
     void order_if_due(std::uint64_t now_ns);
+    /// The next one is due at once.
+    void order_soon() { schedule_.hurry(); }
     /// Takes in what has come.
     void take();
     /// The heap as the window leaves it; `wait` drains the ring meanwhile and is false when the
@@ -39,6 +50,7 @@ class HeapReadings {
 
     ledger::Ledger& ledger_;
     trace::Writer& writer_;
+    Listener listener_;
     HeapThread thread_;
     HeapSchedule schedule_;
     std::uint64_t rejected_ = 0;

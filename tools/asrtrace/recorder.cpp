@@ -41,7 +41,7 @@ class Recorder::State {
 
     void attach(const capture::AllocatorProbes& allocator);
     void follow(const std::atomic<bool>& stop, double progress_seconds,
-                const std::function<void(const Progress&)>& show);
+                const std::function<Wish(const Progress&)>& show);
     Result<ledger::Recording> finish();
 
     RecorderOptions options_;
@@ -81,8 +81,10 @@ class Recorder::State {
     std::uint32_t next_stack_ = 1;
     std::uint64_t records_ = 0, peak_rss_anon_kb_ = 0;
     std::uint64_t first_rss_anon_kb_ = 0, rss_anon_kb_ = 0;
+    std::optional<LiveModel> live_;
     Progress progress_;
-    std::uint64_t progress_records_ = 0;
+    double rate_begin_ = 0;  ///< seconds, and the records by then
+    std::uint64_t rate_records_ = 0;
 };
 
 Recorder::State::State(RecorderOptions options, capture::Process process,
@@ -96,10 +98,17 @@ Recorder::State::State(RecorderOptions options, capture::Process process,
       writer_(std::move(writer)),
       symbols_(options_.pid, programs_.unwinding(), options_.debuginfod),
       sampler_(options_.pid, config.start_ns),
-      heap_(options_.pid, config.start_ns, ledger_, writer_),
+      heap_(options_.pid, config.start_ns, ledger_, writer_,
+            [this](const ledger::Reading& reading) {
+                if (live_) live_->add_reading(reading);
+            }),
       meter_(process_, config.start_ns),
       start_ns_(config.start_ns),
-      family_(process_, target_, symbols_, notes_) {}
+      family_(process_, target_, symbols_, notes_) {
+    if (!options_.live) return;
+    live_.emplace();
+    progress_.live = &*live_;
+}
 
 void Recorder::State::attach(const capture::AllocatorProbes& allocator) {
     writer_.set_tool_version(ASRTRACE_VERSION);
@@ -165,6 +174,7 @@ void Recorder::State::drain(int timeout_ms) {
 void Recorder::State::add_stacks(const std::vector<SymbolizedStack>& stacks) {
     for (const SymbolizedStack& stack : stacks) {
         writer_.add_stack(stack.id, stack.flags, stack.frames);
+        if (live_) live_->add_stack(stack.id, stack.flags, stack.frames);
     }
 }
 
@@ -174,6 +184,7 @@ void Recorder::State::add_samples(const std::vector<ledger::ProcSample>& samples
         rss_anon_kb_ = sample.rss_anon_kb;
         peak_rss_anon_kb_ = std::max(peak_rss_anon_kb_, sample.rss_anon_kb);
         writer_.add_sample(sample);
+        if (live_) live_->add_sample(sample);
     }
 }
 
@@ -190,7 +201,10 @@ void Recorder::State::pass_on() {
         }
     }
     for (const ledger::Request& request : output.requests) writer_.add_request(request);
-    for (ledger::EpochRecord& epoch : output.epochs) writer_.add_epoch(std::move(epoch));
+    for (ledger::EpochRecord& epoch : output.epochs) {
+        if (live_) live_->add_epoch(epoch);
+        writer_.add_epoch(std::move(epoch));
+    }
     add_stacks(symbols_.take());
     add_samples(sampler_.take());
 }
@@ -239,21 +253,23 @@ bool Recorder::State::ended(const std::atomic<bool>& stop, std::uint64_t now_ns)
 }
 
 void Recorder::State::update_progress(std::uint64_t now_ns) {
-    const double now = seconds(now_ns - start_ns_);
-    const double elapsed = now - progress_.seconds;
-    progress_.events_per_second =
-        elapsed > 0 ? static_cast<double>(records_ - progress_records_) / elapsed : 0;
-    progress_records_ = records_;
-    progress_.seconds = now;
+    constexpr double kRateSeconds = 1;  // over less, the rate would jump
+    progress_.seconds = seconds(now_ns - start_ns_);
+    if (const double elapsed = progress_.seconds - rate_begin_; elapsed >= kRateSeconds) {
+        progress_.events_per_second = static_cast<double>(records_ - rate_records_) / elapsed;
+        rate_begin_ = progress_.seconds;
+        rate_records_ = records_;
+    }
     progress_.requests = ledger_.requests_completed();
     progress_.live_blocks = ledger_.live_blocks();
     progress_.first_rss_anon_kb = first_rss_anon_kb_;
     progress_.rss_anon_kb = rss_anon_kb_;
+    progress_.overhead = overhead_;
     progress_.lost_events = programs_.counters()[wire::LOST_RING];
 }
 
 void Recorder::State::follow(const std::atomic<bool>& stop, double progress_seconds,
-                             const std::function<void(const Progress&)>& show) {
+                             const std::function<Wish(const Progress&)>& show) {
     const auto progress_ns = static_cast<std::uint64_t>(progress_seconds * 1e9);
     std::uint64_t commit_ns = start_ns_;
     std::uint64_t shown_ns = start_ns_;
@@ -275,7 +291,9 @@ void Recorder::State::follow(const std::atomic<bool>& stop, double progress_seco
         if (now_ns - shown_ns >= progress_ns) {
             shown_ns = now_ns;
             update_progress(now_ns);
-            show(progress_);
+            const Wish wish = show(progress_);
+            if (wish == Wish::kReading && options_.read_heap) heap_.order_soon();
+            if (wish == Wish::kEnd) ended_by_ = "interrupt";
         }
     }
 }
@@ -361,7 +379,7 @@ Result<Recorder> Recorder::start(const RecorderOptions& options) {
 }
 
 Result<ledger::Recording> Recorder::run(const std::atomic<bool>& stop, double progress_seconds,
-                                        const std::function<void(const Progress&)>& progress) {
+                                        const std::function<Wish(const Progress&)>& progress) {
     state_->follow(stop, progress_seconds, progress);
     return state_->finish();
 }

@@ -18,6 +18,7 @@
 #include <optional>
 #include <string>
 
+#include "tools/asrtrace/live_model.h"
 #include "user/base/result.h"
 #include "user/capture/programs.h"
 #include "user/ledger/recording.h"
@@ -36,10 +37,11 @@ struct RecorderOptions {
     bool follow = false;      ///< children, and what the target becomes by exec
     bool debuginfod = false;  ///< may fetch debug files over the network
     bool read_heap = true;    ///< take censuses while tracing
+    bool live = false;        ///< keep what the live view shows
     std::string output;       ///< trace file; empty: kept in memory
 };
 
-/// What the progress line shows.
+/// What is to be shown while the target runs.
 struct Progress {
     double seconds = 0;
     std::uint64_t requests = 0;
@@ -47,6 +49,15 @@ struct Progress {
     std::uint64_t live_blocks = 0;
     double events_per_second = 0;
     std::uint64_t lost_events = 0;
+    ledger::Overhead overhead;        ///< of the last second
+    const LiveModel* live = nullptr;  ///< with RecorderOptions::live
+};
+
+/// What whoever is shown the progress wants; a later one includes those before it.
+enum class Wish : std::uint8_t {
+    kNone,
+    kReading,  ///< of the heap, now
+    kEnd,      ///< of the window
 };
 
 class Recorder {
@@ -58,9 +69,10 @@ class Recorder {
     ~Recorder();
 
     /// Follows the target until `stop` is set, the limits of the options are reached or the target
-    /// ends; calls `progress` every `progress_seconds`. Detaches and closes the trace.
+    /// ends; calls `progress` every `progress_seconds`, on the thread that drains the ring.
+    /// Detaches and closes the trace.
     Result<ledger::Recording> run(const std::atomic<bool>& stop, double progress_seconds,
-                                  const std::function<void(const Progress&)>& progress);
+                                  const std::function<Wish(const Progress&)>& progress);
 
     /// For people, one a line: what was chosen and what cannot be seen.
     const std::vector<std::string>& notes() const;

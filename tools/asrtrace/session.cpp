@@ -5,15 +5,18 @@
 
 #include <cstdio>
 
+#include "tools/asrtrace/live_view.h"
 #include "tools/asrtrace/show.h"
 #include "tools/asrtrace/stop_signals.h"
 #include "tools/asrtrace/verbs.h"
 #include "user/base/escape.h"
+#include "user/base/path.h"
+#include "user/capture/process.h"
 
 namespace asrtrace {
 namespace {
 
-void show_progress(const Progress& now) {
+Wish show_progress(const Progress& now) {
     const double rss = static_cast<double>(now.rss_anon_kb) / 1024;
     const double growth = rss - static_cast<double>(now.first_rss_anon_kb) / 1024;
     std::string line = fmt::format(
@@ -22,12 +25,32 @@ void show_progress(const Progress& now) {
         now.seconds, now.requests, rss, growth, now.events_per_second);
     if (now.lost_events > 0) line += fmt::format("  LOST {}", now.lost_events);
     fmt::print(stderr, "{}\n", line);
+    return Wish::kNone;
+}
+
+/// The name of the program that runs as `pid`, escaped.
+std::string name_of(std::int32_t pid) {
+    const auto process = capture::Process::open(pid);
+    return process ? escape_terminal(basename_of(process->exe()), 60) : "unknown process";
+}
+
+/// On a screen if that is wanted and there is one, else in lines.
+Result<ledger::Recording> follow(Recorder& recorder, const SessionOptions& options) {
+    constexpr double kLineSeconds = 2;
+    constexpr double kStepSeconds = 0.1;  ///< how long a key waits for its answer
+    auto terminal = options.live ? Terminal::open() : std::nullopt;
+    if (!terminal) return recorder.run(stop_requested(), kLineSeconds, show_progress);
+    const std::int32_t pid = options.recorder.pid;
+    LiveView view(std::move(*terminal), {name_of(pid), pid, recorder.summary()});
+    return recorder.run(stop_requested(), kStepSeconds,
+                        [&](const Progress& now) { return view.step(now); });
 }
 
 void choose(SessionOptions& options) {
     options.recorder.tier = options.tier == "watch"   ? capture::Tier::kWatch
                             : options.tier == "sites" ? capture::Tier::kSites
                                                       : capture::Tier::kFull;
+    options.recorder.live = options.live;
     if (options.method == "session") options.recorder.method = capture::ProbeMethod::kSession;
     if (options.method == "multi") options.recorder.method = capture::ProbeMethod::kMulti;
     if (options.method == "perf") options.recorder.method = capture::ProbeMethod::kPerf;
@@ -38,7 +61,6 @@ void choose(SessionOptions& options) {
 }  // namespace
 
 int run_session(SessionOptions options, const std::function<void()>& attached) {
-    constexpr double kProgressSeconds = 2;
     choose(options);
     auto recorder = Recorder::start(options.recorder);
     if (!recorder) {
@@ -53,7 +75,7 @@ int run_session(SessionOptions options, const std::function<void()>& attached) {
         fmt::print(stderr, "Ctrl-C ends the run with a report\n");
     }
     attached();
-    const auto recording = recorder->run(stop_requested(), kProgressSeconds, show_progress);
+    const auto recording = follow(*recorder, options);
     if (!recorder->trace_error().empty()) print_error(Error{recorder->trace_error()});
     if (!recording) {
         print_error(recording.error());

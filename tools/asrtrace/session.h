@@ -19,6 +19,7 @@ struct SessionOptions {
     ReportFiles out;
     double duration_seconds = 0;
     std::uint64_t requests = 0;
+    bool live = false;  ///< a screen instead of lines, where standard error is a terminal
 };
 
 void add_session_options(CLI::App& verb, SessionOptions& options);

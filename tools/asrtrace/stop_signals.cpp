@@ -5,6 +5,7 @@
 #include <cstdint>
 
 #include "tools/asrtrace/clock.h"
+#include "tools/asrtrace/terminal.h"
 
 namespace asrtrace {
 namespace {
@@ -20,6 +21,7 @@ extern "C" void on_stop_signal(int signal, siginfo_t* info, void*) {
     const std::uint64_t now_ns = monotonic_ns();
     if (requested.exchange(true)) {
         if (now_ns - requested_ns < kSameNs) return;
+        restore_terminal();
         ::signal(signal, SIG_DFL);
         ::raise(signal);
     }
