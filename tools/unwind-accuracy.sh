@@ -44,6 +44,7 @@ finish() {
 }
 trap finish EXIT
 "$bin/asr-speak" --out "$work/wavs" --count 20 >/dev/null
+: >"$work/log"
 "$bin/asr-worker" --port 0 --whole-file >"$work/log" 2>&1 &
 worker=$!
 port=
