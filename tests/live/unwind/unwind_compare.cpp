@@ -2,7 +2,7 @@
 // unwind-compare [--samples N] [--faults] [--json] -- CMD...   or   --pid P
 // Stops the target at random instructions and compares the BPF walker's stack, leaf to root, with
 // libdwfl's. Prints one table: identical, depth, and the rest by cause. Exit 1 below 99 %, if fewer
-// than 95 % of the stacks through JIT code reach the root, or if 5 % could not be compared.
+// than 95 % of the stacks through JIT code reach the root, or if a tenth could not be compared.
 #include <signal.h>
 #include <sys/prctl.h>
 #include <sys/wait.h>
@@ -172,7 +172,7 @@ int print(const Options& options, const Tally& tally, int taken) {
         std::printf("%-18s %6d %s\n", "", count, cause.c_str());
     }
     // What cannot be compared must stay the exception, or it would hide what differs.
-    const bool frozen = 20 * (tally.stale + tally.moved) <= taken;
+    const bool frozen = 10 * (tally.stale + tally.moved) <= taken;
     const bool jit_rooted = 100 * tally.jit_rooted >= 95 * tally.jit;
     const bool exact = comparable == 0 || percent >= 99;
     return taken == options.samples && frozen && jit_rooted && exact ? 0 : 1;
