@@ -1,24 +1,26 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
-# Installs, builds and runs the tests: lint, then unit, replay, live and worker tests. Needs root and
-# BPF; skips nothing.
+# Installs, builds and runs the tests: lint, fuzzing, sanitized tests, then unit, replay, live and
+# worker tests. Needs root and BPF; skips nothing.
 #   sudo tools/test.sh [--quick | --full]
-# --full builds with clang and with sanitizers too, runs the fuzz targets, and clang-tidy over tools
-# as well: 20 minutes more.
-# --quick leaves out clang-tidy.
+# --full runs each fuzz target for five minutes, and clang-tidy over the tools as well.
+# --quick leaves out clang-tidy, sanitizers and fuzzing.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 # shellcheck source=tools/stages.sh
 source tools/stages.sh
 
-readonly fuzz_seconds=30
+fuzz_seconds=30
 extent=usual
 case "${1:-}" in
     "") ;;
     --quick) extent=quick ;;
-    --full) extent=full ;;
+    --full)
+        extent=full
+        fuzz_seconds=300
+        ;;
     *)
-        sed -n '3,8s/^# //p' "$0" >&2
+        sed -n '3,7s/^# //p' "$0" >&2
         exit 2
         ;;
 esac
@@ -28,7 +30,7 @@ need_root
 fuzz_one() {
     local name corpus seeds=() prefix
     name=$(basename "$1")
-    corpus=build/clang/corpus/$name
+    corpus=build/checked/corpus/$name
     mkdir -p "$corpus"
     for prefix in tests/fuzz/*_seeds; do
         prefix=${prefix%_seeds}
@@ -45,7 +47,7 @@ fuzz_one() {
 # All targets, as many at a time as there are CPUs.
 fuzz_all() {
     local target failed=0
-    for target in build/clang/bin/*_fuzz; do
+    for target in build/checked/bin/*_fuzz; do
         while [[ $(jobs -rp | wc -l) -ge $(nproc) ]]; do wait -n || failed=1; done
         fuzz_one "$target" &
     done
@@ -54,7 +56,7 @@ fuzz_all() {
 }
 
 sanitized_tests() {
-    UBSAN_OPTIONS=print_stacktrace=1 ctest --test-dir build/asan --output-on-failure \
+    UBSAN_OPTIONS=print_stacktrace=1 ctest --test-dir build/checked --output-on-failure \
         --no-tests=error -j "$(nproc)"
 }
 
@@ -79,17 +81,13 @@ check_bpf
 if stage "build release" build_preset release; then
     if [[ $extent == quick ]]; then
         stage "lint (no clang-tidy)" tools/lint.sh --no-tidy || true
-    elif [[ $extent == usual ]]; then
+    elif stage "build checked" build_preset checked; then
+        stage "unit and replay tests, sanitized" sanitized_tests || true
+        stage "fuzz" fuzz_all || true
         stage "lint (clang-tidy over user)" tools/lint.sh --tidy-libraries || true
-    else
-        stage "lint" tools/lint.sh || true
     fi
     if [[ $extent == full ]]; then
-        stage "build with clang" build_preset clang || true
-        stage "fuzz" fuzz_all || true
-        if stage "build with sanitizers" build_preset asan; then
-            stage "unit and replay tests, sanitized" sanitized_tests || true
-        fi
+        stage "lint" tools/lint.sh || true
     fi
     stages_say "unit, replay, live and worker tests"
     all_tests || stages_failed+=("tests")

@@ -1,7 +1,4 @@
 # SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
-if(ASRTRACE_SANITIZE)
-  return()
-endif()
 add_executable(heap_census heap_census_main.cpp
   ${CMAKE_SOURCE_DIR}/tools/asrtrace/census.cpp
   ${CMAKE_SOURCE_DIR}/tools/asrtrace/census_json.cpp

@@ -1,9 +1,6 @@
 # SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
 # One ctest entry a file. They need root and BPF, and fail where these are missing. Serial: they
 # measure rates, and count what the kernel holds.
-if(ASRTRACE_SANITIZE)
-  return()
-endif()
 
 function(asrtrace_live_test name timeout_seconds)
   add_test(NAME live.${name}

@@ -1,8 +1,5 @@
 # SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
 # Targets of the census. No sanitizer: their heap must be glibc's.
-if(ASRTRACE_SANITIZE)
-  return()
-endif()
 function(asrtrace_heap_target name)
   add_executable(${name} heap_target.cpp)
   target_compile_options(${name} PRIVATE -fno-builtin)

@@ -1,7 +1,4 @@
 # SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
-if(ASRTRACE_SANITIZE)
-  return()
-endif()
 
 # NAME SOURCES...: a program in <build>/progs, bound at start so that no lazy binding is traced.
 function(asrtrace_target_program name)

@@ -14,6 +14,14 @@ namespace asrtrace {
 
 using Bytes = std::span<const std::uint8_t>;
 
+/// The memory of a vector or string, in native byte order.
+template <typename Container>
+Bytes as_bytes(const Container& values) {
+    static_assert(std::is_trivially_copyable_v<typename Container::value_type>);
+    return {reinterpret_cast<const std::uint8_t*>(values.data()),
+            values.size() * sizeof(typename Container::value_type)};
+}
+
 /// A fixed-size value at `offset` in native byte order; nothing if it would reach past the end.
 template <typename T>
 std::optional<T> read_at(Bytes bytes, std::size_t offset) {

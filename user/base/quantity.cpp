@@ -12,24 +12,24 @@ namespace {
 
 constexpr double kExactBelow = 100'000;
 
-struct Unit {
+struct ByteUnit {
     double size = 1;
     const char* name = "B";
 };
 
-Unit unit_of(double value) {
-    static constexpr std::array<Unit, 5> kUnits{{{1024.0, "KiB"},
-                                                 {1048576.0, "MiB"},
-                                                 {1073741824.0, "GiB"},
-                                                 {1099511627776.0, "TiB"},
-                                                 {1125899906842624.0, "PiB"}}};
+ByteUnit unit_of(double value) {
+    static constexpr std::array<ByteUnit, 5> kUnits{{{1024.0, "KiB"},
+                                                     {1048576.0, "MiB"},
+                                                     {1073741824.0, "GiB"},
+                                                     {1099511627776.0, "TiB"},
+                                                     {1125899906842624.0, "PiB"}}};
     if (std::abs(value) < kExactBelow) return {};
     const auto* unit = kUnits.begin();
     while (unit + 1 != kUnits.end() && std::abs(value) >= 1024 * unit->size) ++unit;
     return *unit;
 }
 
-std::string in_unit(double value, Unit unit) {
+std::string in_unit(double value, ByteUnit unit) {
     const double scaled = value / unit.size;
     const double size = std::abs(scaled);
     if (unit.size > 1) return fmt::format("{:.{}f}", scaled, size < 10 ? 2 : 1);
@@ -40,6 +40,10 @@ std::string in_unit(double value, Unit unit) {
 
 }  // namespace
 
+std::string hex(std::uint64_t value) {
+    return fmt::format("{:#x}", value);
+}
+
 std::string grouped(std::uint64_t value) {
     std::string digits = std::to_string(value);
     for (std::size_t at = digits.size(); at > 3;) digits.insert(at -= 3, ",");
@@ -47,7 +51,7 @@ std::string grouped(std::uint64_t value) {
 }
 
 std::string bytes(double value) {
-    const Unit unit = unit_of(value);
+    const ByteUnit unit = unit_of(value);
     return in_unit(value, unit) + " " + unit.name;
 }
 
@@ -60,7 +64,7 @@ std::string signed_bytes(double value) {
 }
 
 std::string byte_range(const Interval& interval) {
-    const Unit unit = unit_of(std::max(std::abs(interval.lo), std::abs(interval.hi)));
+    const ByteUnit unit = unit_of(std::max(std::abs(interval.lo), std::abs(interval.hi)));
     return in_unit(interval.lo, unit) + " to " + in_unit(interval.hi, unit) + " " + unit.name;
 }
 

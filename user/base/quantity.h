@@ -9,6 +9,9 @@
 
 namespace asrtrace {
 
+/// "0x7f12".
+std::string hex(std::uint64_t value);
+
 /// "1,234,567".
 std::string grouped(std::uint64_t value);
 

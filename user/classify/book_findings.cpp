@@ -16,13 +16,10 @@ namespace {
 
 using ledger::Reading;
 
-constexpr double kFewestBytes = 1 << 20;
-constexpr double kShare = 0.05;
-
 /// Is it growth that a user would ask about? What came with the first requests and stayed is not.
 bool worth_telling(const Evidence& evidence, const Growth& growth) {
-    return growth.gain >= std::max(kFewestBytes, kShare * evidence.anonymous_last) &&
-           growth.shape != Shape::kWarmup && growth.shape != Shape::kNone;
+    return growth.gain >= evidence.least_book_growth() && growth.shape != Shape::kWarmup &&
+           growth.shape != Shape::kNone;
 }
 
 Finding finding_of(FindingKind kind, const Growth& growth) {

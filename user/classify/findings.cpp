@@ -121,6 +121,10 @@ auto severity(const Finding& finding) {
 
 }  // namespace
 
+double Evidence::least_book_growth() const {
+    return std::max(1048576.0, 0.05 * anonymous_last);
+}
+
 double Evidence::material() const {
     return std::max(kMaterialBytes, kMaterialShare * anonymous_last);
 }

@@ -81,6 +81,8 @@ struct Evidence {
     bool heap_traced = false;
     /// Growth below this is no finding: a share of what there is, and at least 64 KiB.
     double material() const;
+    /// The same for a whole book, which moves by itself: 5 % of what there is, and at least 1 MiB.
+    double least_book_growth() const;
     const char* unit() const;  ///< "request" or "interval"
 };
 

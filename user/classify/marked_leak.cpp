@@ -13,7 +13,7 @@ namespace {
 
 using ledger::ReachReading;
 
-constexpr std::size_t kFewestSteps = 2;
+constexpr std::size_t kFewestMarkings = 2;
 constexpr std::size_t kSureSteps = 4;
 constexpr std::uint64_t kFewestChunks = 5;
 constexpr double kExplained = 0.5;  ///< by sites: then it is their finding
@@ -60,7 +60,7 @@ std::optional<Finding> marked_leak(const Evidence& evidence, double leaked_by_si
     const auto& readings = evidence.recording.reach;
     const std::vector<Point> points = points_of(readings);
     const std::vector<double> rates = rates_of(points);
-    if (rates.size() < kFewestSteps) return std::nullopt;
+    if (rates.size() < kFewestMarkings) return std::nullopt;
     const double growth = points.back().y - points.front().y;
     const std::uint64_t chunks =
         readings.back().unreachable_chunks - readings.front().unreachable_chunks;

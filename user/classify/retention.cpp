@@ -13,9 +13,7 @@ namespace {
 using ledger::Arena;
 using ledger::Reading;
 
-constexpr double kFewestBytes = 1 << 20;
-constexpr double kShare = 0.05;  ///< of all anonymous memory: less is no finding
-constexpr double kMost = 0.5;    ///< of the growth: names its cause
+constexpr double kMost = 0.5;  ///< of the growth: names its cause
 constexpr std::uint64_t kManyArenas = 3;
 constexpr std::size_t kPins = 5;
 
@@ -101,8 +99,7 @@ std::vector<Finding> retention_findings(const Evidence& evidence) {
     const auto points = reading_points(
         evidence.recording, [](const Reading& reading) { return reading.books.heap_retained; });
     const Growth growth = growth_of(points);
-    const double least = std::max(kFewestBytes, kShare * evidence.anonymous_last);
-    if (growth.gain < least) return {};
+    if (growth.gain < evidence.least_book_growth()) return {};
     const Reading& first = *readings.front();
     const Reading& last = *readings.back();
     Finding finding;

@@ -2,10 +2,10 @@
 #include "user/heap/reach.h"
 
 #include <algorithm>
-#include <cstdio>
 #include <iterator>
 #include <map>
 
+#include "user/base/quantity.h"
 #include "user/heap/locator.h"
 #include "user/heap/page_buffer.h"
 #include "user/heap/roots.h"
@@ -271,12 +271,6 @@ class Marking {
     std::map<HolderKey, Holder> holders_;
     std::uint64_t sum_bytes_ = 0, sum_chunks_ = 0;
 };
-
-std::string hex(std::uint64_t value) {
-    char text[24];
-    std::snprintf(text, sizeof(text), "0x%llx", static_cast<unsigned long long>(value));
-    return text;
-}
 
 /// module+0xoffset, the offset counted from the module's first mapping.
 std::string name_data(const Snapshot& snapshot, std::uint64_t address) {

@@ -2,9 +2,10 @@
 #include "user/heap/walker.h"
 
 #include <algorithm>
-#include <cstdio>
+#include <string>
 
 #include "user/base/bytes.h"
+#include "user/base/quantity.h"
 
 namespace asrtrace::heap {
 namespace {
@@ -12,12 +13,6 @@ namespace {
 constexpr std::uint64_t kMaxWindow = 256 << 10;  // stays in the second-level cache
 constexpr std::uint64_t kPage = 4096;
 constexpr std::size_t kChunksBetweenChecks = 65536;
-
-std::string hex(std::uint64_t value) {
-    char text[24];
-    std::snprintf(text, sizeof(text), "0x%llx", static_cast<unsigned long long>(value));
-    return text;
-}
 
 }  // namespace
 

@@ -109,7 +109,7 @@ Json samples(const Recording& recording) {
     return {{"t", std::move(t)}, {"rss_anon", std::move(rss_anon)}};
 }
 
-void put_slope(Json& out, const std::optional<Slope>& slope) {
+void put_line(Json& out, const std::optional<Slope>& slope) {
     out["slope"] = slope ? Json(slope->value) : Json(nullptr);
     out["ci95"] =
         slope && slope->ci95 ? Json::array({slope->ci95->lo, slope->ci95->hi}) : Json(nullptr);
@@ -122,7 +122,7 @@ Json level(const char* name, const std::vector<Point>& points, const std::option
         y.push_back(point.y);
     }
     Json out{{"name", name}, {"x", std::move(x)}, {"y", std::move(y)}};
-    put_slope(out, slope);
+    put_line(out, slope);
     return out;
 }
 
@@ -212,7 +212,7 @@ class SiteLists {
         out["bytes"] = faults ? site.allocated_bytes : site.outlived_bytes;
         out["blocks"] = faults ? site.allocated_blocks : site.outlived_blocks;
         out["live"] = site.live_bytes;
-        put_slope(out, site.per_request);
+        put_line(out, site.per_request);
         Json curve = Json::array();
         const auto points = grid_.points(histories_.at({kind, site.stack}).changes);
         for (const std::size_t i : at_) curve.push_back(static_cast<std::uint64_t>(points[i].y));

@@ -14,7 +14,7 @@ constexpr double kSecondsPerByte = 1.0 / (20 << 20U);
 /// While the units are indexed: pages of the file are given back after this much progress.
 constexpr std::uint64_t kDropStride = std::uint64_t{16} << 20U;
 /// Functions that start before an address without holding it: how many are passed over.
-constexpr int kMaxStepsBack = 32;
+constexpr int kMaxRangesBack = 32;
 
 double budget_seconds(const ElfImage& image) {
     return kBaseSeconds + kSecondsPerByte * static_cast<double>(image.bytes().size());
@@ -98,7 +98,7 @@ const Range* innermost(const std::vector<Range>& ranges, std::uint64_t vaddr) {
         std::upper_bound(ranges.begin(), ranges.end(), vaddr,
                          [](std::uint64_t address, const Range& r) { return address < r.begin; });
     const Range* best = nullptr;
-    for (int step = 0; step < kMaxStepsBack && range != ranges.begin(); ++step) {
+    for (int step = 0; step < kMaxRangesBack && range != ranges.begin(); ++step) {
         --range;
         if (vaddr >= range->end) continue;
         if (best == nullptr || range->end - range->begin < best->end - best->begin) best = &*range;

@@ -11,7 +11,6 @@ namespace asrtrace::symbols {
 namespace {
 
 constexpr std::uint64_t kPageBytes = 4096;
-constexpr std::size_t kMaxSections = 1U << 16U;
 constexpr std::size_t kMaxBuildIdBytes = 64;
 
 std::string libelf_message(const std::string& name) {

@@ -5,6 +5,7 @@
 
 #include <libelf.h>
 
+#include <cstddef>
 #include <cstdint>
 #include <memory>
 #include <optional>
@@ -17,6 +18,8 @@
 #include "user/symbols/mapped_file.h"
 
 namespace asrtrace::symbols {
+
+constexpr std::size_t kMaxSections = 1U << 16U;  ///< more than that is damage
 
 struct Segment {
     std::uint64_t file_offset = 0;  ///< bytes

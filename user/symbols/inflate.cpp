@@ -20,7 +20,6 @@ namespace {
 
 constexpr std::uint64_t kMaxImageBytes = std::uint64_t{1} << 30U;
 constexpr std::uint64_t kMaxTotalBytes = std::uint64_t{4} << 30U;
-constexpr std::size_t kMaxSections = 1U << 16U;
 constexpr std::size_t kChunkBytes = std::size_t{256} << 10U;
 std::atomic<std::uint64_t> total_bytes{0};
 

@@ -9,7 +9,7 @@
 namespace asrtrace::symbols {
 namespace {
 
-constexpr std::size_t kMaxImageBytes = std::size_t{64} << 20U;
+constexpr std::size_t kMaxUnpackedBytes = std::size_t{64} << 20U;
 constexpr std::uint64_t kMaxDecoderBytes = std::uint64_t{64} << 20U;
 
 struct Decoder {
@@ -26,7 +26,7 @@ Result<std::vector<std::uint8_t>> inflate_xz(Bytes input, const std::string& nam
         return Error{name + ": cannot start the xz decoder"};
     }
     std::vector<std::uint8_t> output(
-        std::min(kMaxImageBytes, std::max<std::size_t>(4096, input.size() * 4)));
+        std::min(kMaxUnpackedBytes, std::max<std::size_t>(4096, input.size() * 4)));
     decoder.stream.next_in = input.data();
     decoder.stream.avail_in = input.size();
     for (std::size_t used = 0;;) {
@@ -42,10 +42,10 @@ Result<std::vector<std::uint8_t>> inflate_xz(Bytes input, const std::string& nam
         if ((status != LZMA_OK && status != LZMA_BUF_ERROR) || decoder.stream.avail_out != 0) {
             return Error{name + ": .gnu_debugdata is damaged"};
         }
-        if (output.size() >= kMaxImageBytes) {
+        if (output.size() >= kMaxUnpackedBytes) {
             return Error{name + ": .gnu_debugdata inflates to more than 64 MiB"};
         }
-        output.resize(std::min(kMaxImageBytes, output.size() * 2));
+        output.resize(std::min(kMaxUnpackedBytes, output.size() * 2));
     }
 }
 

@@ -14,7 +14,7 @@ namespace {
 constexpr std::uint64_t kLabelReachBytes = 4096;
 constexpr std::size_t kMaxSymbols = std::size_t{4} << 20U;
 /// Symbols that start before an address but end before it too: how many are passed over.
-constexpr int kMaxStepsBack = 64;
+constexpr int kMaxSymbolsBack = 64;
 
 /// Where a label's section ends: "_init" must not name the PLT behind .init.
 std::uint64_t section_end(const ElfImage& image, const GElf_Sym& symbol) {
@@ -118,7 +118,7 @@ std::optional<Symbol> SymbolTable::find(std::uint64_t vaddr) const {
         [](std::uint64_t address, const Entry& entry) { return address < entry.vaddr; });
     const Entry* best = nullptr;
     auto entry = after;
-    for (int step = 0; step < kMaxStepsBack && entry != entries_.begin(); ++step) {
+    for (int step = 0; step < kMaxSymbolsBack && entry != entries_.begin(); ++step) {
         --entry;
         if (best != nullptr && entry->vaddr != best->vaddr) break;
         const bool nearest = entry->vaddr == std::prev(after)->vaddr;

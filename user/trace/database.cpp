@@ -11,7 +11,6 @@ namespace {
 
 constexpr int kBusyTimeoutMs = 2000;
 constexpr int kMaxStringBytes = 16 << 20;
-constexpr std::size_t kHeaderBytes = 100;
 constexpr std::size_t kMaxPadding = 64 << 20;
 
 /// What the header says the file should measure (SQLite file format, 1.3: page size at 16, number

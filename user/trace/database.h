@@ -3,6 +3,7 @@
 // user/trace and become a Result at its boundary (Writer, read).
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <memory>
 #include <stdexcept>
@@ -15,6 +16,8 @@ struct sqlite3;
 struct sqlite3_stmt;
 
 namespace asrtrace::trace {
+
+constexpr std::size_t kHeaderBytes = 100;  ///< of an SQLite database
 
 class SqlError : public std::runtime_error {
   public:

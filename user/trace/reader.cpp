@@ -9,6 +9,7 @@
 #include <cerrno>
 
 #include "user/base/fd.h"
+#include "user/trace/database.h"
 #include "user/trace/load.h"
 #include "user/trace/trace_file.h"
 

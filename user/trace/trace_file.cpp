@@ -10,6 +10,7 @@
 #include <string_view>
 
 #include "user/base/fd.h"
+#include "user/trace/database.h"
 #include "user/trace/format.h"
 
 namespace asrtrace::trace {
@@ -32,10 +33,6 @@ bool is_database(Bytes header) {
 
 bool is_trace(Bytes header) {
     return is_database(header) && header_number(header, 68) == kApplicationId;
-}
-
-Bytes as_bytes(const std::string& text) {
-    return {reinterpret_cast<const std::uint8_t*>(text.data()), text.size()};
 }
 
 /// A connection in WAL mode holds a shared lock on these bytes as long as it lives (SQLite's

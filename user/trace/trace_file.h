@@ -11,8 +11,6 @@
 
 namespace asrtrace::trace {
 
-constexpr std::size_t kHeaderBytes = 100;  ///< of an SQLite database
-
 /// Is `header`, the first bytes of a file, that of a trace which this version reads? Error: names
 /// the file and why not (empty, no database, another program's, newer).
 Status check_header(Bytes header, const std::string& name);

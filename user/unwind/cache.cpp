@@ -47,11 +47,6 @@ std::uint64_t digest_source(std::uint64_t key, const CfiSource& source) {
     return digest.value();
 }
 
-template <typename T>
-Bytes as_bytes(const std::vector<T>& values) {
-    return {reinterpret_cast<const std::uint8_t*>(values.data()), values.size() * sizeof(T)};
-}
-
 std::uint64_t digest_entry(const EntryHeader& header, const UnwindTable& table) {
     Digest digest(header.key);
     EntryHeader plain = header;

@@ -21,11 +21,6 @@ std::uint64_t identify(std::uint64_t key, const std::string& build_id, const Cfi
     return digest.value();
 }
 
-template <typename T>
-Bytes as_bytes(const std::vector<T>& values) {
-    return {reinterpret_cast<const std::uint8_t*>(values.data()), values.size() * sizeof(T)};
-}
-
 }  // namespace
 
 std::shared_ptr<const PlacedTable> TableStore::find(std::uint64_t identity) {
