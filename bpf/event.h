@@ -40,6 +40,9 @@ enum ev_tag {
 	EV_EXEC = 16,          /* the target replaced its image */
 	EV_EXIT = 17,          /* a thread of the target ended */
 	EV_OOM = 18,           /* the target was chosen by the OOM killer */
+	EV_HTTP_BEGIN = 19,    /* a request line was read on this thread */
+	EV_HTTP_DONE = 20,     /* its response was handed to the kernel, or never will be */
+	EV_HTTP_MOVED = 21,    /* this thread works on the request's connection now */
 };
 
 /* Public functions of the allocator, as the probes tell them apart. */
@@ -158,6 +161,44 @@ struct ev_request {
 };
 EV_ASSERT(sizeof(struct ev_request) == 40);
 
+enum {
+	HTTP_METHOD_BYTES = 16,
+	HTTP_PATH_BYTES = 128,
+};
+
+enum http_outcome {
+	HTTP_SERVED = 0,
+	HTTP_ABORTED = 1,  /* the connection was closed before the response's end */
+	HTTP_CONFUSED = 2, /* the connection's bytes could not be followed to the response's end */
+};
+
+struct ev_http_begin {
+	struct ev_header h;
+	__u64 id;	/* unique in a recording */
+	__u64 begin_ns; /* when the request line's first byte had been read */
+	__u8 method[HTTP_METHOD_BYTES];
+	__u32 path_bytes;
+	__u32 pad;
+	__u8 path[HTTP_PATH_BYTES]; /* without the query, cut */
+};
+EV_ASSERT(sizeof(struct ev_http_begin) == 56 + HTTP_PATH_BYTES);
+
+struct ev_http_done {
+	struct ev_header h;
+	__u64 id;
+	__u64 body_bytes;     /* of the request, as far as it was read */
+	__u64 response_bytes; /* the response's body, as far as it was written */
+	__u32 status;	      /* 0: none was written */
+	__u32 outcome;
+};
+EV_ASSERT(sizeof(struct ev_http_done) == 48);
+
+struct ev_http_moved {
+	struct ev_header h;
+	__u64 id;
+};
+EV_ASSERT(sizeof(struct ev_http_moved) == 24);
+
 struct ev_task {
 	struct ev_header h; /* fork: the child; exec, exit, oom: the task itself */
 	__u32 pid;
@@ -203,7 +244,13 @@ enum counter {
 	LOST_INFLIGHT = 27,     /* a call's return was never seen */
 	LOST_PROCESS_MAP = 28,  /* too many processes: a child is not followed */
 	COUNT_RETURN_HITS = 29, /* part of COUNT_PROBE_HITS: at a call's return */
-	COUNTER_MAX = 32,
+	LOST_HTTP_CONNECTIONS = 32, /* too many sockets at a time: one is not followed */
+	LOST_HTTP_CONFUSED = 33,    /* bytes of a connection that could not be followed */
+	COUNT_HTTP_TLS = 34,	    /* connections that cannot be read: TLS */
+	COUNT_HTTP_2 = 35,	    /* HTTP/2 without TLS */
+	COUNT_HTTP_UPGRADED = 36,   /* became something else: WebSocket, h2c, a tunnel */
+	COUNT_HTTP_URING = 37,	    /* calls of io_uring_enter */
+	COUNTER_MAX = 48,
 };
 
 /* Knobs, set between open and load. */
@@ -217,8 +264,10 @@ struct config {
 	__u64 wakeup_bytes;      /* wake the reader when that much waits */
 	__u32 exact_rss_stat;    /* rss_stat is a percpu_counter */
 	__u32 follow;            /* children too */
+	__u32 http_port;         /* only connections to this port; 0: all */
+	__u32 pad;
 };
-EV_ASSERT(sizeof(struct config) == 56);
+EV_ASSERT(sizeof(struct config) == 64);
 
 /* One argument of a USDT probe, from its note (systemtap's UserSpaceProbeImplementation). */
 enum usdt_kind {

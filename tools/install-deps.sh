@@ -65,6 +65,10 @@ tmux                 # a terminal for the test of the live view
 chromium             # shows the HTML report in its test
 chromium-driver      # drives it
 libdebuginfod1       # fetches debug files for those who ask for it
+nginx-light          # a server whose requests must be seen from outside
+python3-fastapi      # another one, on an event loop
+python3-uvicorn      # its server
+python3-multipart    # its uploads
 LIST
     # Fetches other programs' readers of our files; other nodejs than Debian's bring their own.
     command -v npm > /dev/null || echo npm
@@ -127,7 +131,8 @@ apt_quietly() {
     apt-get -qq -o DPkg::Lock::Timeout=300 -o Acquire::Retries=3 "$@" > "$log" 2>&1
 }
 
-install_missing() { apt_quietly install -y --no-install-recommends "${missing[@]}"; }
+# RUNLEVEL=1: a server that comes with a package (nginx) is not started; tests start their own.
+install_missing() { RUNLEVEL=1 apt_quietly install -y --no-install-recommends "${missing[@]}"; }
 
 echo "install-deps: installing ${#missing[@]} packages: ${missing[*]}"
 # Lists that know all packages spare the update; stale lists show as a failed download.

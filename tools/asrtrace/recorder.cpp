@@ -17,6 +17,7 @@
 #include "user/base/maps.h"
 #include "user/capture/process.h"
 #include "user/capture/request_source.h"
+#include "user/capture/sockets.h"
 #include "user/decode/event.h"
 #include "user/ledger/ledger.h"
 #include "user/symbols/debuginfod.h"
@@ -124,6 +125,7 @@ void Recorder::State::attach(const capture::AllocatorProbes& allocator) {
     }
     programs_.attach_kernel_plane(losses_.attach_failed);
     programs_.attach_requests(plan_.probes, losses_.attach_failed);
+    if (plan_.source == ledger::RequestSource::kHttp) programs_.attach_http(losses_.attach_failed);
     if (follows_allocator) programs_.attach_allocator(allocator, losses_.attach_failed);
     programs_.enable();
     const std::uint64_t maps_ns = monotonic_ns();
@@ -132,6 +134,10 @@ void Recorder::State::attach(const capture::AllocatorProbes& allocator) {
     overhead_.attach_seconds = seconds(monotonic_ns() - begin_ns);
 
     if (!plan_.note.empty()) notes_.push_back(plan_.note);
+    if (plan_.source == ledger::RequestSource::kHttp && capture::uses_io_uring(options_.pid))
+        notes_.emplace_back(
+            "the target has a ring of io_uring: requests that pass through it are "
+            "not seen by http; use --request func:START,DONE or every:SECONDS");
     for (const capture::Bypass& bypass : allocator.bypasses) notes_.push_back(bypass.explanation);
     for (const std::string& problem : symbols_.problems())
         notes_.push_back("unwinding: " + problem);
@@ -230,6 +236,9 @@ void Recorder::State::write_totals(std::uint64_t now_ns) {
     writer_.set_overhead(overhead_);
     writer_.set_attribution(ledger_.events_attributed(), ledger_.events_unattributed());
     writer_.set_requests_completed(ledger_.requests_completed());
+    ledger::HttpSeen http = http_seen(counters);
+    http.aborted = ledger_.requests_aborted();
+    writer_.set_http(http);
     writer_.set_notes(notes_);
     writer_.set_window({.seconds = seconds(now_ns - start_ns_),
                         .start_unix_seconds = start_unix_seconds_,
@@ -314,6 +323,8 @@ Result<ledger::Recording> Recorder::State::finish() {
     pass_on();
     add_samples(sampler_.finish());
     add_stacks(symbols_.finish());
+    for (std::string& warning : http_warnings(http_seen(programs_.counters())))
+        notes_.push_back(std::move(warning));
     family_.note_children();
     if (const std::string failure = heap_.failure(); options_.read_heap && !failure.empty())
         notes_.push_back("the heap could not be read: " + failure);
@@ -356,6 +367,8 @@ Result<Recorder> Recorder::start(const RecorderOptions& options) {
                                          .tier = options.tier,
                                          .sample_mean_bytes = options.sample_mean_bytes,
                                          .follow = options.follow,
+                                         .http = plan->source == ledger::RequestSource::kHttp,
+                                         .http_port = plan->http_port,
                                          .method = options.method,
                                          .at_symbols = options.at_symbols};
     auto programs = capture::Programs::load(config, features);

@@ -33,12 +33,38 @@ void add_losses(const capture::Counters& counters, const capture::ProgramStatist
                 ledger::Losses& losses) {
     losses.ring_events = counters[wire::LOST_RING];
     losses.map_full_events = counters[wire::LOST_STACK_MAP] + counters[wire::LOST_THREAD_MAP] +
-                             counters[wire::LOST_PROCESS_MAP] + counters[wire::LOST_SAMPLED_MAP];
+                             counters[wire::LOST_PROCESS_MAP] + counters[wire::LOST_SAMPLED_MAP] +
+                             counters[wire::LOST_HTTP_CONNECTIONS];
     losses.stacks_failed = counters[wire::LOST_STACK_WALK];
     losses.stacks_truncated = counters[wire::COUNT_STACK_TRUNCATED];
     losses.stacks_heuristic = counters[wire::COUNT_STACK_HEURISTIC];
     losses.inflight_reset = counters[wire::LOST_INFLIGHT];
     losses.missed_programs = statistics.missed;
+}
+
+ledger::HttpSeen http_seen(const capture::Counters& counters) {
+    return {.confused = counters[wire::LOST_HTTP_CONFUSED],
+            .tls = counters[wire::COUNT_HTTP_TLS],
+            .http2 = counters[wire::COUNT_HTTP_2],
+            .upgraded = counters[wire::COUNT_HTTP_UPGRADED],
+            .io_uring_calls = counters[wire::COUNT_HTTP_URING]};
+}
+
+std::vector<std::string> http_warnings(const ledger::HttpSeen& seen) {
+    std::vector<std::string> warnings;
+    const auto warn = [&](std::uint64_t number, const std::string& what) {
+        if (number != 0)
+            warnings.push_back("requests by http: " + std::to_string(number) + " " + what +
+                               " cannot be read and do not count; --request func:START,DONE names "
+                               "the server's own functions, every:SECONDS takes intervals");
+    };
+    warn(seen.tls, "connections spoke TLS: their requests");
+    warn(seen.http2, "connections spoke HTTP/2: their requests");
+    warn(seen.upgraded,
+         "connections became something else (WebSocket, h2c, a tunnel): what they "
+         "carry from then on");
+    warn(seen.io_uring_calls, "calls of io_uring_enter were made: requests that pass through them");
+    return warnings;
 }
 
 }  // namespace asrtrace

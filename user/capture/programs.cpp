@@ -56,6 +56,7 @@ wire::config make_config(const ProgramsConfig& config, const Features& features)
     knobs.wakeup_bytes = 1 << 20;
     knobs.exact_rss_stat = features.exact_rss_stat;
     knobs.follow = config.follow;
+    knobs.http_port = config.http_port;
     return knobs;
 }
 
@@ -86,6 +87,11 @@ void choose_programs(planes* skeleton, const ProgramsConfig& config, const Featu
     const bool exact = features.fault_tracepoints && features.exact_rss_stat;
     bpf_program__set_autoload(programs.rss_stat, exact);
     bpf_program__set_autoload(programs.page_alloc, exact);
+    for (bpf_program* program : {programs.http_exit, programs.http_enter_close,
+                                 programs.http_enter_shutdown, programs.http_enter_io_uring})
+        bpf_program__set_autoload(program, config.http);
+    bpf_map__set_autocreate(skeleton->maps.http_conns, config.http);
+    bpf_map__set_autocreate(skeleton->maps.http_works, config.http);
     if (method == ProbeMethod::kPerf) return;
     set_attach_type(programs.alloc_session, kAttachUprobeSession);
     set_attach_type(programs.calibrate_session, kAttachUprobeSession);
@@ -160,6 +166,7 @@ struct Programs::State {
     const std::function<void(Bytes)>* sink = nullptr;  ///< during poll() only
     std::vector<UniqueFd> links;                       ///< of the request plane
     std::vector<UniqueFd> allocator_links;             ///< come and go with windows
+    std::vector<bpf_link*> system_calls;               ///< one program on several tracepoints
     /// What probes are restricted to. A child is born with its parent's breakpoints but not with a
     /// filter that knows it, and runs before anybody could attach to it: following means all
     /// processes that map the file, told apart by the programs.
@@ -177,6 +184,7 @@ struct Programs::State {
     ~State() {
         links.clear();
         allocator_links.clear();
+        for (bpf_link* link : system_calls) bpf_link__destroy(link);
         ring_buffer__free(ring);
         planes::destroy(skeleton);
     }
@@ -300,6 +308,24 @@ void Programs::attach_requests(const std::vector<RequestProbe>& probes,
                state_->probed_pid(), state_->links, failed);
 }
 
+void Programs::attach_http(std::vector<std::string>& failed) {
+    const auto keep = [&](bpf_link* link, const std::string& what) {
+        if (link != nullptr)
+            state_->system_calls.push_back(link);
+        else
+            failed.push_back(what + ": " + std::strerror(errno));
+    };
+    const auto& programs = state_->skeleton->progs;
+    for (const char* call : {"read", "readv", "recvfrom", "recvmsg", "write", "writev", "sendto",
+                             "sendmsg", "sendfile64"}) {
+        const std::string name = std::string("sys_exit_") + call;
+        keep(bpf_program__attach_tracepoint(programs.http_exit, "syscalls", name.c_str()), name);
+    }
+    for (bpf_program* program :
+         {programs.http_enter_close, programs.http_enter_shutdown, programs.http_enter_io_uring})
+        keep(bpf_program__attach(program), bpf_program__section_name(program));
+}
+
 void Programs::enable() {
     __atomic_store_n(&state_->skeleton->bss->enabled, 1, __ATOMIC_SEQ_CST);
 }
@@ -309,6 +335,8 @@ void Programs::detach() {
     std::vector<std::jthread> removals;
     for (auto* links : {&state_->links, &state_->allocator_links})
         removals.emplace_back([links] { unlink_sites(*links); });
+    for (bpf_link* link : std::exchange(state_->system_calls, {}))
+        removals.emplace_back([link] { bpf_link__destroy(link); });
     const bpf_object_skeleton* object = state_->skeleton->skeleton;
     for (int i = 0; i < object->prog_cnt; ++i) {
         bpf_link*& link = *object->progs[i].link;

@@ -38,6 +38,8 @@ struct ProgramsConfig {
     std::uint64_t sample_mean_bytes = 512 << 10;
     std::uint64_t fault_mean_bytes = 64 << 10;
     bool follow = false;  ///< children, too: the probes then stand in every process of the machine
+    bool http = false;    ///< requests are HTTP's on the target's sockets
+    std::uint16_t http_port = 0;  ///< only connections to this port; 0: all
     // For tests and benchmarks:
     std::optional<ProbeMethod> method;  ///< nothing: the cheapest there is
     bool at_symbols = false;            ///< probes on first instructions, cheap or not
@@ -76,6 +78,8 @@ class Programs {
     void attach_kernel_plane(std::vector<std::string>& failed);
     void attach_allocator(const AllocatorProbes& probes, std::vector<std::string>& failed);
     void attach_requests(const std::vector<RequestProbe>& probes, std::vector<std::string>& failed);
+    /// The ends of the socket calls; needs config.http.
+    void attach_http(std::vector<std::string>& failed);
     /// Opens the window: until then attached programs do nothing.
     void enable();
     /// Closes the window, then removes every probe; what is in the ring can still be read. All at

@@ -1,12 +1,14 @@
 // SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
 #include "user/capture/request_source.h"
 
+#include <charconv>
 #include <cmath>
 #include <cstdlib>
 #include <optional>
 #include <string_view>
 
 #include "user/base/escape.h"
+#include "user/capture/sockets.h"
 #include "user/capture/target_module.h"
 #include "user/symbols/function_search.h"
 
@@ -15,7 +17,8 @@ namespace {
 
 constexpr double kAutoIntervalSeconds = 10;
 constexpr std::string_view kForms =
-    "use usdt:PROVIDER:START,DONE, func:[MODULE:]START,[MODULE:]DONE, every:SECONDS or auto";
+    "use http[:PORT], usdt:PROVIDER:START,DONE, func:[MODULE:]START,[MODULE:]DONE, every:SECONDS "
+    "or auto";
 
 struct Pair {
     std::string start;
@@ -146,16 +149,39 @@ RequestPlan plan_interval(double seconds) {
             .interval_ns = static_cast<std::uint64_t>(std::llround(seconds * 1e9))};
 }
 
+Result<RequestPlan> plan_http(const std::string& spec) {
+    RequestPlan plan{.source = ledger::RequestSource::kHttp, .spec = spec};
+    if (spec == "http") return plan;
+    const char* const begin = spec.data() + std::string_view("http:").size();
+    const char* const end = spec.data() + spec.size();
+    const auto [stop, error] = std::from_chars(begin, end, plan.http_port);
+    if (!spec.starts_with("http:") || error != std::errc() || stop != end || plan.http_port == 0)
+        return Error{"--request " + escape_terminal(spec) + ": PORT is a number from 1 to 65535; " +
+                     std::string(kForms)};
+    return plan;
+}
+
 RequestPlan plan_auto(pid_t pid) {
     auto usdt = plan_usdt(pid, "asr:request_start,request_done");
     if (usdt) {
         usdt->note = "requests: the target's USDT probes asr:request_start/request_done";
         return std::move(usdt).value();
     }
+    const std::string without = "requests: no USDT probes asr:request_start/request_done, ";
+    const std::vector<std::uint16_t> ports = listening_ports(pid);
+    if (!ports.empty()) {
+        RequestPlan plan{.source = ledger::RequestSource::kHttp, .spec = "http"};
+        plan.note = without + "but the target listens on TCP port " +
+                    std::to_string(ports.front()) + (ports.size() > 1 ? " and others" : "") +
+                    ": HTTP/1.x on its sockets; if it speaks something else, --request "
+                    "func:START,DONE or every:SECONDS";
+        return plan;
+    }
     RequestPlan plan = plan_interval(kAutoIntervalSeconds);
     plan.note =
-        "requests: no USDT probes asr:request_start/request_done, so intervals of 10 s stand "
-        "in for requests; --request func:START,DONE names real ones";
+        without +
+        "and the target listens on no TCP socket: intervals of 10 s (every:10) stand in for "
+        "requests; --request func:START,DONE names real ones";
     return plan;
 }
 
@@ -173,9 +199,7 @@ Result<RequestPlan> plan_requests(pid_t pid, const std::string& spec) {
         }
         return Error{"--request " + spec + ": SECONDS is a number from 0.01 to 86400"};
     }
-    if (spec.starts_with("http")) {
-        return Error{"--request http is not built yet; " + std::string(kForms)};
-    }
+    if (spec.starts_with("http")) return plan_http(spec);
     return Error{"--request " + escape_terminal(spec) + ": " + std::string(kForms)};
 }
 

@@ -19,10 +19,11 @@ struct RequestPlan {
     std::string spec{};  ///< as resolved: "usdt:asr:request_start,request_done"
     std::vector<RequestProbe> probes{};
     std::uint64_t interval_ns = 0;  ///< every:SECONDS
+    std::uint16_t http_port = 0;    ///< http:PORT; 0: any
     std::string note{};             ///< what `auto` chose and why; empty otherwise
 };
 
-/// Resolves usdt:PROVIDER:START,DONE, func:[MODULE:]START,DONE, every:SECONDS or auto.
+/// Resolves usdt:PROVIDER:START,DONE, func:[MODULE:]START,DONE, http[:PORT], every:SECONDS or auto.
 /// Error: a malformed spec, or a probe or function that the target does not have.
 Result<RequestPlan> plan_requests(pid_t pid, const std::string& spec);
 

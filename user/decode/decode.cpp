@@ -1,4 +1,6 @@
 // SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
+#include <cstddef>
+
 #include "bpf/event.h"
 #include "user/decode/event.h"
 
@@ -58,6 +60,30 @@ std::optional<Payload> decode_task(const wire::ev_task& record) {
     return task;
 }
 
+std::optional<Payload> decode_http_begin(Bytes bytes) {
+    // Not by value: the views have to outlive this function.
+    constexpr std::size_t kMethodAt = offsetof(wire::ev_http_begin, method);
+    constexpr std::size_t kPathAt = offsetof(wire::ev_http_begin, path);
+    const auto record = read_at<wire::ev_http_begin>(bytes, 0);
+    if (!record || record->path_bytes > wire::HTTP_PATH_BYTES) return std::nullopt;
+    const std::string_view text(reinterpret_cast<const char*>(bytes.data()), bytes.size());
+    const std::string_view method = text.substr(kMethodAt, wire::HTTP_METHOD_BYTES);
+    return HttpMark{.id = record->id,
+                    .begin_ns = record->begin_ns,
+                    .method = method.substr(0, method.find('\0')),
+                    .path = text.substr(kPathAt, record->path_bytes)};
+}
+
+std::optional<Payload> decode_http_done(const wire::ev_http_done& record) {
+    if (record.outcome > wire::HTTP_CONFUSED) return std::nullopt;
+    return HttpMark{.kind = HttpMark::Kind::kDone,
+                    .outcome = static_cast<HttpMark::Outcome>(record.outcome),
+                    .id = record.id,
+                    .body_bytes = record.body_bytes,
+                    .response_bytes = record.response_bytes,
+                    .status = record.status};
+}
+
 /// Reads a record of type T and hands it on; nothing if the bytes do not hold one.
 template <typename T, typename Convert>
 std::optional<Payload> with(Bytes bytes, Convert convert) {
@@ -112,6 +138,14 @@ std::optional<Payload> decode_payload(Bytes bytes, std::uint16_t tag) {
         case wire::EV_REQUEST_DONE:
             return with<wire::ev_request>(bytes, [tag](const auto& r) {
                 return RequestMark{tag == wire::EV_REQUEST_DONE, r.id, {r.args[0], r.args[1]}};
+            });
+        case wire::EV_HTTP_BEGIN:
+            return decode_http_begin(bytes);
+        case wire::EV_HTTP_DONE:
+            return with<wire::ev_http_done>(bytes, decode_http_done);
+        case wire::EV_HTTP_MOVED:
+            return with<wire::ev_http_moved>(bytes, [](const auto& r) {
+                return HttpMark{.kind = HttpMark::Kind::kMoved, .id = r.id};
             });
         case wire::EV_FORK:
         case wire::EV_EXEC:

@@ -5,6 +5,7 @@
 #include <array>
 #include <cstdint>
 #include <optional>
+#include <string_view>
 #include <variant>
 
 #include "user/base/bytes.h"
@@ -108,6 +109,19 @@ struct RequestMark {
     std::array<std::uint64_t, 2> args{};
 };
 
+/// A request that was seen on a socket. Views point into the record and end with it.
+struct HttpMark {
+    enum class Kind : std::uint8_t { kBegin, kMoved, kDone } kind = Kind::kBegin;
+    enum class Outcome : std::uint8_t { kServed, kAborted, kConfused } outcome = Outcome::kServed;
+    std::uint64_t id = 0;              ///< unique in a recording
+    std::uint64_t begin_ns = 0;        ///< begin: when its first byte was read
+    std::uint64_t body_bytes = 0;      ///< done
+    std::uint64_t response_bytes = 0;  ///< done: the response's body
+    std::uint32_t status = 0;          ///< done; 0: no response was begun
+    std::string_view method{};         ///< begin
+    std::string_view path{};           ///< begin: without the query, cut
+};
+
 struct Task {
     enum class Kind : std::uint8_t { kFork, kExec, kExit, kOom } kind = Kind::kExit;
     std::uint32_t pid = 0;       ///< fork: the child
@@ -117,7 +131,7 @@ struct Task {
 };
 
 using Payload = std::variant<Alloc, Free, ReallocBegin, ReallocEnd, Map, UnmapBegin, UnmapEnd,
-                             Remap, Brk, Advise, Fault, RequestMark, Task>;
+                             Remap, Brk, Advise, Fault, RequestMark, HttpMark, Task>;
 
 struct Event {
     std::uint64_t time_ns = 0;  ///< CLOCK_MONOTONIC

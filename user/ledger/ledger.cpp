@@ -342,6 +342,22 @@ void Ledger::on(const decode::Event& event, const decode::RequestMark& mark) {
     }
 }
 
+void Ledger::on(const decode::Event& event, const decode::HttpMark& mark) {
+    using Kind = decode::HttpMark::Kind;
+    using Outcome = decode::HttpMark::Outcome;
+    if (mark.kind == Kind::kBegin) {
+        requests_.begin_http(process_, event.tid, mark);
+    } else if (mark.kind == Kind::kMoved) {
+        requests_.move_http(event.tid, mark.id);
+    } else if (auto request = requests_.end_http(event.time_ns, mark)) {
+        if (mark.outcome == Outcome::kServed) {
+            finish_request(std::move(*request));
+        } else {
+            outlive(request->cohort);
+        }
+    }
+}
+
 void Ledger::on(const decode::Event& event, const decode::Task& task) {
     if (task.kind == decode::Task::Kind::kExit) {
         restore_realloc(event.tid);

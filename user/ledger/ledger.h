@@ -94,6 +94,7 @@ class Ledger {
     std::uint64_t events_unattributed() const { return unattributed_; }
     std::uint64_t requests_completed() const { return requests_.completed(); }
     std::uint64_t requests_unknown() const { return requests_.unknown(); }
+    std::uint64_t requests_aborted() const { return requests_.aborted(); }
     /// Blocks whose free was never seen: another block took their address.
     std::uint64_t missed_frees() const { return missed_frees_; }
     std::uint64_t live_blocks() const { return live_.size(); }
@@ -118,6 +119,7 @@ class Ledger {
     void on(const decode::Event& event, const decode::Advise& advise);
     void on(const decode::Event& event, const decode::Fault& fault);
     void on(const decode::Event& event, const decode::RequestMark& mark);
+    void on(const decode::Event& event, const decode::HttpMark& mark);
     void on(const decode::Event& event, const decode::Task& task);
 
     /// An address of the process whose event is being applied.

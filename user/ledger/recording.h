@@ -218,6 +218,16 @@ struct Overhead {
 
 enum class RequestSource : std::uint8_t { kNone = 0, kUsdt = 1, kFunc = 2, kHttp = 3, kEvery = 4 };
 
+/// What the sockets showed besides requests, where requests are HTTP's.
+struct HttpSeen {
+    std::uint64_t aborted = 0;   ///< requests whose connection was closed before the response's end
+    std::uint64_t confused = 0;  ///< connections whose bytes could not be followed (any more)
+    std::uint64_t tls = 0, http2 = 0;  ///< connections that cannot be read
+    std::uint64_t upgraded = 0;        ///< connections that became something else
+    std::uint64_t io_uring_calls = 0;  ///< what passes through them is not seen
+    bool operator==(const HttpSeen&) const = default;
+};
+
 /// A child that was followed.
 struct FollowedProcess {
     std::int32_t pid = 0;
@@ -260,6 +270,7 @@ struct Recording {
     RequestSource request_source = RequestSource::kNone;
     std::string request_spec;  ///< as given or as found by auto
     std::uint64_t requests_completed = 0;
+    HttpSeen http;
     std::uint64_t events_attributed = 0, events_unattributed = 0;
     std::vector<Frame> frames;
     std::vector<Stack> stacks;  ///< [0] is the unknown stack

@@ -18,7 +18,7 @@ std::optional<ActiveRequest> Requests::begin(decode::ProcessNumber process, std:
                                              const decode::RequestMark& mark) {
     std::optional<ActiveRequest> abandoned;
     if (const auto own = by_thread_.find(tid); own != by_thread_.end()) {
-        if (auto old = active_.extract(own->second)) abandoned = std::move(old.mapped());
+        abandoned = remove(active_.find(own->second.front()));
         ++unknown_;
     }
     const RequestId id{next_++};
@@ -30,8 +30,71 @@ std::optional<ActiveRequest> Requests::begin(decode::ProcessNumber process, std:
     request.record.args = mark.args;
     request.process = process;
     active_.emplace(id, std::move(request));
-    by_thread_[tid] = id;
+    by_thread_[tid].push_back(id);
     return abandoned;
+}
+
+void Requests::disown(std::uint32_t tid, RequestId id) {
+    const auto own = by_thread_.find(tid);
+    if (own == by_thread_.end()) return;
+    std::erase(own.value(), id);
+    if (own->second.empty()) by_thread_.erase(own);
+}
+
+ActiveRequest Requests::remove(Active::iterator entry) {
+    ActiveRequest request = std::move(entry->second);
+    disown(request.record.tid, entry->first);
+    active_.erase(entry);
+    return request;
+}
+
+void Requests::begin_http(decode::ProcessNumber process, std::uint32_t tid,
+                          const decode::HttpMark& mark) {
+    const RequestId id{next_++};
+    ActiveRequest request;
+    request.record.id = id;
+    request.record.begin_ns = mark.begin_ns;
+    request.record.tid = tid;
+    request.record.external_id = mark.id;
+    request.process = process;
+    active_.emplace(id, std::move(request));
+    by_thread_[tid].push_back(id);
+    by_http_[mark.id] = id;
+}
+
+void Requests::move_http(std::uint32_t tid, std::uint64_t external_id) {
+    const auto known = by_http_.find(external_id);
+    if (known == by_http_.end()) return;
+    ActiveRequest& request = active_.find(known->second)->second;
+    disown(request.record.tid, known->second);
+    request.record.tid = tid;
+    by_thread_[tid].push_back(known->second);
+}
+
+std::optional<ActiveRequest> Requests::end_http(std::uint64_t time_ns,
+                                                const decode::HttpMark& mark) {
+    const auto known = by_http_.find(mark.id);
+    if (known == by_http_.end()) {
+        ++unknown_;
+        return std::nullopt;
+    }
+    ActiveRequest request = remove(active_.find(known->second));
+    by_http_.erase(known);
+    request.record.end_ns = time_ns;
+    request.record.status = mark.status;
+    request.record.args[0] = mark.body_bytes;
+    switch (mark.outcome) {
+        case decode::HttpMark::Outcome::kServed:
+            ++completed_;
+            break;
+        case decode::HttpMark::Outcome::kAborted:
+            ++aborted_;
+            break;
+        case decode::HttpMark::Outcome::kConfused:
+            ++unknown_;
+            break;
+    }
+    return request;
 }
 
 /// An interval (thread 0) is every process's.
@@ -55,7 +118,7 @@ Requests::Active::iterator Requests::find(decode::ProcessNumber process, std::ui
         if (entry != active_.end()) return entry;
     }
     if (const auto own = by_thread_.find(tid); own != by_thread_.end()) {
-        return active_.find(own->second);
+        return active_.find(own->second.front());
     }
     return only_one(process);
 }
@@ -67,12 +130,7 @@ std::optional<ActiveRequest> Requests::end(decode::ProcessNumber process, std::u
         ++unknown_;
         return std::nullopt;
     }
-    ActiveRequest request = std::move(entry->second);
-    active_.erase(entry);
-    if (const auto own = by_thread_.find(request.record.tid);
-        own != by_thread_.end() && own->second == request.record.id) {
-        by_thread_.erase(own);
-    }
+    ActiveRequest request = remove(entry);
     request.record.end_ns = time_ns;
     request.record.status = static_cast<std::int64_t>(mark.args[0]);
     ++completed_;
@@ -82,23 +140,23 @@ std::optional<ActiveRequest> Requests::end(decode::ProcessNumber process, std::u
 ActiveRequest* Requests::of_thread(decode::ProcessNumber process, std::uint32_t tid) {
     if (active_.empty()) return nullptr;
     const auto own = by_thread_.find(tid);
-    const auto entry = own != by_thread_.end() && active_.size() > 1 ? active_.find(own->second)
-                                                                     : only_one(process);
+    if (own != by_thread_.end() && own->second.size() > 1) return nullptr;
+    const auto entry = own != by_thread_.end() && active_.size() > 1
+                           ? active_.find(own->second.front())
+                           : only_one(process);
     return entry == active_.end() ? nullptr : &entry->second;
 }
 
 std::vector<ActiveRequest> Requests::abandon(decode::ProcessNumber process) {
     std::vector<ActiveRequest> abandoned;
     for (auto entry = active_.begin(); entry != active_.end();) {
-        const std::uint32_t tid = entry->second.record.tid;
-        if (entry->second.process != process || tid == 0) {
-            ++entry;
-            continue;
+        const auto next = std::next(entry);
+        if (entry->second.process == process && entry->second.record.tid != 0) {
+            by_http_.erase(entry->second.record.external_id);
+            abandoned.push_back(remove(entry));
+            ++unknown_;
         }
-        by_thread_.erase(tid);
-        abandoned.push_back(std::move(entry->second));
-        entry = active_.erase(entry);
-        ++unknown_;
+        entry = next;
     }
     return abandoned;
 }

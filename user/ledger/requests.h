@@ -2,8 +2,10 @@
 // Which request a thread works for, and what that request has left behind when it ends.
 //
 // The rule: an event belongs to its thread's own request; else to the only request in flight in its
-// process; else to none, and is counted as unattributed. Blocks that belong to none form cohorts of
-// their own, one an epoch, and have outlived it when another epoch has passed.
+// process; else to none, and is counted as unattributed. A thread has several of its own where
+// requests are seen on sockets and one thread serves many (an event loop): whose work it does at a
+// moment is then not known, and the event is unattributed, too. Blocks that belong to none form
+// cohorts of their own, one an epoch, and have outlived it when another epoch has passed.
 #pragma once
 
 #include <cstdint>
@@ -49,6 +51,12 @@ class Requests {
     /// flight. Nothing if there is none.
     std::optional<ActiveRequest> end(decode::ProcessNumber process, std::uint32_t tid,
                                      std::uint64_t time_ns, const decode::RequestMark& mark);
+    /// A request whose first bytes this thread has read, beside others that it may have.
+    void begin_http(decode::ProcessNumber process, std::uint32_t tid, const decode::HttpMark& mark);
+    /// Another thread works for it from now on.
+    void move_http(std::uint32_t tid, std::uint64_t external_id);
+    /// Ends it; nothing if it is not known. Only a response that was given completes a request.
+    std::optional<ActiveRequest> end_http(std::uint64_t time_ns, const decode::HttpMark& mark);
     /// The request that an event of this thread belongs to, or null.
     ActiveRequest* of_thread(decode::ProcessNumber process, std::uint32_t tid);
     /// The process has ended: its requests never will.
@@ -58,18 +66,24 @@ class Requests {
     std::uint64_t completed() const { return completed_; }
     /// Ends without a beginning, and requests that never ended.
     std::uint64_t unknown() const { return unknown_; }
+    /// Whose connection was closed before the response's end.
+    std::uint64_t aborted() const { return aborted_; }
 
   private:
     using Active = std::map<RequestId, ActiveRequest>;
     Active::iterator find(decode::ProcessNumber process, std::uint32_t tid,
                           const decode::RequestMark& mark);
     Active::iterator only_one(decode::ProcessNumber process);
+    ActiveRequest remove(Active::iterator entry);
+    void disown(std::uint32_t tid, RequestId id);
 
     Active active_;
-    tsl::robin_map<std::uint32_t, RequestId> by_thread_;
+    tsl::robin_map<std::uint32_t, std::vector<RequestId>> by_thread_;  ///< never empty
+    tsl::robin_map<std::uint64_t, RequestId> by_http_;                 ///< by external id
     std::uint64_t next_ = 1;
     std::uint64_t completed_ = 0;
     std::uint64_t unknown_ = 0;
+    std::uint64_t aborted_ = 0;
 };
 
 }  // namespace asrtrace::ledger

@@ -253,6 +253,14 @@ Json requests(const Recording& recording, const Summary& summary) {
         out["latency_ms"] = {{"p50", ms(summary.latency->p50_ns)},
                              {"p95", ms(summary.latency->p95_ns)},
                              {"p99", ms(summary.latency->p99_ns)}};
+    out["http"] = nullptr;
+    if (recording.request_source == ledger::RequestSource::kHttp)
+        out["http"] = {{"aborted", recording.http.aborted},
+                       {"confused", recording.http.confused},
+                       {"tls", recording.http.tls},
+                       {"http2", recording.http.http2},
+                       {"upgraded", recording.http.upgraded},
+                       {"io_uring_calls", recording.http.io_uring_calls}};
     out["by_path"] = nullptr;
     out["rows_dropped"] = recording.requests_dropped;
     return out;

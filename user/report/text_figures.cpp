@@ -70,6 +70,12 @@ void put_requests(Page& page, const Source& source) {
     if (const auto& latency = source.summary.latency)
         page.line(fmt::format("  latency: p50 {}, p95 {}, p99 {}", duration_ns(latency->p50_ns),
                               duration_ns(latency->p95_ns), duration_ns(latency->p99_ns)));
+    if (recording.http.aborted != 0)
+        page.line(fmt::format("  {} more ended without a whole response: the connection was closed",
+                              grouped(recording.http.aborted)));
+    if (recording.http.confused != 0)
+        page.line(fmt::format("  {} connections whose bytes could not be followed (any more)",
+                              grouped(recording.http.confused)));
     if (const auto& share = source.summary.attributed_fraction)
         page.line(fmt::format("  {} of the memory events belong to a {}", percent(*share),
                               source.unit()));

@@ -191,6 +191,16 @@ void overhead_fields(Visitor& v, Overhead& o) {
     v("overhead.detach_seconds", o.detach_seconds);
 }
 
+template <typename Visitor, typename Seen>
+void http_fields(Visitor& v, Seen& s) {
+    v("http.aborted", s.aborted);
+    v("http.confused", s.confused);
+    v("http.tls", s.tls);
+    v("http.http2", s.http2);
+    v("http.upgraded", s.upgraded);
+    v("http.io_uring_calls", s.io_uring_calls);
+}
+
 template <typename Visitor, typename Rec>
 void totals_fields(Visitor& v, Rec& r) {
     v("window.seconds", r.window.seconds);
@@ -202,6 +212,7 @@ void totals_fields(Visitor& v, Rec& r) {
     v("events_unattributed", r.events_unattributed);
     v("notes", r.notes);
     v("target.followed", r.target.followed);
+    http_fields(v, r.http);
     count_fields(v, r.counts);
     loss_fields(v, r.losses);
     overhead_fields(v, r.overhead);

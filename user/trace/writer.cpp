@@ -70,6 +70,10 @@ void Writer::set_requests_completed(std::uint64_t completed) {
     state_->head.requests_completed = completed;
 }
 
+void Writer::set_http(const ledger::HttpSeen& seen) {
+    state_->head.http = seen;
+}
+
 void Writer::set_attribution(std::uint64_t attributed_events, std::uint64_t unattributed_events) {
     state_->head.events_attributed = attributed_events;
     state_->head.events_unattributed = unattributed_events;

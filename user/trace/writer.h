@@ -50,6 +50,7 @@ class Writer {
     // Totals since the window began: the latest values go into the next commit.
     void set_window(ledger::Window window);
     void set_requests_completed(std::uint64_t completed);
+    void set_http(const ledger::HttpSeen& seen);
     void set_attribution(std::uint64_t attributed_events, std::uint64_t unattributed_events);
     void set_counts(ledger::Counts counts);
     void set_losses(ledger::Losses losses);

@@ -62,6 +62,40 @@ struct pid {
 	struct upid numbers[1]; /* level + 1 of them */
 };
 
+/* Whose type and number of the protocol's port are read, of whatever family. */
+struct sock_common {
+	__u16 skc_num;
+	unsigned short skc_family;
+};
+
+struct sock {
+	struct sock_common __sk_common;
+};
+
+struct socket {
+	short type;
+	struct sock *sk;
+};
+
+struct inode {
+	unsigned short i_mode;
+	unsigned long i_ino;
+};
+
+struct file {
+	struct inode *f_inode;
+	void *private_data;
+};
+
+struct fdtable {
+	unsigned int max_fds;
+	struct file **fd;
+};
+
+struct files_struct {
+	struct fdtable *fdt;
+};
+
 struct task_struct {
 	int pid;
 	int tgid;
@@ -71,6 +105,7 @@ struct task_struct {
 	struct task_struct *real_parent;
 	struct pid *thread_pid;
 	struct signal_struct *signal;
+	struct files_struct *files;
 };
 
 /* include/trace/trace_events.h */

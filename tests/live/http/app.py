@@ -1,0 +1,35 @@
+# SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
+"""A FastAPI application: requests on the event loop, on pool threads, and uploads."""
+
+import asyncio
+import time
+
+from fastapi import FastAPI, File, UploadFile
+
+app = FastAPI()
+kept = []
+
+
+@app.get("/async")
+async def on_the_loop():
+    await asyncio.sleep(0.02)
+    return {"text": "x" * 100}
+
+
+@app.get("/sync")
+def on_a_pool_thread():
+    time.sleep(0.02)
+    return {"text": "x" * 100}
+
+
+@app.post("/upload")
+async def upload(audio_file: UploadFile = File(...)):
+    return {"bytes": len(await audio_file.read())}
+
+
+@app.get("/leaky")
+async def leaky():
+    """bytearray takes its memory from malloc."""
+    kept.append(bytearray(5000))
+    await asyncio.sleep(0.001)
+    return {"kept": len(kept)}

@@ -1,0 +1,183 @@
+# SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
+"""Requests of real servers, seen at their sockets: as many as the client made, and as long.
+ASRTRACE_LONG=1: 2,000 requests a case."""
+
+import json
+import os
+import subprocess
+import sys
+import time
+
+import harness
+import http_load
+import speech
+
+LONG = bool(os.environ.get("ASRTRACE_LONG"))
+REQUESTS = 2000 if LONG else 500
+HERE = os.path.dirname(os.path.abspath(__file__))
+
+NGINX = """
+daemon off; master_process {master}; worker_processes {workers}; pid {directory}/nginx.pid;
+error_log stderr error;
+events {{ worker_connections 256; }}
+http {{
+  access_log off; sendfile on; tcp_nopush on; keepalive_requests 100000;
+  client_body_temp_path {directory}/b; proxy_temp_path {directory}/p;
+  fastcgi_temp_path {directory}/f; uwsgi_temp_path {directory}/u; scgi_temp_path {directory}/s;
+  server {{ listen 127.0.0.1:{port}; root {directory}; }}
+}}
+"""
+
+
+class HttpTest(speech.SpeechTest):
+
+    def spawn(self, command, port, **options):
+        process = subprocess.Popen(command, stdin=subprocess.DEVNULL, **options)
+
+        def end():
+            process.terminate()
+            try:
+                process.wait(10)
+            except subprocess.TimeoutExpired:
+                process.kill()
+                process.wait()
+
+        self.addCleanup(end)
+        http_load.wait_listening(port)
+        return process
+
+    def watch(self, pid, *arguments, tier="watch"):
+        return self.attach(pid, "--no-census", *arguments, tier=tier).wait_attached()
+
+    def check(self, tracer, count, median_ms=None, slack_ms=2.0):
+        time.sleep(0.2)
+        self.assertEqual(tracer.stop(), 0, tracer.stderr)
+        report = tracer.report()
+        requests = report["requests"]
+        harness.note(f"  {count} requests, client's median {median_ms}: {requests}")
+        self.assertEqual(requests["source"], "http")
+        self.assertEqual(requests["count"], count)
+        self.assert_nothing_lost(report)
+        self.assertEqual({key: value for key, value in requests["http"].items() if value}, {})
+        if median_ms is not None:
+            self.assertLessEqual(abs(requests["latency_ms"]["p50"] - median_ms), slack_ms)
+        return report
+
+
+class Worker(HttpTest):
+
+    def serve_plain(self):
+        worker = subprocess.Popen([speech.binary("asr-worker-plain"), "--port", "0"],
+                                  stdout=subprocess.PIPE, bufsize=0)
+
+        def end():
+            worker.kill()
+            worker.wait()
+            worker.stdout.close()
+
+        self.addCleanup(end)
+        line = harness.LineReader(worker.stdout).line(30)
+        return worker, int(line.split("listening on ")[1].split()[0].rpartition(":")[2])
+
+    def traced(self, concurrency, tier):
+        worker, port = self.serve_plain()
+        tracer = self.watch(worker.pid, tier=tier)
+        count = 2000 if LONG else 150
+        done = subprocess.run(
+            [speech.binary("asr-load"), "--port", str(port), "--requests", str(count), "--wavs",
+             speech.SPEECH, "--concurrency", str(concurrency), "--seed", str(self.seed % 1000),
+             "--json", "-"], check=True, timeout=500, stdout=subprocess.PIPE)
+        client = json.loads(done.stdout)
+        self.assertEqual(client["failed"], 0)
+        return self.check(tracer, count, client["latency_ms"]["p50"] if concurrency == 1 else None)
+
+    def test_worker_without_probes_of_its_own(self):
+        report = self.traced(1, "full")
+        self.assertGreater(report["requests"]["attributed_fraction"], 0.95)
+
+    def test_worker_in_parallel(self):
+        report = self.traced(8, "watch")
+        self.assertGreater(report["requests"]["attributed_fraction"], 0.95)
+
+
+class FastApi(HttpTest):
+
+    def serve(self):
+        port = http_load.free_port()
+        process = self.spawn(["/usr/bin/python3", "-B", "-m", "uvicorn", "app:app", "--port",
+                              str(port), "--log-level", "error", "--no-access-log"], port,
+                             cwd=os.path.join(HERE, "http"))
+        return process, port
+
+    def traced(self, requests, concurrency, headers=None):
+        process, port = self.serve()
+        http_load.Load(port, requests[:2 * concurrency], concurrency, headers)
+        tracer = self.watch(process.pid)
+        load = http_load.Load(port, requests, concurrency, headers)
+        self.assertEqual(load.errors, [])
+        return self.check(tracer, load.count, load.median_ms)
+
+    def test_async_endpoint(self):
+        self.traced([("GET", "/async", None)] * (REQUESTS // 2), 1)
+
+    def test_async_endpoint_at_eight(self):
+        self.traced([("GET", "/async", None)] * REQUESTS, 8)
+
+    def test_sync_endpoint(self):
+        self.traced([("GET", "/sync", None)] * (REQUESTS // 2), 1)
+
+    def test_sync_endpoint_at_eight(self):
+        self.traced([("GET", "/sync", None)] * REQUESTS, 8)
+
+    def test_uploads(self):
+        body, headers = http_load.multipart(self.random.randbytes(300000))
+        self.traced([("POST", "/upload", body)] * (REQUESTS // 5), 1, headers)
+
+    def test_uploads_at_eight(self):
+        body, headers = http_load.multipart(self.random.randbytes(300000))
+        process, port = self.serve()
+        tracer = self.watch(process.pid)
+        load = http_load.Load(port, [("POST", "/upload", body)] * (REQUESTS // 5), 8, headers)
+        self.assertEqual(load.errors, [])
+        self.check(tracer, load.count)
+
+
+class Nginx(HttpTest):
+
+    def serve(self, workers):
+        port = http_load.free_port()
+        for name, size in (("small", 100), ("page", 20000), ("big", 3 << 20)):
+            with open(os.path.join(self.directory, name), "wb") as file:
+                file.write(self.random.randbytes(size))
+        config = os.path.join(self.directory, "nginx.conf")
+        with open(config, "w", encoding="utf-8") as file:
+            file.write(NGINX.format(directory=self.directory, port=port, workers=workers or 1,
+                                    master="on" if workers else "off"))
+        os.chmod(self.directory, 0o777)
+        # Its workers are children: only those that --follow sees being born are traced.
+        command = ["/usr/sbin/nginx", "-c", config, "-p", self.directory]
+        return command, port
+
+    def requests(self, number):
+        return [("GET", "/" + self.random.choice(("small", "page", "big")), None)
+                for _ in range(number)]
+
+    def test_files_with_keep_alive(self):
+        command, port = self.serve(0)
+        process = self.spawn(command, port, stderr=sys.stderr)
+        tracer = self.watch(process.pid)
+        load = http_load.Load(port, self.requests(REQUESTS))
+        self.assertEqual(load.errors, [])
+        self.check(tracer, load.count, load.median_ms)
+
+    def test_files_at_eight(self):
+        command, port = self.serve(0)
+        process = self.spawn(command, port, stderr=sys.stderr)
+        tracer = self.watch(process.pid, "--request", f"http:{port}")
+        load = http_load.Load(port, self.requests(REQUESTS), 8)
+        self.assertEqual(load.errors, [])
+        self.check(tracer, load.count)
+
+
+if __name__ == "__main__":
+    harness.main()
