@@ -174,7 +174,7 @@ enum http_outcome {
 
 struct ev_http_begin {
 	struct ev_header h;
-	__u64 id;	/* unique in a recording */
+	__u64 id;       /* unique in a recording */
 	__u64 begin_ns; /* when the request line's first byte had been read */
 	__u8 method[HTTP_METHOD_BYTES];
 	__u32 path_bytes;
@@ -188,7 +188,7 @@ struct ev_http_done {
 	__u64 id;
 	__u64 body_bytes;     /* of the request, as far as it was read */
 	__u64 response_bytes; /* the response's body, as far as it was written */
-	__u32 status;	      /* 0: none was written */
+	__u32 status;         /* 0: none was written */
 	__u32 outcome;
 };
 EV_ASSERT(sizeof(struct ev_http_done) == 48);
@@ -236,20 +236,20 @@ enum counter {
 	COUNT_FAULT_PAGES = 19, /* anonymous pages brought by faults */
 	COUNT_STACK_TRUNCATED = 20,
 	COUNT_STACK_HEURISTIC = 21,
-	LOST_RING = 22,         /* ring full */
-	LOST_STACK_MAP = 23,    /* `stacks` full */
-	LOST_STACK_WALK = 24,   /* no stack could be taken */
-	LOST_THREAD_MAP = 25,   /* `threads` full: the call was not followed */
-	LOST_SAMPLED_MAP = 26,  /* `sampled` full */
-	LOST_INFLIGHT = 27,     /* a call's return was never seen */
-	LOST_PROCESS_MAP = 28,  /* too many processes: a child is not followed */
-	COUNT_RETURN_HITS = 29, /* part of COUNT_PROBE_HITS: at a call's return */
+	LOST_RING = 22,             /* ring full */
+	LOST_STACK_MAP = 23,        /* `stacks` full */
+	LOST_STACK_WALK = 24,       /* no stack could be taken */
+	LOST_THREAD_MAP = 25,       /* `threads` full: the call was not followed */
+	LOST_SAMPLED_MAP = 26,      /* `sampled` full */
+	LOST_INFLIGHT = 27,         /* a call's return was never seen */
+	LOST_PROCESS_MAP = 28,      /* too many processes: a child is not followed */
+	COUNT_RETURN_HITS = 29,     /* part of COUNT_PROBE_HITS: at a call's return */
 	LOST_HTTP_CONNECTIONS = 32, /* too many sockets at a time: one is not followed */
 	LOST_HTTP_CONFUSED = 33,    /* bytes of a connection that could not be followed */
-	COUNT_HTTP_TLS = 34,	    /* connections that cannot be read: TLS */
-	COUNT_HTTP_2 = 35,	    /* HTTP/2 without TLS */
+	COUNT_HTTP_TLS = 34,        /* connections that cannot be read: TLS */
+	COUNT_HTTP_2 = 35,          /* HTTP/2 without TLS */
 	COUNT_HTTP_UPGRADED = 36,   /* became something else: WebSocket, h2c, a tunnel */
-	COUNT_HTTP_URING = 37,	    /* calls of io_uring_enter */
+	COUNT_HTTP_URING = 37,      /* calls of io_uring_enter */
 	COUNTER_MAX = 48,
 };
 

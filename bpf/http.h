@@ -5,6 +5,11 @@
 
 #include "bpf/event.h"
 
+#ifdef __cplusplus
+namespace asrtrace::wire
+{
+#endif
+
 enum {
 	HTTP_WINDOW = 256,     /* bytes that are read at a time; a power of two */
 	HTTP_STRETCHES = 1024, /* windows, skips and buffers of one call */
@@ -50,8 +55,8 @@ enum http_step {
 /* One direction. */
 struct http_machine {
 	__u64 remaining; /* bytes of body or chunk that are still to come */
-	__u64 length;	 /* of the body or chunk, as far as it was read */
-	__u64 word;	 /* last bytes, or hash, of the word under way */
+	__u64 length;    /* of the body or chunk, as far as it was read */
+	__u64 word;      /* last bytes, or hash, of the word under way */
 	__u16 status;
 	__u8 state;
 	__u8 count; /* bytes of the word under way; in lines whether there are any */
@@ -61,14 +66,14 @@ struct http_machine {
 };
 
 struct http_conn {
-	__u64 number;	   /* of the connection; part of its requests' ids */
-	__u64 begin_ns;	   /* of the request under way */
-	__u64 heads;	   /* by request: is it HEAD */
+	__u64 number;      /* of the connection; part of its requests' ids */
+	__u64 begin_ns;    /* of the request under way */
+	__u64 heads;       /* by request: is it HEAD */
 	__u64 method_word; /* of the request under way */
 	__u64 response_bytes;
 	__u64 body_bytes[HTTP_PIPELINE]; /* by request */
-	struct http_machine machine[2];	 /* by direction */
-	__u32 begun;			 /* requests */
+	struct http_machine machine[2];  /* by direction */
+	__u32 begun;                     /* requests */
 	__u32 answered;
 	__u32 owner; /* the thread that touched it last */
 	__u32 tgid;  /* its process */
@@ -101,5 +106,9 @@ struct http_work {
 	__u32 at;
 	__u8 window[HTTP_WINDOW];
 };
+
+#ifdef __cplusplus
+} /* namespace asrtrace::wire */
+#endif
 
 #endif

@@ -5,6 +5,7 @@
 #include <sys/mman.h>
 
 #include <map>
+#include <string_view>
 #include <vector>
 
 #include "user/ledger/ledger.h"
@@ -29,6 +30,21 @@ class Script {
     }
     void done(std::uint32_t tid = 1, std::uint64_t id = 0) {
         at(tid, decode::RequestMark{.done = true, .id = id});
+    }
+    void http_begin(std::uint64_t id, std::uint32_t tid = 1, std::string_view path = "/") {
+        at(tid, decode::HttpMark{.id = id, .begin_ns = now_ns + 500, .path = path});
+    }
+    void http_moved(std::uint64_t id, std::uint32_t tid) {
+        at(tid, decode::HttpMark{.kind = decode::HttpMark::Kind::kMoved, .id = id});
+    }
+    void http_done(std::uint64_t id, std::uint32_t tid = 1,
+                   decode::HttpMark::Outcome outcome = decode::HttpMark::Outcome::kServed) {
+        at(tid, decode::HttpMark{.kind = decode::HttpMark::Kind::kDone,
+                                 .outcome = outcome,
+                                 .id = id,
+                                 .body_bytes = 300,
+                                 .response_bytes = 70,
+                                 .status = 200});
     }
     void map(std::uint64_t address, std::uint64_t length, decode::StackKey stack = 1) {
         at(1, decode::Map{.address = address,

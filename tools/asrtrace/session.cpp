@@ -94,11 +94,12 @@ void add_session_options(CLI::App& verb, SessionOptions& options) {
         ->check(CLI::Range(0.1, 1e7));
     verb.add_option("--requests", options.requests, "End after so many requests")
         ->check(CLI::Range(std::uint64_t{1}, std::uint64_t{1} << 40));
-    verb.add_option("--request", options.recorder.request_spec,
-                    "What a request is: http[:PORT] (HTTP/1.x on the target's sockets),\n"
-                    "usdt:PROVIDER:START,DONE, func:[MODULE:]START,DONE, every:SECONDS, or auto:\n"
-                    "asr:request_start/request_done if the target has these USDT probes, else http\n"
-                    "if it listens on a TCP socket, else every:10")
+    verb.add_option(
+            "--request", options.recorder.request_spec,
+            "What a request is: http[:PORT] (HTTP/1.x on the target's sockets),\n"
+            "usdt:PROVIDER:START,DONE, func:[MODULE:]START,DONE, every:SECONDS, or auto:\n"
+            "asr:request_start/request_done if the target has these USDT probes, else http\n"
+            "if it listens on a TCP socket, else every:10")
         ->capture_default_str();
     verb.add_option("--tier", options.tier,
                     "full: every allocation; sites: allocations sampled by bytes; watch: none")

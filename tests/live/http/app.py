@@ -2,6 +2,7 @@
 """A FastAPI application: requests on the event loop, on pool threads, and uploads."""
 
 import asyncio
+import random
 import time
 
 from fastapi import FastAPI, File, UploadFile
@@ -12,13 +13,13 @@ kept = []
 
 @app.get("/async")
 async def on_the_loop():
-    await asyncio.sleep(0.02)
+    await asyncio.sleep(random.uniform(0.02, 0.06))
     return {"text": "x" * 100}
 
 
 @app.get("/sync")
 def on_a_pool_thread():
-    time.sleep(0.02)
+    time.sleep(random.uniform(0.02, 0.06))
     return {"text": "x" * 100}
 
 

@@ -1,0 +1,245 @@
+# SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
+"""Requests as clients and servers also make them: pipelined, chunked, in pieces, half, by every
+socket call, on connections from before the attach, over Unix sockets, beside files and TLS."""
+
+import os
+import socket
+import ssl
+import subprocess
+import time
+
+import harness
+import http_load
+
+GET = b"GET /steady?q=1 HTTP/1.1\r\nHost: h\r\n\r\n"
+
+
+class HttpEdges(harness.LiveTest):
+
+    def serve(self, *arguments):
+        return self.start("http_server", *arguments)
+
+    def watch(self, program, *arguments, tier="watch"):
+        return self.attach(program.pid, "--no-census", *arguments, tier=tier).wait_attached()
+
+    def dial(self, program):
+        connection = socket.create_connection(("127.0.0.1", program.ready["port"]), 20)
+        connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        self.addCleanup(connection.close)
+        return connection
+
+    def answers(self, connection, number, marker=b"HTTP/1.1 200 OK"):
+        """Reads until `number` responses of /steady have come, whole."""
+        text = b""
+        while text.count(marker) < number or not text.endswith(b"x" * 100):
+            got = connection.recv(65536)
+            self.assertTrue(got, text[-200:])
+            text += got
+        self.assertEqual(text.count(marker), number)
+
+    def until(self, connection, end):
+        text = b""
+        while not text.endswith(end):
+            got = connection.recv(65536)
+            self.assertTrue(got, text[-200:])
+            text += got
+        return text
+
+    def settle(self, tracer, program, count, **seen):
+        truth = program.run()
+        time.sleep(0.3)
+        self.assertEqual(tracer.stop(), 0, tracer.stderr)
+        report = tracer.report()
+        requests = report["requests"]
+        harness.note(f"  {requests}")
+        self.assertEqual(requests["count"], count)
+        self.assertEqual(truth["answered"], count)
+        self.assertEqual({key: value for key, value in requests["http"].items() if value}, seen)
+        self.assert_nothing_lost(report)
+        return report
+
+    def test_every_socket_call(self):
+        for calls in range(4):
+            program = self.serve("--calls", calls)
+            tracer = self.watch(program)
+            connection = self.dial(program)
+            for _ in range(20):
+                connection.sendall(GET)
+                self.answers(connection, 1)
+                connection.sendall(b"POST /upload HTTP/1.1\r\nContent-Length: 200000\r\n\r\n" +
+                                   b"u" * 200000)
+                self.until(connection, b"\r\n\r\n200000")
+            self.settle(tracer, program, 40)
+
+    def test_pipelined_in_one_write_and_in_single_bytes(self):
+        for read_bytes in (65536, 1):
+            program = self.serve("--read-bytes", read_bytes)
+            tracer = self.watch(program)
+            connection = self.dial(program)
+            for _ in range(10):
+                connection.sendall(20 * GET)
+                self.answers(connection, 20)
+            self.settle(tracer, program, 200)
+
+    def test_bodies_in_chunks_and_without_a_length(self):
+        program = self.serve("--read-bytes", 7)
+        tracer = self.watch(program)
+        connection = self.dial(program)
+        for _ in range(10):
+            connection.sendall(b"POST /upload HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n"
+                               b"5\r\nhello\r\n400;x=1\r\n" + b"c" * 0x400 + b"\r\n0\r\nT: 1\r\n\r\n")
+            self.until(connection, b"\r\n\r\n1029")
+            connection.sendall(b"GET /chunked HTTP/1.1\r\n\r\n")
+            self.until(connection, b"Trailer: 1\r\n\r\n")
+            connection.sendall(b"HEAD /steady HTTP/1.1\r\n\r\n")
+            self.until(connection, b"content-length: 100\r\n\r\n")
+            connection.sendall(b"GET /no-content HTTP/1.1\r\n\r\n")
+            self.until(connection, b"204 No Content\r\n\r\n")
+        connection.sendall(b"GET /until-close HTTP/1.0\r\n\r\n")
+        self.until(connection, b"some text")
+        self.assertEqual(connection.recv(10), b"")
+        self.settle(tracer, program, 41)
+
+    def test_expect_100_continue(self):
+        program = self.serve()
+        tracer = self.watch(program)
+        connection = self.dial(program)
+        for _ in range(10):
+            connection.sendall(b"POST /upload HTTP/1.1\r\nContent-Length: 5\r\n"
+                               b"Expect: 100-continue\r\n\r\n")
+            self.until(connection, b"100 Continue\r\n\r\n")
+            connection.sendall(b"abcde")
+            self.until(connection, b"\r\n\r\n5")
+        self.settle(tracer, program, 10)
+
+    def test_clients_that_vanish(self):
+        program = self.serve()
+        tracer = self.watch(program)
+        for _ in range(7):
+            connection = self.dial(program)
+            connection.sendall(GET)
+            self.answers(connection, 1)
+            connection.sendall(b"POST /upload HTTP/1.1\r\nContent-Length: 100000\r\n\r\n" +
+                               b"u" * 5000)
+            connection.close()
+        for _ in range(3):
+            connection = self.dial(program)
+            connection.sendall(b"GET /forget HTTP/1.1\r\n\r\n")
+            self.assertEqual(connection.recv(10), b"")
+        half = self.dial(program)
+        half.sendall(b"GET /never-a-whole-line")
+        half.close()
+        time.sleep(0.3)
+        self.settle(tracer, program, 7, aborted=10)
+
+    def test_connections_from_before_the_attach(self):
+        program = self.serve("--calls", 1)
+        idle = [self.dial(program) for _ in range(4)]
+        for connection in idle[:2]:
+            connection.sendall(GET)
+            self.answers(connection, 1)
+        uploading = self.dial(program)
+        uploading.sendall(b"POST /upload HTTP/1.1\r\nContent-Length: 9000\r\n\r\n" + b"u" * 4000)
+        time.sleep(0.2)
+        before = 2
+        tracer = self.watch(program)
+        uploading.sendall(b"GET " * 1250)  # the rest of the body looks like requests
+        self.until(uploading, b"\r\n\r\n9000")
+        for connection in [*idle, uploading]:
+            for _ in range(5):
+                connection.sendall(GET)
+                self.answers(connection, 1)
+        truth = program.run()
+        time.sleep(0.3)
+        self.assertEqual(tracer.stop(), 0, tracer.stderr)
+        report = tracer.report()
+        harness.note(f"  {report['requests']}")
+        self.assertEqual(truth["answered"], before + 1 + 25)
+        self.assertEqual(report["requests"]["count"], 25)
+
+    def test_unix_sockets(self):
+        path = os.path.join(self.directory, "socket")
+        program = self.serve("--unix", path)
+        tracer = self.watch(program, "--request", "http")
+        with socket.socket(socket.AF_UNIX) as connection:
+            connection.connect(path)
+            for _ in range(30):
+                connection.sendall(GET)
+                self.answers(connection, 1)
+        self.settle(tracer, program, 30)
+
+    def test_a_port_that_was_not_asked_for(self):
+        program = self.serve()
+        tracer = self.watch(program, "--request", "http:1")
+        connection = self.dial(program)
+        connection.sendall(GET)
+        self.answers(connection, 1)
+        program.run()
+        self.assertEqual(tracer.stop(), 0, tracer.stderr)
+        self.assertEqual(tracer.report()["requests"]["count"], 0)
+
+    def test_files_pipes_and_clients_are_no_servers(self):
+        """A program that reads requests from a file and a pipe, and asks a server itself."""
+        other = self.serve()
+        file = os.path.join(self.directory, "request")
+        with open(file, "wb") as out:
+            out.write(20 * GET)
+        code = (
+            "import sys, socket, os\n"
+            "sys.stdin.readline()\n"
+            f"for _ in range(50): os.read(os.open({file!r}, os.O_RDONLY), 4096)\n"
+            "a, b = os.pipe()\n"
+            f"for _ in range(50): os.write(b, {GET!r}); os.read(a, 4096)\n"
+            f"s = socket.create_connection(('127.0.0.1', {other.ready['port']}))\n"
+            f"for _ in range(50): s.sendall({GET!r}); s.recv(65536)\n"
+            "print('done', flush=True); sys.stdin.readline()\n")
+        process = subprocess.Popen(["/usr/bin/python3", "-c", code], stdin=subprocess.PIPE,
+                                   stdout=subprocess.PIPE, bufsize=0)
+        for action in (process.stdout.close, process.stdin.close, process.wait, process.kill):
+            self.addCleanup(action)
+        tracer = self.attach(process.pid, "--no-census", "--request", "http",
+                             tier="watch").wait_attached()
+        process.stdin.write(b"go\n")
+        self.assertEqual(harness.LineReader(process.stdout).line(30), "done")
+        self.assertEqual(tracer.stop(), 0, tracer.stderr)
+        self.assertEqual(tracer.report()["requests"]["count"], 0)
+
+    def test_what_cannot_be_seen_is_said(self):
+        program = self.serve()
+        tracer = self.watch(program)
+        context = ssl.create_default_context()
+        with self.assertRaises(OSError):
+            context.wrap_socket(self.dial(program), server_hostname="h")
+        preface = self.dial(program)
+        preface.sendall(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n")
+        time.sleep(0.2)
+        self.assertEqual(tracer.stop(), 0, tracer.stderr)
+        report = tracer.report()
+        self.assertEqual((report["requests"]["http"]["tls"], report["requests"]["http"]["http2"]),
+                         (1, 1))
+        notes = " ".join(report["notes"])
+        for word in ("TLS", "HTTP/2", "func:", "every:"):
+            self.assertIn(word, notes)
+        self.assertIn("TLS", tracer.stdout)
+
+    def test_nothing_of_it_is_there_unless_asked_for(self):
+        program = self.serve()
+
+        def names(spec):
+            tracer = self.watch(program, "--request", spec)
+            held = harness.kernel_objects(tracer.pid)
+            shown = subprocess.run([harness.BPFTOOL, "prog", "show"], check=True, timeout=30,
+                                   stdout=subprocess.PIPE).stdout.decode().splitlines()
+            mine = [line for line in shown
+                    if line.split(":")[0].isdigit() and int(line.split(":")[0]) in held["prog"]]
+            self.assertEqual(tracer.stop(), 0, tracer.stderr)
+            self.assertEqual(harness.objects_left(held, 10), {})
+            return [line for line in mine if "name http_" in line]
+
+        self.assertEqual(names("every:1"), [])
+        self.assertEqual(len(names("http")), 4)
+        self.assertEqual(len(names("auto")), 4)
+
+
+if __name__ == "__main__":
+    harness.main()
