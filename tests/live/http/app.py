@@ -12,14 +12,14 @@ kept = []
 
 
 @app.get("/async")
-async def on_the_loop():
-    await asyncio.sleep(random.uniform(0.02, 0.06))
+async def on_the_loop(ms: float = 1):
+    await asyncio.sleep(random.uniform(0.5, 1.5) * ms / 1000)
     return {"text": "x" * 100}
 
 
 @app.get("/sync")
-def on_a_pool_thread():
-    time.sleep(random.uniform(0.02, 0.06))
+def on_a_pool_thread(ms: float = 1):
+    time.sleep(random.uniform(0.5, 1.5) * ms / 1000)
     return {"text": "x" * 100}
 
 
