@@ -3,13 +3,13 @@
 socket call, on connections from before the attach, over Unix sockets, beside files and TLS."""
 
 import os
+import signal
 import socket
 import ssl
 import subprocess
 import time
 
 import harness
-import http_load
 
 GET = b"GET /steady?q=1 HTTP/1.1\r\nHost: h\r\n\r\n"
 
@@ -45,45 +45,26 @@ class HttpEdges(harness.LiveTest):
             text += got
         return text
 
-    def settle(self, tracer, program, count, **seen):
-        truth = program.run()
-        time.sleep(0.3)
-        self.assertEqual(tracer.stop(), 0, tracer.stderr)
-        report = tracer.report()
-        requests = report["requests"]
-        harness.note(f"  {requests}")
-        self.assertEqual(requests["count"], count)
-        self.assertEqual(truth["answered"], count)
-        self.assertEqual({key: value for key, value in requests["http"].items() if value}, seen)
-        self.assert_nothing_lost(report)
-        return report
+    # Conversations: what a client says on one server, and how many requests that is.
 
-    def test_every_socket_call(self):
-        for calls in range(4):
-            program = self.serve("--calls", calls)
-            tracer = self.watch(program)
-            connection = self.dial(program)
-            for _ in range(20):
-                connection.sendall(GET)
-                self.answers(connection, 1)
-                connection.sendall(b"POST /upload HTTP/1.1\r\nContent-Length: 200000\r\n\r\n" +
-                                   b"u" * 200000)
-                self.until(connection, b"\r\n\r\n200000")
-            self.settle(tracer, program, 40)
+    def by_each_call(self, program):
+        connection = self.dial(program)
+        for _ in range(20):
+            connection.sendall(GET)
+            self.answers(connection, 1)
+            connection.sendall(b"POST /upload HTTP/1.1\r\nContent-Length: 200000\r\n\r\n" +
+                               b"u" * 200000)
+            self.until(connection, b"\r\n\r\n200000")
+        return 40
 
-    def test_pipelined_in_one_write_and_in_single_bytes(self):
-        for read_bytes in (65536, 1):
-            program = self.serve("--read-bytes", read_bytes)
-            tracer = self.watch(program)
-            connection = self.dial(program)
-            for _ in range(10):
-                connection.sendall(20 * GET)
-                self.answers(connection, 20)
-            self.settle(tracer, program, 200)
+    def pipelined(self, program):
+        connection = self.dial(program)
+        for _ in range(10):
+            connection.sendall(20 * GET)
+            self.answers(connection, 20)
+        return 200
 
-    def test_bodies_in_chunks_and_without_a_length(self):
-        program = self.serve("--read-bytes", 7)
-        tracer = self.watch(program)
+    def in_chunks_and_without_a_length(self, program):
         connection = self.dial(program)
         for _ in range(10):
             connection.sendall(b"POST /upload HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n"
@@ -98,11 +79,9 @@ class HttpEdges(harness.LiveTest):
         connection.sendall(b"GET /until-close HTTP/1.0\r\n\r\n")
         self.until(connection, b"some text")
         self.assertEqual(connection.recv(10), b"")
-        self.settle(tracer, program, 41)
+        return 41
 
-    def test_expect_100_continue(self):
-        program = self.serve()
-        tracer = self.watch(program)
+    def expecting_100_continue(self, program):
         connection = self.dial(program)
         for _ in range(10):
             connection.sendall(b"POST /upload HTTP/1.1\r\nContent-Length: 5\r\n"
@@ -110,11 +89,9 @@ class HttpEdges(harness.LiveTest):
             self.until(connection, b"100 Continue\r\n\r\n")
             connection.sendall(b"abcde")
             self.until(connection, b"\r\n\r\n5")
-        self.settle(tracer, program, 10)
+        return 10
 
-    def test_clients_that_vanish(self):
-        program = self.serve()
-        tracer = self.watch(program)
+    def vanishing(self, program):
         for _ in range(7):
             connection = self.dial(program)
             connection.sendall(GET)
@@ -130,7 +107,53 @@ class HttpEdges(harness.LiveTest):
         half.sendall(b"GET /never-a-whole-line")
         half.close()
         time.sleep(0.3)
-        self.settle(tracer, program, 7, aborted=10)
+        return 7
+
+    def over_a_unix_socket(self, program):
+        with socket.socket(socket.AF_UNIX) as connection:
+            connection.connect(self.unix_path)
+            for _ in range(30):
+                connection.sendall(GET)
+                self.answers(connection, 1)
+        return 30
+
+    def test_conversations(self):
+        """All at once: a server and a tracer each."""
+        self.unix_path = os.path.join(self.directory, "socket")
+        cases = [(self.by_each_call, ("--calls", calls), {}) for calls in range(4)]
+        cases += [
+            (self.pipelined, (), {}),
+            (self.pipelined, ("--read-bytes", 1), {}),
+            (self.in_chunks_and_without_a_length, (), {}),
+            (self.in_chunks_and_without_a_length, ("--read-bytes", 7), {}),
+            (self.expecting_100_continue, (), {}),
+            (self.vanishing, (), {"aborted": 10}),
+            (self.over_a_unix_socket, ("--unix", self.unix_path), {}),
+        ]
+        running = []
+        for conversation, arguments, seen in cases:
+            program = self.serve(*arguments)
+            tracer = self.attach(program.pid, "--no-census", "--request", "http", tier="watch")
+            running.append((conversation, arguments, seen, program, tracer))
+        for conversation, arguments, seen, program, tracer in running:
+            tracer.wait_attached()
+        expected = [case[0](case[3]) for case in running]
+        answered = [case[3].run()["answered"] for case in running]
+        time.sleep(0.3)
+        for case in running:
+            case[4].process.send_signal(signal.SIGINT)
+        for (conversation, arguments, seen, _, tracer), count, truth in zip(running, expected,
+                                                                           answered):
+            with self.subTest(conversation=conversation.__name__, arguments=arguments):
+                self.assertEqual(tracer.wait(), 0, tracer.stderr)
+                report = tracer.report()
+                requests = report["requests"]
+                harness.note(f"  {conversation.__name__} {arguments}: {requests['count']} "
+                             f"{requests['http']}")
+                self.assertEqual((requests["count"], truth), (count, count))
+                self.assertEqual({key: value for key, value in requests["http"].items() if value},
+                                 seen)
+                self.assert_nothing_lost(report)
 
     def test_connections_from_before_the_attach(self):
         program = self.serve("--calls", 1)
@@ -156,17 +179,6 @@ class HttpEdges(harness.LiveTest):
         harness.note(f"  {report['requests']}")
         self.assertEqual(truth["answered"], before + 1 + 25)
         self.assertEqual(report["requests"]["count"], 25)
-
-    def test_unix_sockets(self):
-        path = os.path.join(self.directory, "socket")
-        program = self.serve("--unix", path)
-        tracer = self.watch(program, "--request", "http")
-        with socket.socket(socket.AF_UNIX) as connection:
-            connection.connect(path)
-            for _ in range(30):
-                connection.sendall(GET)
-                self.answers(connection, 1)
-        self.settle(tracer, program, 30)
 
     def test_a_port_that_was_not_asked_for(self):
         program = self.serve()
@@ -221,6 +233,28 @@ class HttpEdges(harness.LiveTest):
         for word in ("TLS", "HTTP/2", "func:", "every:"):
             self.assertIn(word, notes)
         self.assertIn("TLS", tracer.stdout)
+
+    def test_io_uring_is_said(self):
+        code = ("import ctypes, socket, sys\n"
+                "ring = ctypes.CDLL(None).syscall(425, 4, ctypes.create_string_buffer(120))\n"
+                "print('ready', ring, flush=True); sys.stdin.readline()\n"
+                "for _ in range(3): ctypes.CDLL(None).syscall(426, ring, 0, 0, 0, None, 0)\n"
+                "print('done', flush=True); sys.stdin.readline()\n")
+        process = subprocess.Popen(["/usr/bin/python3", "-c", code], stdin=subprocess.PIPE,
+                                   stdout=subprocess.PIPE, bufsize=0)
+        for action in (process.stdout.close, process.stdin.close, process.wait, process.kill):
+            self.addCleanup(action)
+        lines = harness.LineReader(process.stdout)
+        self.assertRegex(lines.line(30), "ready [0-9]+")
+        tracer = self.attach(process.pid, "--no-census", "--request", "http",
+                             tier="watch").wait_attached()
+        process.stdin.write(b"go\n")
+        self.assertEqual(lines.line(30), "done")
+        self.assertEqual(tracer.stop(), 0, tracer.stderr)
+        self.assertIn("io_uring", tracer.stderr)  # at the attach
+        report = tracer.report()
+        self.assertEqual(report["requests"]["http"]["io_uring_calls"], 3)
+        self.assertIn("io_uring_enter", " ".join(report["notes"]))
 
     def test_nothing_of_it_is_there_unless_asked_for(self):
         program = self.serve()

@@ -4,6 +4,7 @@ ASRTRACE_LONG=1: 2,000 requests a case."""
 
 import json
 import os
+import signal
 import subprocess
 import sys
 import time
@@ -17,7 +18,7 @@ REQUESTS = 2000 if LONG else 500
 HERE = os.path.dirname(os.path.abspath(__file__))
 
 NGINX = """
-daemon off; master_process {master}; worker_processes {workers}; pid {directory}/nginx.pid;
+daemon off; master_process {master}; worker_processes 2; pid {directory}/nginx.pid;
 error_log stderr error;
 events {{ worker_connections 256; }}
 http {{
@@ -146,39 +147,56 @@ class FastApi(HttpTest):
 
 class Nginx(HttpTest):
 
-    def serve(self, workers):
+    def configure(self, master):
+        """Files to serve and a command that serves them, and where."""
         port = http_load.free_port()
         for name, size in (("small", 100), ("page", 20000), ("big", 3 << 20)):
             with open(os.path.join(self.directory, name), "wb") as file:
                 file.write(self.random.randbytes(size))
         config = os.path.join(self.directory, "nginx.conf")
         with open(config, "w", encoding="utf-8") as file:
-            file.write(NGINX.format(directory=self.directory, port=port, workers=workers or 1,
-                                    master="on" if workers else "off"))
+            file.write(NGINX.format(directory=self.directory, port=port, master=master))
         os.chmod(self.directory, 0o777)
-        # Its workers are children: only those that --follow sees being born are traced.
-        command = ["/usr/sbin/nginx", "-c", config, "-p", self.directory]
-        return command, port
+        return ["/usr/sbin/nginx", "-c", config, "-p", self.directory], port
 
     def requests(self, number):
         return [("GET", "/" + self.random.choice(("small", "page", "big")), None)
                 for _ in range(number)]
 
-    def test_files_with_keep_alive(self):
-        command, port = self.serve(0)
+    def traced(self, concurrency, port_asked):
+        command, port = self.configure("off")
         process = self.spawn(command, port, stderr=sys.stderr)
-        tracer = self.watch(process.pid)
-        load = http_load.Load(port, self.requests(REQUESTS))
+        tracer = self.watch(process.pid, "--request", f"http:{port}" if port_asked else "auto")
+        load = http_load.Load(port, self.requests(REQUESTS), concurrency)
         self.assertEqual(load.errors, [])
-        self.check(tracer, load.count, load.median_ms)
+        return self.check(tracer, load.count, load.median_ms if concurrency == 1 else None)
+
+    def test_files_with_keep_alive(self):
+        self.traced(1, False)
 
     def test_files_at_eight(self):
-        command, port = self.serve(0)
-        process = self.spawn(command, port, stderr=sys.stderr)
-        tracer = self.watch(process.pid, "--request", f"http:{port}")
-        load = http_load.Load(port, self.requests(REQUESTS), 8)
+        self.traced(8, True)
+
+    def test_several_workers_on_one_socket(self):
+        command, port = self.configure("on")
+        report = os.path.join(self.directory, "report.json")
+        run = subprocess.Popen(
+            [harness.ASRTRACE, "run", "--follow", "--no-census", "--tier", "watch", "--request",
+             f"http:{port}", "--json", report, "--", *command], stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL, stdin=subprocess.DEVNULL)
+        self.addCleanup(run.wait)
+        self.addCleanup(run.kill)
+        http_load.wait_listening(port)
+        load = http_load.Load(port, self.requests(200), 4)
         self.assertEqual(load.errors, [])
-        self.check(tracer, load.count)
+        time.sleep(0.3)
+        run.send_signal(signal.SIGINT)
+        self.assertEqual(run.wait(60), 0)
+        with open(report, encoding="utf-8") as file:
+            seen = json.load(file)
+        self.assertEqual(seen["requests"]["count"], load.count)
+        self.assertEqual(seen["requests"]["http"]["confused"], 0)
+        self.assertEqual(len(seen["target"]["followed"]), 2)
 
 
 if __name__ == "__main__":
