@@ -5,6 +5,7 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <array>
 #include <functional>
 
 namespace asrtrace::classify {
@@ -229,6 +230,44 @@ TEST(Findings, TooFewRequestsAreInconclusive) {
     const auto finding = only(recording);
     EXPECT_EQ(finding.kind, FindingKind::kInconclusive);
     EXPECT_TRUE(finding.requests_needed);
+}
+
+/// 200 requests in which the heap grows by 50 MiB, its levels off by `scatter` now and then.
+std::uint64_t needed_with(double scatter) {
+    constexpr std::array<int, 11> kSigns{0, 1, 1, -1, 1, -1, -1, 1, -1, -1, 0};
+    auto recording = quiet();
+    recording.readings.resize(kSigns.size());
+    recording.requests_completed = 200;
+    for (std::size_t i = 0; i < kSigns.size(); ++i) {
+        recording.readings[i].requests = i * 20;
+        recording.readings[i].books.heap_live +=
+            static_cast<std::int64_t>(5242880.0 * static_cast<double>(i) + scatter * kSigns[i]);
+    }
+    return only(recording).requests_needed.value_or(0);
+}
+
+TEST(Findings, MoreScatterNeedsMoreRequests) {
+    EXPECT_EQ(needed_with(0), 400);  // twice what there was
+    const auto some = needed_with(5 << 20), much = needed_with(8 << 20);
+    EXPECT_GT(some, 400);
+    EXPECT_GT(much, some);
+    EXPECT_LE(much, 4000);  // twenty times what there was
+}
+
+TEST(Findings, GrowthOutsideOfFindingsIsTold) {
+    auto recording = quiet();
+    add_site(recording, [](std::uint64_t requests) { return requests; }, 1);
+    mark(recording);
+    const auto growing = [&](std::uint64_t bytes_per_request) {
+        grow(recording, &ledger::Books::heap_live, [=](std::uint64_t requests) {
+            return (50 << 20) + requests * bytes_per_request;
+        });
+        const auto findings = analyze(recording).findings;
+        EXPECT_EQ(findings.front().kind, FindingKind::kLeak);
+        return unaccounted_growth(recording, findings);
+    };
+    EXPECT_EQ(growing(kBlockBytes), 0);
+    EXPECT_NEAR(growing(kBlockBytes + 20000), 295 * 20000, 10000);
 }
 
 TEST(Findings, GrowthThatNothingExplainsIsSaid) {

@@ -16,12 +16,10 @@ namespace {
 using ledger::Reading;
 using ledger::Recording;
 
-constexpr std::size_t kEnoughReadings = 5;
-constexpr double kLostShare = 0.001;     ///< of the events: confidence goes down
-constexpr double kTooMuchLost = 0.05;    ///< nothing can be said
+constexpr double kLostShare = 0.001;        ///< of the events: confidence goes down
+constexpr double kUnaccountedShare = 0.2;   ///< of all growth: less is not worth a line
 constexpr double kMaterialShare = 0.02;  ///< of the memory there is
 constexpr double kMaterialBytes = 65536;
-constexpr double kUnaccountedBytes = 1 << 20;  ///< growth that must not go without a word
 
 Evidence gather(const Recording& recording, const Summary& summary) {
     Evidence evidence{.recording = recording, .summary = summary};
@@ -36,47 +34,6 @@ Evidence gather(const Recording& recording, const Summary& summary) {
         evidence.anonymous_growth = static_cast<double>(summary.memory.rss_anon->delta());
     }
     return evidence;
-}
-
-/// Growth that no finding accounts for, or evidence too thin for one.
-std::optional<Finding> inconclusive(const Evidence& evidence, const std::vector<Finding>& found) {
-    Finding finding;
-    finding.bytes = evidence.anonymous_growth;
-    const bool grew = evidence.anonymous_growth > evidence.material();
-    if (lost_share(evidence.recording) > kTooMuchLost) {
-        finding.evidence.push_back(
-            fmt::format("{} of the events were lost: what the sites hold is not known",
-                        percent(lost_share(evidence.recording))));
-        finding.advice = "trace again with --tier sites: fewer events, fewer losses";
-        return finding;
-    }
-    if (!grew || !found.empty()) return std::nullopt;
-    if (evidence.recording.requests_completed < kFewestRequests) {
-        finding.evidence.push_back(
-            fmt::format("memory grew by {} in {:.0f} {}s: too few to tell a start from a trend",
-                        bytes(evidence.anonymous_growth), evidence.requests, evidence.unit()));
-        finding.requests_needed = 10 * kFewestRequests;
-        finding.advice =
-            fmt::format("trace at least {} {}s", *finding.requests_needed, evidence.unit());
-    } else if (evidence.recording.readings.size() < kEnoughReadings) {
-        finding.evidence.push_back(
-            fmt::format("memory grew by {}, and the heap was read {} times only",
-                        bytes(evidence.anonymous_growth), evidence.recording.readings.size()));
-        finding.advice = "trace for longer; `asrtrace census` says why a heap cannot be read";
-    } else if (!evidence.heap_traced) {
-        finding.evidence.push_back(
-            fmt::format("memory grew by {}; this tier does not see who allocates",
-                        bytes(evidence.anonymous_growth)));
-        finding.advice = "trace with --tier full";
-    } else if (evidence.anonymous_growth > kUnaccountedBytes) {
-        finding.evidence.push_back(
-            fmt::format("memory grew by {}, and no cause of it is large and lasting enough to name",
-                        bytes(evidence.anonymous_growth)));
-        finding.advice = "the books say where it is; trace for longer to see whether it stays";
-    } else {
-        return std::nullopt;
-    }
-    return finding;
 }
 
 /// What marking finds. Where allocations are sampled it says how much is lost, and the samples
@@ -201,6 +158,18 @@ std::vector<Finding> find(const Recording& recording, const Summary& summary) {
     std::stable_sort(findings.begin(), findings.end(),
                      [](const Finding& a, const Finding& b) { return severity(a) < severity(b); });
     return findings;
+}
+
+double unaccounted_growth(const Recording& recording, const std::vector<Finding>& findings) {
+    const auto& readings = recording.readings;
+    if (readings.empty()) return 0;
+    auto rest = static_cast<double>(readings.back().books.total() - readings.front().books.total());
+    const double growth = rest;
+    for (const Finding& finding : findings) {
+        if (finding.kind == FindingKind::kInconclusive) return 0;
+        if (finding.kind != FindingKind::kFile) rest -= finding.bytes;
+    }
+    return rest >= std::max(kUnaccountedBytes, kUnaccountedShare * growth) ? rest : 0;
 }
 
 std::vector<std::string> finding_ids(const std::vector<Finding>& findings) {

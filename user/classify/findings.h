@@ -20,6 +20,12 @@
 
 namespace asrtrace::classify {
 
+/// Growth in bytes that must not go without a word.
+constexpr double kUnaccountedBytes = 1 << 20;
+/// Share of the events whose loss leaves nothing to say.
+constexpr double kTooMuchLost = 0.05;
+/// Readings of the heap that make a series.
+constexpr std::size_t kEnoughReadings = 5;
 /// With less completed requests (or intervals) nothing is said.
 constexpr std::uint64_t kFewestRequests = 20;
 
@@ -54,6 +60,10 @@ const char* confidence_name(Confidence confidence);
 
 /// "leak-1", "leak-2", "cache-1": how every output calls them, in their order.
 std::vector<std::string> finding_ids(const std::vector<Finding>& findings);
+
+/// Growth of the books that stands in no finding, if it is worth a line (a fifth of all growth, at
+/// least 1 MiB); else 0. Pages that no finding names are in the books all the same.
+double unaccounted_growth(const ledger::Recording& recording, const std::vector<Finding>& findings);
 
 /// Share of the events that never reached the ledger.
 double lost_share(const ledger::Recording& recording);
@@ -94,6 +104,8 @@ std::optional<Finding> marked_leak(const Evidence& evidence, double leaked_by_si
 std::vector<Finding> retention_findings(const Evidence& evidence);
 /// book_findings.cpp: stacks, mappings, files.
 std::vector<Finding> book_findings(const Evidence& evidence);
+/// inconclusive.cpp: growth that none of `found` accounts for, or evidence too thin for a finding.
+std::optional<Finding> inconclusive(const Evidence& evidence, const std::vector<Finding>& found);
 
 /// The readings that tell most: taken between requests where there are enough of them.
 std::vector<const ledger::Reading*> settled_readings(const ledger::Recording& recording);

@@ -139,6 +139,43 @@ struct Search {
     TargetMemory& memory;
     const std::vector<DataSegment>& data;
 
+    /// The segment that holds `address`; null if none does.
+    const DataSegment* segment_of(std::uint64_t address) const {
+        const auto found = std::find_if(data.begin(), data.end(), [&](const DataSegment& one) {
+            return address >= one.address && address - one.address < one.bytes.size();
+        });
+        return found == data.end() ? nullptr : &*found;
+    }
+
+    /// Do an arena and mp_ stand where the debug file says?
+    bool take(const DebugLayout& debug, MallocLocation& out) const {
+        const Layout& layout = *debug.layouts.front();
+        const std::uint64_t bins = debug.main_arena + layout.bins;
+        const DataSegment* arena = segment_of(bins);
+        const DataSegment* parameters = segment_of(debug.parameters);
+        if (arena == nullptr || parameters == nullptr) return false;
+        if (!looks_like_bins(*arena, bins - arena->address)) return false;
+        if (!ring_closes(memory, bins, debug.main_arena, layout)) return false;
+        auto main = read_arena(memory, layout, debug.main_arena, debug.main_arena);
+        if (!main || !looks_like_parameters(*parameters, debug.parameters - parameters->address,
+                                            layout, *main, end_of(*main))) {
+            return false;
+        }
+        out.main_arena = debug.main_arena;
+        out.parameters = debug.parameters;
+        out.from_debug = debug.layouts;
+        for (const auto& one : debug.layouts) out.candidates.push_back(one.get());
+        out.layout = out.candidates.front();
+        return true;
+    }
+
+    /// Where the top of the main arena ends; 0 if that is in swap.
+    std::uint64_t end_of(const ArenaState& main) const {
+        if (memory.is_swapped(main.top)) return 0;
+        const auto head = memory.read_value<std::uint64_t>(main.top + 8);
+        return main.top + (head.value_or(0) & ~kSizeBits);
+    }
+
     bool find_arena(MallocLocation& out) const {
         for (const DataSegment& segment : data) {
             const std::size_t size = segment.bytes.size();
@@ -160,11 +197,7 @@ struct Search {
     bool find_parameters(MallocLocation& out) const {
         auto main = read_arena(memory, *out.candidates[0], out.main_arena, out.main_arena);
         if (!main) return false;
-        std::uint64_t main_end = 0;
-        if (!memory.is_swapped(main->top)) {
-            const auto head = memory.read_value<std::uint64_t>(main->top + 8);
-            main_end = main->top + (head.value_or(0) & ~kSizeBits);
-        }
+        const std::uint64_t main_end = end_of(*main);
         Found best;
         std::vector<Found> all;
         for (const Layout* layout : out.candidates) {
@@ -205,6 +238,15 @@ struct Search {
 };
 
 }  // namespace
+
+Result<MallocLocation> find_malloc_at(TargetMemory& memory, const std::vector<MapsEntry>& maps,
+                                      const DebugLayout& debug) {
+    MallocLocation location;
+    location.module = scan_libraries(maps).malloc_module;
+    const std::vector<DataSegment> data = read_data(memory, maps, location.module);
+    if (Search{memory, data}.take(debug, location)) return location;
+    return Error{"no arena where the debug file of " + location.module + " says"};
+}
 
 Result<MallocLocation> find_malloc(TargetMemory& memory, const std::vector<MapsEntry>& maps) {
     const LibraryScan libraries = scan_libraries(maps);

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "user/base/maps.h"
+#include "user/heap/debug_layout.h"
 #include "user/heap/layout.h"
 #include "user/heap/memory.h"
 
@@ -49,11 +50,17 @@ struct MallocLocation {
     const Layout* layout = nullptr;
     std::vector<const Layout*> candidates;  ///< rows that what was seen so far cannot tell apart
     std::string module;                     ///< libc's path, or the static executable's
+    std::vector<std::shared_ptr<const Layout>>
+        from_debug;  ///< keeps the candidates of a debug file
 };
 
 /// Error: no glibc in the target, its malloc was never used, or another allocator is in its place;
 /// says which.
 Result<MallocLocation> find_malloc(TargetMemory& memory, const std::vector<MapsEntry>& maps);
+
+/// For a glibc whose layout the search does not know. Error: what stands there is no arena in use.
+Result<MallocLocation> find_malloc_at(TargetMemory& memory, const std::vector<MapsEntry>& maps,
+                                      const DebugLayout& debug);
 
 Result<ArenaState> read_arena(TargetMemory& memory, const Layout& layout, std::uint64_t address,
                               std::uint64_t main_arena);

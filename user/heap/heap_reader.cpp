@@ -84,6 +84,12 @@ class HeapReader::Taking {
             auto maps = read_maps(pid_);
             if (!maps) return maps.error();
             auto location = find_malloc(memory(), *maps);
+            // Slower than the search (dozens of milliseconds), which needs to know the layout.
+            if (!location) {
+                if (const auto debug = debug_layout_of(pid_, *maps)) {
+                    if (auto there = find_malloc_at(memory(), *maps, *debug)) location = there;
+                }
+            }
             if (location) {
                 reader_.location_ = std::move(*location);
                 const MapsEntry* home = find_mapping(*maps, reader_.location_.main_arena);

@@ -2,6 +2,7 @@
 #include "user/heap/layout.h"
 
 #include <array>
+#include <tuple>
 
 namespace asrtrace::heap {
 namespace {
@@ -99,6 +100,15 @@ static_assert(kLayouts[2].state_size() == 2200 && kLayouts[4].state_size() == 21
 static_assert(kLayouts[2].tcache_chunk() == 0x290 && kLayouts[3].tcache_chunk() == 0x300);
 
 }  // namespace
+
+bool same_places(const Layout& one, const Layout& other) {
+    const auto places = [](const Layout& of) {
+        return std::tuple(of.has_fastbins, of.top, of.bins, of.heap_info_size, of.thp_pagesize,
+                          of.hp_pagesize, of.n_mmaps, of.mmapped_mem, of.sbrk_base, of.par_size,
+                          of.tcache_bins, of.tcache_counts_down);
+    };
+    return places(one) == places(other);
+}
 
 std::span<const Layout> layouts() {
     return kLayouts;

@@ -57,6 +57,9 @@ struct Layout {
     constexpr std::uint64_t state_size() const { return bins + kStateEndBehindBins; }
 };
 
+/// Equal in all but the name and the protection of links.
+bool same_places(const Layout& one, const Layout& other);
+
 /// In the order of the versions.
 std::span<const Layout> layouts();
 

@@ -355,6 +355,8 @@ Json document(const Recording& recording, const classify::Analysis& analysis,
     out["epochs"] = epochs(recording);
     out["retention"] = retention(recording);
     out["findings"] = findings(recording, analysis.findings, limits.findings);
+    out["unaccounted_growth"] =
+        static_cast<std::uint64_t>(classify::unaccounted_growth(recording, analysis.findings));
     out["growth"] = growth(summary);
     put_sites(out, "sites", outliving(summary.heap), heap_traced, limits.sites, make_site);
     put_sites(out, "mapped", outliving(summary.mapped), true, limits.sites, make_site);

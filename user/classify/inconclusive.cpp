@@ -1,0 +1,84 @@
+// SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
+// What the evidence does not decide, and how much more of it would.
+#include <fmt/core.h>
+
+#include <algorithm>
+#include <cmath>
+
+#include "user/base/quantity.h"
+#include "user/classify/findings.h"
+
+namespace asrtrace::classify {
+namespace {
+
+/// From the 95 % interval to the 99.9 % that growth_of() wants: the normal quantiles.
+constexpr double kWiden = 3.2905 / 1.9600;
+/// More than this is not asked of anybody.
+constexpr double kMostTimes = 20;
+
+/// Requests after which the slope's interval would lie clear of zero. Of the two errors of
+/// theil_sen() that of a random walk shrinks slower, with the root of the window, and is counted
+/// with. Never less than ten times the fewest, which a warm-up takes, nor than twice what there was,
+/// which has not sufficed.
+std::uint64_t requests_needed(const Evidence& evidence) {
+    const auto points = reading_points(
+        evidence.recording, [](const ledger::Reading& reading) { return reading.books.total(); });
+    const auto slope = theil_sen(points);
+    double times = 2;
+    if (slope && slope->ci95 && slope->value > 0) {
+        const double half = (slope->ci95->hi - slope->ci95->lo) / 2;
+        times = std::clamp(std::pow(kWiden * half / slope->value, 2), 2.0, kMostTimes);
+    }
+    return std::max<std::uint64_t>(10 * kFewestRequests,
+                                   static_cast<std::uint64_t>(times * evidence.requests));
+}
+
+}  // namespace
+
+std::optional<Finding> inconclusive(const Evidence& evidence, const std::vector<Finding>& found) {
+    Finding finding;
+    finding.bytes = evidence.anonymous_growth;
+    const bool grew = evidence.anonymous_growth > evidence.material();
+    if (lost_share(evidence.recording) > kTooMuchLost) {
+        finding.evidence.push_back(
+            fmt::format("{} of the events were lost: what the sites hold is not known",
+                        percent(lost_share(evidence.recording))));
+        finding.advice = "trace again with --tier sites: fewer events, fewer losses";
+        return finding;
+    }
+    if (!grew || !found.empty()) return std::nullopt;
+    if (evidence.recording.requests_completed < kFewestRequests) {
+        finding.evidence.push_back(
+            fmt::format("memory grew by {} in {:.0f} {}s: too few to tell a start from a trend",
+                        bytes(evidence.anonymous_growth), evidence.requests, evidence.unit()));
+        finding.requests_needed = requests_needed(evidence);
+        finding.advice =
+            fmt::format("trace at least {} {}s", *finding.requests_needed, evidence.unit());
+    } else if (evidence.recording.readings.size() < kEnoughReadings) {
+        finding.evidence.push_back(
+            fmt::format("memory grew by {}, and the heap was read {} times only",
+                        bytes(evidence.anonymous_growth), evidence.recording.readings.size()));
+        finding.requests_needed = requests_needed(evidence);
+        finding.advice = fmt::format(
+            "trace at least {} {}s; `asrtrace census` says why a heap cannot be read",
+            *finding.requests_needed, evidence.unit());
+    } else if (!evidence.heap_traced) {
+        finding.evidence.push_back(
+            fmt::format("memory grew by {}; this tier does not see who allocates",
+                        bytes(evidence.anonymous_growth)));
+        finding.advice = "trace with --tier full";
+    } else if (evidence.anonymous_growth > kUnaccountedBytes) {
+        finding.evidence.push_back(
+            fmt::format("memory grew by {}, and no cause of it is large and lasting enough to name",
+                        bytes(evidence.anonymous_growth)));
+        finding.requests_needed = requests_needed(evidence);
+        finding.advice = fmt::format("the books say where it is; trace at least {} {}s to see "
+                                     "whether it stays",
+                                     *finding.requests_needed, evidence.unit());
+    } else {
+        return std::nullopt;
+    }
+    return finding;
+}
+
+}  // namespace asrtrace::classify
