@@ -20,6 +20,13 @@ struct {
 
 /* Calls of realloc(p, 0) under way: only then can a free be one that realloc makes itself. */
 __u32 zero_reallocs = 0;
+/*
+ * Sizes that user space wants to see more of, both inclusive; none while the high end is 0 (sites
+ * tier). Written one after the other: a range of both halves for an instant samples more, weighed
+ * right.
+ */
+__u64 raised_low = 0;
+__u64 raised_high = 0;
 
 /* Alignments up to this are malloc's own: 2 * SIZE_SZ, malloc/malloc-alignment.h of glibc */
 #define MALLOC_ALIGNMENT 16
@@ -29,6 +36,7 @@ enum {
 	CALL_FUNCTION_MASK = 0xff,
 	CALL_NEW_SAMPLED = 0x100,
 	CALL_OLD_SAMPLED = 0x200,
+	CALL_RAISED = 0x400,
 };
 
 static __always_inline __u64 call_size(__u64 first, __u64 second, __u64 third, __u32 function)
@@ -59,6 +67,23 @@ static __always_inline void remember_sampled(__u64 address)
 
 	if (bpf_map_update_elem(&sampled, &address, &one, BPF_ANY))
 		count(LOST_SAMPLED_MAP, 1);
+}
+
+static __always_inline bool is_raised(__u64 size)
+{
+	return raised_high && size >= raised_low && size <= raised_high;
+}
+
+static __always_inline bool sample_raised(__u64 size)
+{
+	return bpf_get_prandom_u32() % RAISED_SAMPLE_BYTES < size;
+}
+
+static __always_inline __u8 sampling_flags(const struct thread_state *state)
+{
+	if (cfg.sample_all)
+		return 0;
+	return EV_SAMPLED | (state->call_function & CALL_RAISED ? EV_RAISED : 0);
 }
 
 static __always_inline void emit_realloc_begin(__u32 tid, __u64 address)
@@ -145,9 +170,12 @@ static __always_inline int enter_call(struct pt_regs *ctx, __u32 function)
 	state->call_sp = 0;
 	count(COUNT_CALLS + function, 1);
 	start_countdowns(state);
-	bool is_sampled = cfg.sample_all ||
-			  sample_bytes(&state->alloc_countdown, size, cfg.sample_mean_bytes);
-	state->call_function = function | (is_sampled ? CALL_NEW_SAMPLED : 0);
+	bool raised = !cfg.sample_all && is_raised(size);
+	bool is_sampled = cfg.sample_all || (raised ? sample_raised(size)
+						    : sample_bytes(&state->alloc_countdown, size,
+								   cfg.sample_mean_bytes));
+	state->call_function =
+		function | (is_sampled ? CALL_NEW_SAMPLED : 0) | (raised ? CALL_RAISED : 0);
 	state->call_size = size;
 	state->call_argument = first;
 	state->call_stack = 0;
@@ -186,7 +214,7 @@ static __always_inline void finish_alloc(struct thread_state *state, __u32 tid, 
 	record = reserve(sizeof(*record), EV_ALLOC, tid);
 	if (!record)
 		return;
-	record->h.flags = cfg.sample_all ? 0 : EV_SAMPLED;
+	record->h.flags = sampling_flags(state);
 	record->address = address;
 	record->size = state->call_size;
 	record->stack = state->call_stack;
@@ -216,7 +244,7 @@ static __always_inline void finish_realloc(struct thread_state *state, __u32 tid
 	record = reserve(sizeof(*record), EV_REALLOC_END, tid);
 	if (!record)
 		return;
-	record->h.flags = (cfg.sample_all ? 0 : EV_SAMPLED) | (failed ? EV_FAILED : 0);
+	record->h.flags = sampling_flags(state) | (failed ? EV_FAILED : 0);
 	record->old_address = cfg.sample_all || (state->call_function & CALL_OLD_SAMPLED) ? old : 0;
 	record->address = new_sampled ? address : 0;
 	record->size = state->call_size;

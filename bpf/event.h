@@ -64,7 +64,14 @@ enum ev_flag {
 	EV_SAMPLED = 1,       /* stands for more than itself: weigh by the sampling mean */
 	EV_FAILED = 2,        /* realloc: the old block is still there */
 	EV_PROCESS_ENDED = 4, /* exit: no thread of the process is left (may come twice) */
+	EV_RAISED = 8,        /* with EV_SAMPLED: of a raised size, see RAISED_SAMPLE_BYTES */
 };
+
+/*
+ * A block whose size is in the raised range is taken with probability min(1, size / this): often
+ * enough for a leak of a few hundred bytes a request to show its stack within 100 requests.
+ */
+#define RAISED_SAMPLE_BYTES 4096
 
 struct ev_header {
 	__u8 tag;

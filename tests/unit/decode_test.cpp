@@ -32,7 +32,7 @@ TEST(Decode, Alloc) {
     const auto& alloc = std::get<Alloc>(event->payload);
     EXPECT_EQ(alloc.function, Function::kCalloc);
     EXPECT_EQ(alloc.size, 64U);
-    EXPECT_TRUE(alloc.sampled);
+    EXPECT_EQ(alloc.sampling, Sampling::kByMean);
 }
 
 TEST(Decode, AnErrnoOfMremapIsAFailure) {

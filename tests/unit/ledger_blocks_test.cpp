@@ -126,7 +126,7 @@ TEST(LedgerBlocks, SampledBlocksStandForAllOfTheirSize) {
         script.at(1, decode::Alloc{.address = 0x1000 + 16ULL * static_cast<std::uint64_t>(i),
                                    .size = 1000,
                                    .stack = 1,
-                                   .sampled = true});
+                                   .sampling = decode::Sampling::kByMean});
     }
     const auto rows = script.finish();
     ASSERT_TRUE(script.counts.allocated_bytes_estimate.has_value());

@@ -41,6 +41,7 @@ void HeapReadings::add(const HeapOutcome& outcome) {
     reach.unmatched_bytes = unmatched.bytes;
     reach.unmatched_chunks = unmatched.chunks;
     writer_.add_reach(reach);
+    if (const auto sizes = leaking_.next(outcome.lost)) leak_listener_(*sizes);
 }
 
 void HeapReadings::take() {

@@ -12,6 +12,7 @@
 
 #include "tools/asrtrace/heap_schedule.h"
 #include "tools/asrtrace/heap_thread.h"
+#include "user/ledger/leaking_size.h"
 #include "user/ledger/ledger.h"
 #include "user/trace/writer.h"
 
@@ -20,13 +21,16 @@ namespace asrtrace {
 class HeapReadings {
   public:
     using Listener = std::function<void(const ledger::Reading&)>;
+    using LeakListener = std::function<void(const ledger::SizeRange&)>;
 
-    /// `listener` is told of each reading, too.
+    /// `listener` is told of each reading, too; `leak_listener` of each marking that shows a size
+    /// of blocks to leak.
     HeapReadings(pid_t pid, std::uint64_t start_ns, ledger::Ledger& ledger, trace::Writer& writer,
-                 Listener listener)
+                 Listener listener, LeakListener leak_listener)
         : ledger_(ledger),
           writer_(writer),
           listener_(std::move(listener)),
+          leak_listener_(std::move(leak_listener)),
           thread_(pid, start_ns),
           schedule_(start_ns) {}
 
@@ -51,6 +55,8 @@ class HeapReadings {
     ledger::Ledger& ledger_;
     trace::Writer& writer_;
     Listener listener_;
+    LeakListener leak_listener_;
+    ledger::LeakingSize leaking_;
     HeapThread thread_;
     HeapSchedule schedule_;
     std::uint64_t rejected_ = 0;

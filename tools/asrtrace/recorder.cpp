@@ -99,10 +99,14 @@ Recorder::State::State(RecorderOptions options, capture::Process process,
       writer_(std::move(writer)),
       symbols_(options_.pid, programs_.unwinding(), options_.debuginfod),
       sampler_(options_.pid, config.start_ns),
-      heap_(options_.pid, config.start_ns, ledger_, writer_,
-            [this](const ledger::Reading& reading) {
-                if (live_) live_->add_reading(reading);
-            }),
+      heap_(
+          options_.pid, config.start_ns, ledger_, writer_,
+          [this](const ledger::Reading& reading) {
+              if (live_) live_->add_reading(reading);
+          },
+          [this](const ledger::SizeRange& sizes) {
+              programs_.raise_sampling(sizes.low, sizes.high);
+          }),
       meter_(process_, config.start_ns),
       start_ns_(config.start_ns),
       family_(process_, target_, symbols_, notes_) {

@@ -326,6 +326,11 @@ void Programs::attach_http(std::vector<std::string>& failed) {
         keep(bpf_program__attach(program), bpf_program__section_name(program));
 }
 
+void Programs::raise_sampling(std::uint64_t low, std::uint64_t high) {
+    __atomic_store_n(&state_->skeleton->bss->raised_low, low, __ATOMIC_SEQ_CST);
+    __atomic_store_n(&state_->skeleton->bss->raised_high, high, __ATOMIC_SEQ_CST);
+}
+
 void Programs::enable() {
     __atomic_store_n(&state_->skeleton->bss->enabled, 1, __ATOMIC_SEQ_CST);
 }

@@ -80,6 +80,8 @@ class Programs {
     void attach_requests(const std::vector<RequestProbe>& probes, std::vector<std::string>& failed);
     /// The ends of the socket calls; needs config.http.
     void attach_http(std::vector<std::string>& failed);
+    /// Sites tier: blocks of `low` to `high` bytes are from now on sampled as decode::kRaised says.
+    void raise_sampling(std::uint64_t low, std::uint64_t high);
     /// Opens the window: until then attached programs do nothing.
     void enable();
     /// Closes the window, then removes every probe; what is in the ring can still be read. All at

@@ -7,10 +7,17 @@
 namespace asrtrace::decode {
 namespace {
 
+static_assert(kRaisedSampleBytes == RAISED_SAMPLE_BYTES);
+
+Sampling sampling_of(unsigned flags) {
+    if ((flags & wire::EV_SAMPLED) == 0) return Sampling::kAll;
+    return (flags & wire::EV_RAISED) != 0 ? Sampling::kRaised : Sampling::kByMean;
+}
+
 std::optional<Payload> decode_alloc(const wire::ev_alloc& record) {
     if (record.function >= wire::FN_COUNT) return std::nullopt;
     return Alloc{record.address, record.size, record.stack, static_cast<Function>(record.function),
-                 (record.h.flags & wire::EV_SAMPLED) != 0};
+                 sampling_of(record.h.flags)};
 }
 
 std::optional<Payload> decode_realloc_end(const wire::ev_realloc_end& record) {
@@ -18,7 +25,7 @@ std::optional<Payload> decode_realloc_end(const wire::ev_realloc_end& record) {
                       record.address,
                       record.size,
                       record.stack,
-                      (record.h.flags & wire::EV_SAMPLED) != 0,
+                      sampling_of(record.h.flags),
                       (record.h.flags & wire::EV_FAILED) != 0};
 }
 

@@ -31,12 +31,20 @@ enum class Function : std::uint8_t {
     kAlignedAlloc,
 };
 
+/// How a block came to be followed.
+enum class Sampling : std::uint8_t {
+    kAll,     ///< every block is
+    kByMean,  ///< by bytes, at the tier's mean
+    kRaised,  ///< with probability size / kRaisedSampleBytes, at most 1
+};
+constexpr std::uint64_t kRaisedSampleBytes = 4096;
+
 struct Alloc {
     std::uint64_t address = 0;  ///< 0: the call failed
     std::uint64_t size = 0;     ///< bytes as asked
     StackKey stack = 0;
     Function function = Function::kMalloc;
-    bool sampled = false;
+    Sampling sampling = Sampling::kAll;
 };
 
 struct Free {
@@ -52,7 +60,7 @@ struct ReallocEnd {
     std::uint64_t address = 0;      ///< 0: failed, freed, or a new block that is not followed
     std::uint64_t size = 0;
     StackKey stack = 0;
-    bool sampled = false;
+    Sampling sampling = Sampling::kAll;
     bool failed = false;  ///< the old block is still there
 };
 

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "tsl/robin_map.h"
+#include "user/decode/event.h"
 #include "user/ledger/sites.h"
 
 namespace asrtrace::ledger {
@@ -16,7 +17,7 @@ struct Block {
     std::uint64_t size = 0;  ///< bytes as asked
     std::uint64_t serial = 0;
     SiteIndex site = 0;
-    bool sampled = false;
+    decode::Sampling sampling = decode::Sampling::kAll;
     Fate fate{};
 };
 

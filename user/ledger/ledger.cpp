@@ -14,6 +14,8 @@ constexpr unsigned kProcessShift = 48;
 /// Different values of a covariate that are told apart; more than that is no key of a cache.
 constexpr std::size_t kMaxArgsSeen = 1 << 17;
 
+constexpr auto kRaised = static_cast<double>(decode::kRaisedSampleBytes);
+
 /// Probability that a block of `bytes` is sampled at this mean (bpf/sample.bpf.h).
 double sampling_probability(std::uint64_t bytes, std::uint64_t mean_bytes) {
     return -std::expm1(-static_cast<double>(std::max<std::uint64_t>(bytes, 1)) /
@@ -46,11 +48,21 @@ std::uint64_t Ledger::here(std::uint64_t address) const {
     return address ^ std::uint64_t{process_} << kProcessShift;
 }
 
+double Ledger::probability(const Block& block) const {
+    switch (block.sampling) {
+        case decode::Sampling::kAll:
+            break;
+        case decode::Sampling::kByMean:
+            return sampling_probability(block.size, config_.sample_mean_bytes);
+        case decode::Sampling::kRaised:
+            return std::clamp(static_cast<double>(block.size), 1.0, kRaised) / kRaised;
+    }
+    return 1.0;
+}
+
 Amount Ledger::weighed(const Block& block) const {
-    const auto bytes = static_cast<double>(block.size);
-    if (!block.sampled) return {bytes, 1.0};
-    const double weight = 1.0 / sampling_probability(block.size, config_.sample_mean_bytes);
-    return {bytes * weight, weight};
+    const double weight = 1.0 / probability(block);
+    return {static_cast<double>(block.size) * weight, weight};
 }
 
 Cohort& Ledger::charge(std::uint32_t tid, std::uint64_t allocated_bytes) {
@@ -230,11 +242,11 @@ void Ledger::free_block(const Block& block) {
 }
 
 void Ledger::add_block(std::uint32_t tid, std::uint64_t address, std::uint64_t size,
-                       decode::StackKey stack, bool sampled) {
+                       decode::StackKey stack, decode::Sampling sampling) {
     Block block{.size = size,
                 .serial = ++serial_,
                 .site = sites_.at(SiteKind::kHeap, stack_id(stack)),
-                .sampled = sampled};
+                .sampling = sampling};
     if (const auto old = live_.insert(address, block)) {
         ++missed_frees_;
         sites_.free(old->site, weighed(*old), old->fate);
@@ -243,10 +255,10 @@ void Ledger::add_block(std::uint32_t tid, std::uint64_t address, std::uint64_t s
     sites_.allocate(block.site, amount);
     ++counts_.allocated_blocks;
     counts_.allocated_bytes += size;
-    if (sampled) {
+    if (sampling != decode::Sampling::kAll) {
         // Horvitz-Thompson: the variance of sum(x/p) over Poisson samples is estimated by
         // sum(x^2 (1-p) / p^2).
-        const double p = sampling_probability(size, config_.sample_mean_bytes);
+        const double p = probability(block);
         sampled_bytes_ += amount.bytes;
         sampled_variance_ += amount.bytes * amount.bytes * (1 - p);
     }
@@ -259,7 +271,7 @@ void Ledger::on(const decode::Event& event, const decode::Alloc& alloc) {
         ++counts_.failed_allocations;
         return;
     }
-    add_block(event.tid, here(alloc.address), alloc.size, alloc.stack, alloc.sampled);
+    add_block(event.tid, here(alloc.address), alloc.size, alloc.stack, alloc.sampling);
 }
 
 void Ledger::on(const decode::Event& event, const decode::Free& free) {
@@ -295,7 +307,7 @@ void Ledger::on(const decode::Event& event, const decode::ReallocEnd& end) {
         ++counts_.freed_unknown_blocks;
     }
     if (end.address != 0) {
-        add_block(event.tid, here(end.address), end.size, end.stack, end.sampled);
+        add_block(event.tid, here(end.address), end.size, end.stack, end.sampling);
     } else {
         charge(event.tid, 0);
     }

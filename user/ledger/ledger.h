@@ -126,13 +126,14 @@ class Ledger {
     std::uint64_t here(std::uint64_t address) const;
     /// The process is no more, or runs another program: what it held is gone.
     void end_process(decode::ProcessNumber process);
+    double probability(const Block& block) const;
     Amount weighed(const Block& block) const;
     Interval score_interval() const;
     StackId stack_id(decode::StackKey key);
     /// The cohort that an event of this thread belongs to; counts the event as (un)attributed.
     Cohort& charge(std::uint32_t tid, std::uint64_t allocated_bytes);
     void add_block(std::uint32_t tid, std::uint64_t address, std::uint64_t size,
-                   decode::StackKey stack, bool sampled);
+                   decode::StackKey stack, decode::Sampling sampling);
     void free_block(const Block& block);
     void add_region(std::uint32_t tid, std::uint64_t begin, std::uint64_t end,
                     decode::StackKey stack, bool anonymous);

@@ -108,6 +108,10 @@ std::string cause_against_bcc(std::uint64_t vaddr, const std::vector<SourceFrame
     if (theirs.empty() && names.is_behind(vaddr, name)) {
         return "behind a label without a size: BCC gives none";
     }
+    // A second copy of an inline function, left where the same was compiled in two ways.
+    if (theirs.empty() && !names.covered(vaddr)) {
+        return "no symbol covers it: DWARF and addr2line name it, BCC does not";
+    }
     return kUnexplained;
 }
 
