@@ -34,6 +34,15 @@ class Corpus(harness.LiveTest):
         self.assertTrue(verdict["books"]["within"], verdict["books"])
 
 
+    def test_samples_name_a_small_leak(self):
+        """At the tier's mean most small leaks are in no sample; the size that leaks is sampled more."""
+        result = scenario.trace("leak_small", self.seed, "sites")
+        growth, = result["truth"]["growths"]
+        findings = [finding for finding in result["report"]["findings"]
+                    if judge.meets(finding, growth, sampled=False)]
+        self.assertEqual(len(findings), 1, result["report"]["findings"])
+
+
 def add_scenario(name):
     setattr(Corpus, f"test_{name}", lambda self: self.check(name))
 
