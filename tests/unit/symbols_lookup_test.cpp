@@ -194,6 +194,17 @@ TEST(SymbolTables, ALabelWithoutASizeDoesNotNameAllThatFollows) {
     EXPECT_EQ(mapped.at(label + 12000).front().function, "");
 }
 
+TEST(SymbolTables, TheEntryOfALibraryIsNoStart) {
+    const std::string libc = run("realpath $(gcc -print-file-name=libc.so.6)");
+    const std::string path = libc.substr(0, libc.find('\n'));
+    const std::string head = run("readelf -h '" + path + "' | sed -n 's/.*Entry point.*: *//p'");
+    const std::uint64_t entry = std::stoull(head, nullptr, 16);
+    ASSERT_NE(entry, 0U) << path << " cannot be run: it shows nothing";
+    MappedImage image(path);
+    for (std::uint64_t at = entry; at < entry + 48; ++at)
+        EXPECT_NE(image.at(at).back().function, "_start") << at - entry;
+}
+
 TEST(SymbolBudget, DroppedTablesAreBuiltAgain) {
     SymbolizerOptions options;
     options.memory_bytes = 4096;  // less than anything needs

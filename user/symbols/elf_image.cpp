@@ -29,6 +29,18 @@ std::uint64_t gnu_inflated_bytes(const Elf_Data& data) {
     return size ? __builtin_bswap64(*size) : 0;
 }
 
+bool has_soname(Elf* elf) {
+    for (Elf_Scn* scn = elf_nextscn(elf, nullptr); scn != nullptr; scn = elf_nextscn(elf, scn)) {
+        GElf_Shdr header;
+        if (gelf_getshdr(scn, &header) == nullptr || header.sh_type != SHT_DYNAMIC) continue;
+        Elf_Data* data = elf_getdata(scn, nullptr);
+        GElf_Dyn entry;
+        for (int i = 0; data != nullptr && gelf_getdyn(data, i, &entry) != nullptr; ++i)
+            if (entry.d_tag == DT_SONAME) return true;
+    }
+    return false;
+}
+
 }  // namespace
 
 Result<ElfImage> ElfImage::open(MappedFile file, const std::string& name) {
@@ -71,7 +83,8 @@ Status ElfImage::read(const std::string& name) {
         if (gelf_getphdr(elf_.get(), static_cast<int>(i), &header) == nullptr) {
             return Error{libelf_message(name)};
         }
-        if (header.p_type == PT_INTERP) entry_ = elf_header.e_entry;
+        // libc.so.6 can be run, too, but does not begin with _start.
+        if (header.p_type == PT_INTERP && !has_soname(elf_.get())) entry_ = elf_header.e_entry;
         if (header.p_type != PT_LOAD) continue;
         segments_.push_back({header.p_offset, header.p_filesz, header.p_vaddr, header.p_memsz,
                              (header.p_flags & PF_X) != 0});
