@@ -4,6 +4,7 @@
 #include <dwarf.h>
 
 #include <algorithm>
+#include <tuple>
 #include <utility>
 
 namespace asrtrace::symbols {
@@ -56,6 +57,12 @@ Result<std::unique_ptr<DebugInfo>> DebugInfo::open(const ElfImage& debug, const 
     return info;
 }
 
+void DebugInfo::sort_ranges(std::vector<Range>& ranges) {
+    std::sort(ranges.begin(), ranges.end(), [](const Range& a, const Range& b) {
+        return std::tie(a.begin, a.die_offset) < std::tie(b.begin, b.die_offset);
+    });
+}
+
 void DebugInfo::add_ranges(Dwarf_Die& die, std::vector<Range>& ranges) {
     Dwarf_Addr base = 0;
     Dwarf_Addr begin = 0;
@@ -83,15 +90,16 @@ void DebugInfo::index_units() {
         debug_->file().drop_pages();
         dropped_at = offset;
     }
-    std::sort(units_index_.begin(), units_index_.end(),
-              [](const Range& a, const Range& b) { return a.begin < b.begin; });
+    sort_ranges(units_index_);
     units_index_.shrink_to_fit();
     cost_bytes_ += units_index_.size() * sizeof(Range);
 }
 
 namespace {
 
-/// The innermost of the ranges that hold `vaddr`; `ranges` is sorted by its beginnings.
+/// The innermost of the ranges that hold `vaddr`; of equals the one that comes first in the file:
+/// of an inline function that several units have, the linker keeps the first unit's code, and
+/// points all units' descriptions at it. `ranges` is sorted by sort_ranges().
 template <typename Range>
 const Range* innermost(const std::vector<Range>& ranges, std::uint64_t vaddr) {
     auto range =
@@ -101,7 +109,7 @@ const Range* innermost(const std::vector<Range>& ranges, std::uint64_t vaddr) {
     for (int step = 0; step < kMaxRangesBack && range != ranges.begin(); ++step) {
         --range;
         if (vaddr >= range->end) continue;
-        if (best == nullptr || range->end - range->begin < best->end - best->begin) best = &*range;
+        if (best == nullptr || range->end - range->begin <= best->end - best->begin) best = &*range;
     }
     return best;
 }

@@ -74,6 +74,7 @@ class DebugInfo {
     DebugInfo(const ElfImage& debug, const ElfImage& code);
     void index_units();
     void add_ranges(Dwarf_Die& die, std::vector<Range>& ranges);
+    static void sort_ranges(std::vector<Range>& ranges);
     Unit& unit_at(Dwarf_Die& unit_die);
     void index_functions(Dwarf_Die& parent, Walk& walk);
     void index_function(Dwarf_Die& die, Walk& walk);

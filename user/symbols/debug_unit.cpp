@@ -38,8 +38,7 @@ DebugInfo::Unit& DebugInfo::unit_at(Dwarf_Die& unit_die) {
     if (!added) return unit;
     Walk walk{unit, {}};
     index_functions(unit_die, walk);
-    std::sort(unit.functions.begin(), unit.functions.end(),
-              [](const Range& a, const Range& b) { return a.begin < b.begin; });
+    sort_ranges(unit.functions);
     cost_bytes_ += sizeof(Unit) + unit.functions.capacity() * sizeof(Range);
     touched_bytes_ += walk.last_offset - std::min(walk.last_offset, dwarf_dieoffset(&unit_die));
     read_lines(unit_die, unit);
