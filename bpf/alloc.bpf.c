@@ -153,7 +153,8 @@ static __always_inline int enter_call(struct pt_regs *ctx, __u32 function)
 	__u64 first = PT_REGS_PARM1(ctx);
 	__u64 second = PT_REGS_PARM2(ctx);
 	__u64 third = PT_REGS_PARM3(ctx);
-	__u64 id = target_thread();
+	__u32 window = allocator_window;
+	__u64 id = window ? target_thread() : 0;
 	__u32 tid = id;
 
 	if (!id)
@@ -162,6 +163,11 @@ static __always_inline int enter_call(struct pt_regs *ctx, __u32 function)
 	struct thread_state *state = thread_state_of(tid);
 	if (!state)
 		return 1;
+	if (state->window != window) {
+		state->window = window;
+		state->call_sp = 0;
+		state->skip_sp = 0;
+	}
 	__u64 size = call_size(first, second, third, function);
 	if (is_nested(state, sp, function, size))
 		return 1;
@@ -256,7 +262,8 @@ static __always_inline void leave_call(struct pt_regs *ctx)
 {
 	__u64 returned = PT_REGS_RC(ctx);
 	__u64 sp = PT_REGS_SP(ctx);
-	__u64 id = target_thread();
+	__u32 window = allocator_window;
+	__u64 id = window ? target_thread() : 0;
 	__u32 tid = id;
 
 	if (!id)
@@ -265,7 +272,7 @@ static __always_inline void leave_call(struct pt_regs *ctx)
 	count(COUNT_RETURN_HITS, 1);
 	struct thread_state *state = bpf_map_lookup_elem(&threads, &tid);
 	/* `ret` has popped the return address: anything else is the return of a nested call. */
-	if (!state || !state->call_sp || sp != state->call_sp + 8)
+	if (!state || state->window != window || !state->call_sp || sp != state->call_sp + 8)
 		return;
 	__u64 address = call_result(returned, state);
 	state->call_sp = 0;
@@ -282,7 +289,8 @@ static __always_inline bool freed_by_realloc(__u32 tid, __u64 address)
 	if (!zero_reallocs)
 		return false;
 	state = bpf_map_lookup_elem(&threads, &tid);
-	return state && state->call_sp && state->call_argument == address &&
+	return state && state->window == allocator_window && state->call_sp &&
+	       state->call_argument == address &&
 	       (state->call_function & CALL_FUNCTION_MASK) == FN_REALLOC;
 }
 
@@ -315,7 +323,7 @@ int alloc_leave(struct pt_regs *ctx)
 SEC("uprobe")
 int free_enter(struct pt_regs *ctx)
 {
-	__u64 id = target_thread();
+	__u64 id = allocator_window ? target_thread() : 0;
 	__u64 address = PT_REGS_PARM1(ctx);
 	__u32 tid = id;
 	struct ev_free *record;

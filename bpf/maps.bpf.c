@@ -3,6 +3,7 @@
 
 const volatile struct config cfg = {};
 __u32 enabled = 0;
+__u32 allocator_window = 0;
 __u64 target_mm = 0;
 
 char LICENSE[] SEC("license") = "Dual BSD/GPL";

@@ -18,6 +18,11 @@ extern const volatile struct config cfg SEC(".rodata");
  * attaching and detaching take a while.
  */
 extern __u32 enabled SEC(".bss");
+/*
+ * Number of the window in which allocations are followed, 0 between windows: what a thread was in
+ * the middle of when one closed means nothing in the next.
+ */
+extern __u32 allocator_window SEC(".bss");
 /* The target's mm, learned at its first fault; rss_stat also fires for strangers' mms. */
 extern __u64 target_mm SEC(".bss");
 
@@ -66,7 +71,7 @@ struct thread_state {
 	__u32 fault_kernel_mode;
 	__u32 fault_order; /* of the largest user page allocated in the fault under way */
 	__u32 started;     /* the countdowns were drawn */
-	__u32 pad;
+	__u32 window;      /* that the call under way belongs to */
 };
 
 struct {

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
 # How often the verdicts are right: programs whose memory grows for a known reason (tests/corpus),
 # sizes and function names drawn at random for each run. Ends with 1 if a definite verdict was wrong.
-#   sudo tools/accuracy.sh [--runs 5] [--tier full|sites] [--scenario NAME]... [--quick] [--seed S] [--keep DIR]
+#   sudo tools/accuracy.sh [--runs 5] [--tier full|sites|auto] [--scenario NAME]... [--quick] [--seed S] [--keep DIR]
 set -euo pipefail
 cd "$(dirname "$0")/.."
 # shellcheck source=tools/stages.sh

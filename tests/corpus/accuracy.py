@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
 """Runs the corpus under the tracer and tells how often its verdicts are right.
 
-accuracy.py [--runs 5] [--tier full|sites] [--scenario NAME]... [--quick] [--seed S] [--keep DIR]
+accuracy.py [--runs 5] [--tier full|sites|auto] [--scenario NAME]... [--quick] [--seed S] [--keep DIR]
 accuracy.py --judge TRUTH.json REPORT.json      judges a report that is there already
 
 Exit status 1: a definite verdict was wrong, a block in use was called unreachable, or a run failed.
@@ -195,7 +195,7 @@ def parse(arguments):
     parser = argparse.ArgumentParser(description=__doc__,
                                      formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--runs", type=int, default=5)
-    parser.add_argument("--tier", choices=("full", "sites"), default="full")
+    parser.add_argument("--tier", choices=("full", "sites", "auto"), default="full")
     parser.add_argument("--scenario", action="append", help="only these; repeatable")
     parser.add_argument("--quick", action="store_true", help=f"one run of {', '.join(QUICK)}")
     parser.add_argument("--seed", type=int, help="of the first run; drawn if not given")

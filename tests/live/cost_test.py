@@ -3,6 +3,8 @@
 
 import harness
 
+HITS_A_REQUEST = 150  # of leaky_requests, if every call is followed
+
 
 class Cost(harness.LiveTest):
 
@@ -33,6 +35,56 @@ class Cost(harness.LiveTest):
         self.assertEqual(cost["probe_hits"], 0)
         self.assertEqual(cost["trap_seconds_estimated"], 0)
         self.assertLess(cost["target_cpu_fraction"], 0.1)
+
+    def test_auto_leaves_a_tight_loop_alone_within_two_seconds(self):
+        program = self.start("alloc_rate", "--rate", 0, "--threads", 1, "--seconds", 4, "--seed", 1)
+        tracer = self.attach(program.pid, "--duration", 3, tier="auto").wait_attached()
+        program.say("go")
+        self.assertEqual(tracer.wait(30), 0, tracer.stderr)
+        report = tracer.report()
+        notes = [note for note in report["notes"] if "stepped down to watch" in note]
+        harness.note(f"  {report['notes']} {report['overhead']}")
+        self.assertEqual(len(notes), 1, report["notes"])
+        # "after 0.2 s: ..." counts from the attach; the program began a moment later.
+        self.assertLess(float(notes[0].split()[1]), 2.5)
+        self.assertIn(f"note: {notes[0]}", tracer.stderr)
+        self.assertEqual(report["overhead"]["tier"], "auto")
+        self.assertEqual(harness.patched_bytes(program.pid), 0, "a probe stayed")
+        program.expect("done")
+
+    def leaky(self, *arguments):
+        program = self.start("leaky_requests", "--seed", self.seed % 1000003, "--pace-us", 2000,
+                             "--leak", 3000, *arguments)
+        return program, f"func:{program.ready['begin']},{program.ready['done']}"
+
+    def test_auto_follows_everything_where_the_budget_allows(self):
+        program, request = self.leaky("--requests", 700)
+        truth, report, _ = self.trace(program, "--request", request, "--budget-cpu", 1000,
+                                      tier="auto")
+        harness.note(f"  {report['overhead']}")
+        self.assertEqual(report["overhead"]["tier"], "full")
+        self.assertEqual(report["counts"]["calls"]["posix_memalign"], 2 * truth["requests"])
+        self.assert_nothing_lost(report)
+
+    def test_auto_finds_a_leak_in_windows(self):
+        program, request = self.leaky("--requests", 2500)
+        tracer = self.attach(program.pid, "--request", request, tier="auto").wait_attached()
+        truth = program.run()
+        self.assertEqual(tracer.stop(), 0, tracer.stderr)
+        report = tracer.report()
+        harness.note(f"  {report['overhead']} {report['notes']}")
+        self.assertEqual(report["overhead"]["tier"], "auto")
+        self.assertEqual(len([note for note in report["notes"] if "in short windows" in note]), 1)
+        self.assertEqual(report["requests"]["count"], truth["requests"])
+        self.assertLess(report["overhead"]["probe_hits"],
+                        2 * truth["requests"] + 0.5 * HITS_A_REQUEST * truth["requests"])
+        [leak] = [finding for finding in report["findings"] if finding["kind"] == "leak"]
+        self.assertIn(truth["leak_function"],
+                      [frame["function"].split("::")[-1] for frame in leak["stack"][:2]])
+        self.assertAlmostEqual(leak["bytes_per_request"], truth["leak_bytes_per_request"],
+                               delta=0.1 * truth["leak_bytes_per_request"])
+        self.assertEqual([finding["kind"] for finding in report["findings"]
+                          if finding["kind"] == "cache" and finding["subkind"] == "unbounded"], [])
 
 
 if __name__ == "__main__":

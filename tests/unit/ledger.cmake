@@ -6,7 +6,8 @@ add_executable(ledger_test
   ledger_leaking_size_test.cpp
   ledger_mappings_test.cpp
   ledger_processes_test.cpp
-  ledger_requests_test.cpp)
+  ledger_requests_test.cpp
+  ledger_windows_test.cpp)
 target_link_libraries(ledger_test PRIVATE asrtrace_ledger asrtrace_decode GTest::gtest_main)
 target_compile_options(ledger_test PRIVATE -O0 -g1)
 gtest_discover_tests(ledger_test PROPERTIES LABELS unit DISCOVERY_TIMEOUT 60)

@@ -35,6 +35,7 @@ void HeapReadings::add(const HeapOutcome& outcome) {
     for (ledger::Arena& arena : arenas) arena.pin_stack = ledger_.stack_of(arena.pin_address);
     writer_.add_reading(*outcome.reading, std::move(arenas));
     listener_(*outcome.reading);
+    ledger_.read_heap(outcome.classes, outcome.order.in_flight == 0);
     if (!outcome.reach) return;
     ledger::ReachReading reach = *outcome.reach;
     const ledger::Unmatched unmatched = ledger_.lose(outcome.lost, outcome.order.serial);

@@ -153,6 +153,9 @@ void HeapThread::fill(const heap::Census& census, HeapOutcome& outcome) {
         heap::mapping_books(*smaps, census.ranges, reader_.thread_stacks(), resident), reading);
     outcome.reading = reading;
     outcome.arenas = arenas_of(census);
+    outcome.classes.reserve(census.classes.size());
+    for (const heap::SizeClass& each : census.classes)
+        outcome.classes.push_back({each.upper, each.chunks});
 }
 
 }  // namespace asrtrace

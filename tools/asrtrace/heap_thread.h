@@ -31,6 +31,7 @@ struct HeapOutcome {
     HeapOrder order;
     std::optional<ledger::Reading> reading;
     std::vector<ledger::Arena> arenas;  ///< pin_stack is not known here
+    std::vector<ledger::ClassLevel> classes;
     std::optional<ledger::ReachReading> reach;
     std::vector<ledger::LostBlock> lost;  ///< with `reach`
     std::uint64_t reading_cpu_ns = 0;     ///< what the reading took of a CPU

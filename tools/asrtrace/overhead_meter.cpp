@@ -43,8 +43,18 @@ double OverheadMeter::trap_seconds(const capture::Counters& counters) const {
     return ns * 1e-9;
 }
 
-/// For every hit the mean of the runs that were timed. Tracepoints, whose programs run for all
-/// processes: the target's share of the faults, spread evenly over the window.
+/// For every hit the mean of the runs that were timed.
+double OverheadMeter::probe_program_seconds(const capture::Counters& counters,
+                                            const capture::ProgramStatistics& statistics) const {
+    constexpr double kUntilTimed = 500e-9;
+    const double each = statistics.probe_runs == 0
+                            ? kUntilTimed
+                            : statistics.probe_seconds / static_cast<double>(statistics.probe_runs);
+    return each * static_cast<double>(counters[wire::COUNT_PROBE_HITS]);
+}
+
+/// Tracepoints' programs run for all processes: the target's share of the faults, spread evenly
+/// over the window.
 double OverheadMeter::program_seconds(std::uint64_t now_ns, const capture::Counters& counters,
                                       const capture::ProgramStatistics& statistics) const {
     const double window = static_cast<double>(now_ns - start_ns_) * 1e-9;
@@ -52,11 +62,19 @@ double OverheadMeter::program_seconds(std::uint64_t now_ns, const capture::Count
     const auto faults = static_cast<double>(counters[wire::COUNT_FAULTS_USER] +
                                             counters[wire::COUNT_FAULTS_KERNEL]);
     const double share = faults * timed / std::max(1.0, static_cast<double>(statistics.fault_runs));
-    double seconds = statistics.tracepoint_seconds / timed * std::min(1.0, share);
-    if (statistics.probe_runs != 0)
-        seconds += statistics.probe_seconds / static_cast<double>(statistics.probe_runs) *
-                   static_cast<double>(counters[wire::COUNT_PROBE_HITS]);
-    return seconds;
+    return statistics.tracepoint_seconds / timed * std::min(1.0, share) +
+           probe_program_seconds(counters, statistics);
+}
+
+double OverheadMeter::probe_seconds(const capture::Counters& counters,
+                                    const capture::ProgramStatistics& statistics) const {
+    return probe_program_seconds(counters, statistics) + (trap_cost_ ? trap_seconds(counters) : 0);
+}
+
+double OverheadMeter::target_seconds() {
+    // A target that has ended has no times any more: the last ones stand.
+    if (const double cpu = process_.cpu_seconds(); cpu > 0) target_cpu_ = cpu - target_cpu_begin_;
+    return target_cpu_;
 }
 
 void OverheadMeter::measure(std::uint64_t now_ns, const capture::Counters& counters,
@@ -66,9 +84,7 @@ void OverheadMeter::measure(std::uint64_t now_ns, const capture::Counters& count
     if (statistics_.enabled_seconds() > 0)
         overhead.program_seconds = program_seconds(now_ns, counters, statistics);
     if (trap_cost_) overhead.trap_seconds_estimated = trap_seconds(counters);
-    // A target that has ended has no times any more: the last ones stand.
-    if (const double cpu = process_.cpu_seconds(); cpu > 0) target_cpu_ = cpu - target_cpu_begin_;
-    overhead.target_cpu_seconds = target_cpu_;
+    overhead.target_cpu_seconds = target_seconds();
     if (overhead.program_seconds && overhead.trap_seconds_estimated && target_cpu_ > 0)
         overhead.target_cpu_fraction =
             (*overhead.program_seconds + *overhead.trap_seconds_estimated) / target_cpu_;

@@ -21,6 +21,13 @@ class OverheadMeter {
     /// Switches the kernel's statistics as the time demands; call it often.
     void advance(std::uint64_t now_ns) { statistics_.advance(now_ns); }
     void stop(std::uint64_t now_ns) { statistics_.stop(now_ns); }
+    /// Probes have been attached: time their programs at once.
+    void hurry() { statistics_.hurry(); }
+    /// CPU seconds that the probes have taken of the target, traps and programs.
+    double probe_seconds(const capture::Counters& counters,
+                         const capture::ProgramStatistics& statistics) const;
+    /// CPU seconds that the target has used since the start.
+    double target_seconds();
     /// What a hit costs here; without it the traps are not estimated.
     void set_trap_cost(const capture::TrapCost& cost, const capture::AllocatorProbes& probes);
     /// Fills in what was used since the start.
@@ -29,6 +36,8 @@ class OverheadMeter {
 
   private:
     double trap_seconds(const capture::Counters& counters) const;
+    double probe_program_seconds(const capture::Counters& counters,
+                                 const capture::ProgramStatistics& statistics) const;
     double program_seconds(std::uint64_t now_ns, const capture::Counters& counters,
                            const capture::ProgramStatistics& statistics) const;
 

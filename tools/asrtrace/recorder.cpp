@@ -14,6 +14,7 @@
 #include "tools/asrtrace/sampler_thread.h"
 #include "tools/asrtrace/symbol_thread.h"
 #include "tools/asrtrace/totals.h"
+#include "tools/asrtrace/tracking.h"
 #include "user/base/maps.h"
 #include "user/capture/process.h"
 #include "user/capture/request_source.h"
@@ -71,6 +72,7 @@ class Recorder::State {
     SamplerThread sampler_;
     HeapReadings heap_;
     OverheadMeter meter_;
+    std::optional<Tracking> tracking_;  ///< if there is a budget
 
     std::uint64_t start_ns_;
     std::int64_t start_unix_seconds_ = std::time(nullptr);
@@ -134,7 +136,9 @@ void Recorder::State::attach(const capture::AllocatorProbes& allocator) {
     programs_.enable();
     const std::uint64_t maps_ns = monotonic_ns();
     if (const auto maps = read_maps(options_.pid)) ledger_.seed_mappings(*maps, maps_ns);
-    overhead_.tier = capture::tier_name(options_.tier);
+    if (options_.budget)
+        tracking_.emplace(*options_.budget, allocator, programs_, ledger_, meter_, maps_ns);
+    overhead_.tier = tracking_ ? "auto" : capture::tier_name(options_.tier);
     overhead_.attach_seconds = seconds(monotonic_ns() - begin_ns);
 
     if (!plan_.note.empty()) notes_.push_back(plan_.note);
@@ -278,6 +282,7 @@ void Recorder::State::update_progress(std::uint64_t now_ns) {
     progress_.first_rss_anon_kb = first_rss_anon_kb_;
     progress_.rss_anon_kb = rss_anon_kb_;
     progress_.overhead = overhead_;
+    if (tracking_) progress_.tracking = tracking_->mode_name();
     progress_.lost_events = programs_.counters()[wire::LOST_RING];
 }
 
@@ -291,6 +296,7 @@ void Recorder::State::follow(const std::atomic<bool>& stop, double progress_seco
         const std::uint64_t now_ns = monotonic_ns();
         ledger_.tick(now_ns);
         meter_.advance(now_ns);
+        if (tracking_) tracking_->advance(now_ns, [this] { drain(0); });
         heap_.take();
         pass_on();
         if (ended(stop, now_ns)) return;
@@ -301,7 +307,9 @@ void Recorder::State::follow(const std::atomic<bool>& stop, double progress_seco
             write_totals(now_ns);
             note_trace_error(writer_.commit());
         }
-        if (now_ns - shown_ns >= progress_ns) {
+        if (tracking_) progress_.news = tracking_->take_news();
+        notes_.insert(notes_.end(), progress_.news.begin(), progress_.news.end());
+        if (now_ns - shown_ns >= progress_ns || !progress_.news.empty()) {
             shown_ns = now_ns;
             update_progress(now_ns);
             const Wish wish = show(progress_);
@@ -333,6 +341,7 @@ Result<ledger::Recording> Recorder::State::finish() {
     if (const std::string failure = heap_.failure(); options_.read_heap && !failure.empty())
         notes_.push_back("the heap could not be read: " + failure);
     writer_.set_target(target_);
+    if (tracking_) overhead_.tier = tracking_->tier_name();
     write_totals(end_ns);
     note_trace_error(writer_.finish());
     return writer_.read();

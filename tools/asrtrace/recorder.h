@@ -17,6 +17,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "tools/asrtrace/live_model.h"
 #include "user/base/result.h"
@@ -28,6 +29,9 @@ namespace asrtrace {
 struct RecorderOptions {
     std::int32_t pid = 0;
     capture::Tier tier = capture::Tier::kFull;
+    /// Share of the target's own CPU that following every allocation may take; more, and it is done
+    /// in windows. Nothing: no limit.
+    std::optional<double> budget;
     std::string request_spec = "auto";
     std::optional<double> duration_seconds;
     std::optional<std::uint64_t> requests;
@@ -49,6 +53,8 @@ struct Progress {
     std::uint64_t live_blocks = 0;
     double events_per_second = 0;
     std::uint64_t lost_events = 0;
+    std::string tracking;             ///< of allocations, if there is a budget: full, windows ...
+    std::vector<std::string> news;    ///< what became of the budget since the last time
     ledger::Overhead overhead;        ///< of the last second
     const LiveModel* live = nullptr;  ///< with RecorderOptions::live
 };

@@ -23,7 +23,9 @@ Wish show_progress(const Progress& now) {
         "{:6.0f} s  {:6} requests  RssAnon {:8.1f} MiB ({:+.1f})  "
         "{:7.0f} events/s",
         now.seconds, now.requests, rss, growth, now.events_per_second);
+    if (!now.tracking.empty()) line += "  " + now.tracking;
     if (now.lost_events > 0) line += fmt::format("  LOST {}", now.lost_events);
+    for (const std::string& news : now.news) fmt::print(stderr, "note: {}\n", news);
     fmt::print(stderr, "{}\n", line);
     return Wish::kNone;
 }
@@ -51,6 +53,7 @@ void choose(SessionOptions& options) {
                             : options.tier == "sites" ? capture::Tier::kSites
                                                       : capture::Tier::kFull;
     options.recorder.live = options.live;
+    if (options.tier == "auto") options.recorder.budget = options.budget_percent / 100;
     if (options.method == "session") options.recorder.method = capture::ProbeMethod::kSession;
     if (options.method == "multi") options.recorder.method = capture::ProbeMethod::kMulti;
     if (options.method == "perf") options.recorder.method = capture::ProbeMethod::kPerf;
@@ -102,8 +105,14 @@ void add_session_options(CLI::App& verb, SessionOptions& options) {
             "if it listens on a TCP socket, else every:10")
         ->capture_default_str();
     verb.add_option("--tier", options.tier,
-                    "full: every allocation; sites: allocations sampled by bytes; watch: none")
-        ->check(CLI::IsMember({"full", "sites", "watch"}))
+                    "full: every allocation; sites: allocations sampled by bytes; watch: none;\n"
+                    "auto: every allocation if the budget allows, else in short windows, and how\n"
+                    "much grew from readings of the heap")
+        ->check(CLI::IsMember({"auto", "full", "sites", "watch"}))
+        ->capture_default_str();
+    verb.add_option("--budget-cpu", options.budget_percent,
+                    "What tier auto may take, in percent of the CPU that the target itself uses")
+        ->check(CLI::Range(0.1, 1000.0))
         ->capture_default_str();
     verb.add_option("--sample-bytes", options.recorder.sample_mean_bytes,
                     "Mean distance of samples in the sites tier")

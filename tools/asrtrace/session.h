@@ -15,6 +15,7 @@ namespace asrtrace {
 struct SessionOptions {
     RecorderOptions recorder;
     std::string tier = "full";
+    double budget_percent = 2;
     std::string method = "auto";
     ReportFiles out;
     double duration_seconds = 0;

@@ -167,6 +167,8 @@ struct Programs::State {
     std::vector<UniqueFd> links;                       ///< of the request plane
     std::vector<UniqueFd> allocator_links;             ///< come and go with windows
     std::vector<bpf_link*> system_calls;               ///< one program on several tracepoints
+    std::jthread allocator_removal;                    ///< of the links of the window before
+    __u32 allocator_windows = 0;
     /// What probes are restricted to. A child is born with its parent's breakpoints but not with a
     /// filter that knows it, and runs before anybody could attach to it: following means all
     /// processes that map the file, told apart by the programs.
@@ -267,6 +269,8 @@ void Programs::attach_allocator(const AllocatorProbes& probes, std::vector<std::
                         .what = std::string(function_name(probe.function))};
         (probe.wants_return ? calls : frees).push_back(std::move(site));
     }
+    if (state_->allocator_removal.joinable()) state_->allocator_removal.join();
+    state_->skeleton->bss->zero_reallocs = 0;
     const auto& programs = state_->skeleton->progs;
     const bool session = method_ == ProbeMethod::kSession;
     const int entry = bpf_program__fd(session ? programs.alloc_session : programs.alloc_enter);
@@ -275,6 +279,14 @@ void Programs::attach_allocator(const AllocatorProbes& probes, std::vector<std::
     link_sites(method_, {bpf_program__fd(programs.free_enter)}, std::move(frees),
                state_->probed_pid(), links, failed);
     link_sites(method_, {entry, leave}, std::move(calls), state_->probed_pid(), links, failed);
+    __atomic_store_n(&state_->skeleton->bss->allocator_window, ++state_->allocator_windows,
+                     __ATOMIC_SEQ_CST);
+}
+
+void Programs::detach_allocator() {
+    __atomic_store_n(&state_->skeleton->bss->allocator_window, 0, __ATOMIC_SEQ_CST);
+    state_->allocator_removal = std::jthread(
+        [links = std::exchange(state_->allocator_links, {})]() mutable { unlink_sites(links); });
 }
 
 Result<TrapCost> Programs::measure_traps() const {
@@ -337,6 +349,7 @@ void Programs::enable() {
 
 void Programs::detach() {
     __atomic_store_n(&state_->skeleton->bss->enabled, 0, __ATOMIC_SEQ_CST);
+    if (state_->allocator_removal.joinable()) state_->allocator_removal.join();
     std::vector<std::jthread> removals;
     for (auto* links : {&state_->links, &state_->allocator_links})
         removals.emplace_back([links] { unlink_sites(*links); });

@@ -76,7 +76,11 @@ class Programs {
 
     /// What could not be attached is appended to `failed`, by name and reason.
     void attach_kernel_plane(std::vector<std::string>& failed);
+    /// From now on allocations are followed; again after detach_allocator(), whose end it waits
+    /// for.
     void attach_allocator(const AllocatorProbes& probes, std::vector<std::string>& failed);
+    /// Allocations are no longer followed. The probes go in the background: that may take a while.
+    void detach_allocator();
     void attach_requests(const std::vector<RequestProbe>& probes, std::vector<std::string>& failed);
     /// The ends of the socket calls; needs config.http.
     void attach_http(std::vector<std::string>& failed);

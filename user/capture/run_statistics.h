@@ -13,6 +13,8 @@ class RunStatistics {
   public:
     /// Switches as the time demands; call it often.
     void advance(std::uint64_t now_ns);
+    /// They are off no longer than until the next advance(): what is to be timed begins now.
+    void hurry() { next_ns_ = fd_.valid() ? next_ns_ : 0; }
     void stop(std::uint64_t now_ns);
     /// Seconds for which they were on.
     double enabled_seconds() const { return static_cast<double>(enabled_ns_) * 1e-9; }

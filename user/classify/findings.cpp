@@ -40,7 +40,8 @@ Evidence gather(const Recording& recording, const Summary& summary) {
 /// among it say where: few samples make a stack, but no figure.
 void add_marked_leak(const Evidence& evidence, std::vector<Finding>& findings) {
     const auto is_leak = [](const Finding& finding) { return finding.kind == FindingKind::kLeak; };
-    const bool sampled = evidence.recording.overhead.tier == "sites";
+    const std::string& tier = evidence.recording.overhead.tier;
+    const bool sampled = tier == "sites" || tier == "auto";
     double leaked = 0;
     std::vector<StackId> stacks;
     for (const Finding& finding : findings) {
@@ -53,7 +54,12 @@ void add_marked_leak(const Evidence& evidence, std::vector<Finding>& findings) {
     if (sampled) {
         std::erase_if(findings, is_leak);
         leak->stacks = std::move(stacks);
-        if (!leak->stacks.empty()) leak->advice.clear();
+        if (!leak->stacks.empty()) {
+            leak->advice.clear();
+        } else if (tier == "auto") {
+            leak->confidence = std::max(leak->confidence, Confidence::kProbable);
+            leak->evidence.emplace_back("no window has seen yet who allocates them");
+        }
     }
     findings.push_back(std::move(*leak));
 }

@@ -30,8 +30,11 @@ struct Mean {
 std::optional<InputCost> cost_by(const ledger::Recording& recording, std::size_t covariate) {
     std::map<std::uint64_t, std::size_t> last_seen;
     Mean fresh, repeated;
+    const bool windows = recording.overhead.tier == "auto";
     for (std::size_t i = 0; i < recording.requests.size(); ++i) {
         const ledger::Request& request = recording.requests[i];
+        // What it left was seen only in a window.
+        if (windows && request.allocated_bytes == 0) continue;
         const auto [entry, is_new] = last_seen.try_emplace(request.args[covariate], i);
         // What comes with the first requests comes whatever their input is.
         if (i >= kRecent && is_new) fresh.add(request.outlived_bytes);

@@ -58,7 +58,8 @@ class SiteJudge {
         : evidence_(evidence),
           recording_(evidence.recording),
           grid_(recording_.epochs),
-          histories_(site_histories(recording_)) {}
+          histories_(site_histories(recording_)),
+          apportioned_(recording_.overhead.tier == "auto") {}
 
     std::vector<Finding> run() {
         if (grid_.size() == 0) return {};
@@ -67,6 +68,8 @@ class SiteJudge {
         std::map<std::tuple<Verdict, std::string>, std::vector<Candidate>> groups;
         for (const auto& [key, history] : histories_) {
             if (key.first != SiteKind::kHeap || history.outlived_blocks == 0) continue;
+            // Growth of sizes that no window saw: the books have it, who made it is not known.
+            if (apportioned_ && key.second == kUnknownStack) continue;
             Candidate candidate = candidate_of(key.second, history);
             const auto verdict = judge(candidate);
             if (!verdict) continue;
@@ -238,7 +241,8 @@ class SiteJudge {
     void describe_cache(const Candidate& all, Finding& finding) const {
         const Growth& growth = all.growth;
         if (growth.shape == Shape::kRising) finding.per_request = growth.slope;
-        if (recording_.reach.empty() || all.sum(&SiteHistory::retracted_blocks) != 0)
+        if (recording_.reach.empty() || all.sum(&SiteHistory::retracted_blocks) != 0 ||
+            apportioned_)
             finding.confidence = Confidence::kProbable;
         if (const auto keyed = keyed_by_input(recording_.epochs, all.blocks)) {
             finding.evidence.push_back(fmt::format(
@@ -283,6 +287,7 @@ class SiteJudge {
     const ledger::Recording& recording_;
     Grid grid_;
     std::map<SiteKey, SiteHistory> histories_;
+    bool apportioned_;  ///< sites were seen in windows, and share out the growth of the heap
     double total_ = 0;  ///< bytes that outlived their request
 };
 

@@ -48,6 +48,8 @@ std::string thin_for_rates(const Subject& subject, const EvidenceAsked& asked) {
         return "the watch tier traces no allocations; record with --tier full";
     if (recording.overhead.tier == "sites" && !asked.sampling)
         return "the sites tier sees samples only and misses small leaks; record with --tier full";
+    if (recording.overhead.tier == "auto" && !asked.sampling)
+        return "allocations were seen in windows only (tier auto); record with --tier full";
     if (recording.requests_completed < asked.requests)
         return fmt::format("{} requests were seen, {} are asked for",
                            grouped(recording.requests_completed), grouped(asked.requests));

@@ -57,7 +57,7 @@ struct EvidenceAsked {
     std::uint64_t readings = 3;  ///< of the heap or of procfs within the second half
     double lost_events = 0.001;  ///< share of all events
     std::uint64_t attach_failures = 0;
-    bool sampling = false;  ///< whether the sites tier is enough to find no leak
+    bool sampling = false;  ///< whether tiers sites and auto are enough to find no leak
 };
 
 using Day = std::chrono::year_month_day;

@@ -14,6 +14,7 @@
 #include <string>
 #include <vector>
 
+#include "user/base/size_class.h"
 #include "user/heap/reach.h"
 #include "user/heap/snapshot.h"
 #include "user/heap/trim.h"
@@ -137,8 +138,5 @@ Census compute_census(const Snapshot& snapshot, std::uint64_t page_size);
 /// each with its address as the program knows it: whoever follows allocations knows the stacks of
 /// live blocks (kUnknownStack: not known). For a reading of before, ask what was alive then.
 void add_stacks(Census& census, const std::function<StackId(std::uint64_t address)>& stack_at);
-
-/// The class of a chunk: by 16 up to 1 KiB, then eight a doubling. Returns its largest size.
-std::uint64_t size_class(std::uint64_t chunk_bytes);
 
 }  // namespace asrtrace::heap

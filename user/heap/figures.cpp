@@ -166,14 +166,6 @@ class Figures {
 
 }  // namespace
 
-std::uint64_t size_class(std::uint64_t chunk_bytes) {
-    if (chunk_bytes <= 1024) return (chunk_bytes + 15) & ~15ULL;
-    unsigned shift = 7;  // 1024 / 8
-    while ((chunk_bytes - 1) >> (shift + 3) > 1) ++shift;
-    const std::uint64_t step = 1ULL << shift;
-    return (chunk_bytes + step - 1) & ~(step - 1);
-}
-
 void add_stacks(Census& census, const std::function<StackId(std::uint64_t address)>& stack_at) {
     const auto add = [&](auto& block) {
         if (block.address != 0) block.stack = stack_at(block.address);

@@ -18,6 +18,7 @@ struct Block {
     std::uint64_t serial = 0;
     SiteIndex site = 0;
     decode::Sampling sampling = decode::Sampling::kAll;
+    bool held = true;  ///< part of its site's levels; else these are estimates
     Fate fate{};
 };
 
@@ -76,6 +77,11 @@ class LiveBlocks {
     template <typename Visit>
     void each(Visit visit) const {
         for (const auto& [address, block] : blocks_) visit(address, block);
+    }
+    template <typename Visit>
+    void each(Visit visit) {
+        for (auto entry = blocks_.begin(); entry != blocks_.end(); ++entry)
+            visit(entry->first, entry.value());
     }
 
     std::size_t size() const { return blocks_.size(); }

@@ -9,7 +9,6 @@ namespace {
 
 /// The thread under which intervals run as requests.
 constexpr std::uint32_t kIntervalThread = 0;
-constexpr unsigned kProcessShift = 48;
 
 /// Different values of a covariate that are told apart; more than that is no key of a cache.
 constexpr std::size_t kMaxArgsSeen = 1 << 17;
@@ -26,6 +25,7 @@ double sampling_probability(std::uint64_t bytes, std::uint64_t mean_bytes) {
 
 Ledger::Ledger(const LedgerConfig& config)
     : config_(config),
+      window_opened_ns_(config.start_ns),
       epoch_begin_ns_(config.start_ns),
       interval_end_ns_(config.start_ns + config.interval_ns),
       now_ns_(config.start_ns) {
@@ -84,7 +84,7 @@ std::uint64_t Ledger::outlive(const Cohort& cohort) {
         if (block == nullptr) continue;
         block->fate.outlived = true;
         const Amount amount = weighed(*block);
-        sites_.outlive(block->site, amount);
+        if (block->held) sites_.outlive(block->site, amount);
         bytes += amount.bytes;
     }
     for (const MappingName& name : cohort.mappings) {
@@ -98,6 +98,9 @@ std::uint64_t Ledger::outlive(const Cohort& cohort) {
 
 void Ledger::finish_request(ActiveRequest request) {
     request.record.outlived_bytes = outlive(request.cohort);
+    // What it allocated while nobody looked is not known.
+    if (windowed_ && (!window_open_ || request.record.begin_ns < window_opened_ns_))
+        request.record.allocated_bytes = request.record.outlived_bytes = 0;
     request.record.begin_ns = since_start(request.record.begin_ns);
     request.record.end_ns = since_start(request.record.end_ns);
     note_args(request.record);
@@ -110,12 +113,14 @@ void Ledger::note_args(const Request& request) {
 }
 
 StackId Ledger::stack_of(std::uint64_t address) {
-    const Block* block = live_.at(address);
-    return block == nullptr ? kUnknownStack : sites_.stack(block->site);
+    if (const Block* block = live_.at(address)) return sites_.stack(block->site);
+    const auto witness = witnesses_.find(address);
+    return witness == witnesses_.end() ? kUnknownStack : sites_.stack(witness->second.site);
 }
 
 std::vector<std::pair<std::uint64_t, std::uint64_t>> Ledger::outlived_blocks() const {
     std::vector<std::pair<std::uint64_t, std::uint64_t>> blocks;
+    if (windowed_) return blocks;  // others may have their addresses by now
     live_.each([&](std::uint64_t address, const Block& block) {
         const bool of_target = address >> kProcessShift == 0;
         if (of_target && block.fate.outlived) blocks.emplace_back(address, block.size);
@@ -125,6 +130,7 @@ std::vector<std::pair<std::uint64_t, std::uint64_t>> Ledger::outlived_blocks() c
 }
 
 Unmatched Ledger::lose(std::span<const LostBlock> blocks, std::uint64_t serial) {
+    if (windowed_) return lose_by_class(blocks);
     Unmatched unmatched;
     for (const LostBlock& lost : blocks) {
         Block* block = live_.at(lost.address);
@@ -149,6 +155,7 @@ void Ledger::close_epoch(std::uint64_t now_ns) {
                     requests_.completed(),
                     requests_.in_flight(),
                     {args_seen_[0].size(), args_seen_[1].size()}};
+    if (windowed_) apply_estimates();
     record.sites = sites_.close_epoch();
     output_.epochs.push_back(std::move(record));
     epoch_begin_ns_ = now_ns;
@@ -168,6 +175,7 @@ void Ledger::advance_interval(std::uint64_t now_ns) {
 void Ledger::advance(std::uint64_t now_ns) {
     now_ns_ = std::max(now_ns_, now_ns);
     advance_interval(now_ns_);
+    if (window_open_) mark_age(now_ns_);
     const std::uint64_t length = now_ns_ - epoch_begin_ns_;
     const bool requests_ended = requests_.completed() > epoch_requests_;
     if ((requests_ended && length >= config_.epoch_ns) || length >= config_.idle_epoch_ns) {
@@ -188,13 +196,11 @@ void Ledger::apply(const decode::Event& event) {
 void Ledger::finish(std::uint64_t now_ns) {
     now_ns_ = std::max(now_ns_, now_ns);
     advance_interval(now_ns_);
+    if (windowed_ && window_open_) close_window(now_ns_);
+    restore_reallocs();
     std::vector<std::uint32_t> threads;
-    for (const auto& [tid, pending] : pending_reallocs_) threads.push_back(tid);
     for (const auto& [tid, pending] : pending_unmaps_) threads.push_back(tid);
-    for (const std::uint32_t tid : threads) {
-        restore_realloc(tid);
-        restore_unmap(tid);
-    }
+    for (const std::uint32_t tid : threads) restore_unmap(tid);
     close_epoch(now_ns_);
 }
 
@@ -236,7 +242,7 @@ void Ledger::add_counts(Counts& counts) const {
 // --- the allocator plane
 
 void Ledger::free_block(const Block& block) {
-    sites_.free(block.site, weighed(block), block.fate);
+    sites_.free(block.site, weighed(block), block.fate, block.held);
     ++counts_.freed_blocks;
     counts_.freed_bytes += block.size;
 }
@@ -246,13 +252,15 @@ void Ledger::add_block(std::uint32_t tid, std::uint64_t address, std::uint64_t s
     Block block{.size = size,
                 .serial = ++serial_,
                 .site = sites_.at(SiteKind::kHeap, stack_id(stack)),
-                .sampling = sampling};
+                .sampling = sampling,
+                .held = !windowed_};
     if (const auto old = live_.insert(address, block)) {
         ++missed_frees_;
-        sites_.free(old->site, weighed(*old), old->fate);
+        sites_.free(old->site, weighed(*old), old->fate, old->held);
     }
+    end_witness(address);
     const Amount amount = weighed(block);
-    sites_.allocate(block.site, amount);
+    sites_.allocate(block.site, amount, block.held);
     ++counts_.allocated_blocks;
     counts_.allocated_bytes += size;
     if (sampling != decode::Sampling::kAll) {
@@ -266,6 +274,7 @@ void Ledger::add_block(std::uint32_t tid, std::uint64_t address, std::uint64_t s
 }
 
 void Ledger::on(const decode::Event& event, const decode::Alloc& alloc) {
+    if (!window_open_) return;
     if (alloc.address == 0) {
         charge(event.tid, 0);
         ++counts_.failed_allocations;
@@ -275,7 +284,9 @@ void Ledger::on(const decode::Event& event, const decode::Alloc& alloc) {
 }
 
 void Ledger::on(const decode::Event& event, const decode::Free& free) {
+    if (!window_open_) return;
     charge(event.tid, 0);
+    end_witness(here(free.address));
     if (const auto block = live_.take(here(free.address))) {
         free_block(*block);
     } else {
@@ -284,14 +295,17 @@ void Ledger::on(const decode::Event& event, const decode::Free& free) {
 }
 
 void Ledger::on(const decode::Event& event, const decode::ReallocBegin& begin) {
+    if (!window_open_) return;
     restore_realloc(event.tid);
+    end_witness(here(begin.old_address));
     if (const auto block = live_.take(here(begin.old_address))) {
-        sites_.free(block->site, weighed(*block), block->fate);
+        sites_.free(block->site, weighed(*block), block->fate, block->held);
         pending_reallocs_.insert({event.tid, {here(begin.old_address), *block}});
     }
 }
 
 void Ledger::on(const decode::Event& event, const decode::ReallocEnd& end) {
+    if (!window_open_) return;
     const auto pending = pending_reallocs_.find(event.tid);
     if (end.failed) {
         restore_realloc(event.tid);
@@ -318,8 +332,14 @@ void Ledger::restore_realloc(std::uint32_t tid) {
     if (pending == pending_reallocs_.end()) return;
     const PendingBlock& old = pending->second;
     live_.insert(old.address, old.block);
-    sites_.restore(old.block.site, weighed(old.block), old.block.fate);
+    sites_.restore(old.block.site, weighed(old.block), old.block.fate, old.block.held);
     pending_reallocs_.erase(pending);
+}
+
+void Ledger::restore_reallocs() {
+    std::vector<std::uint32_t> threads;
+    for (const auto& [tid, pending] : pending_reallocs_) threads.push_back(tid);
+    for (const std::uint32_t tid : threads) restore_realloc(tid);
 }
 
 void Ledger::restore_unmap(std::uint32_t tid) {
@@ -390,7 +410,7 @@ void Ledger::on(const decode::Event& event, const decode::Task& task) {
 void Ledger::end_process(decode::ProcessNumber process) {
     for (const Block& block : live_.take_range(std::uint64_t{process} << kProcessShift,
                                                (std::uint64_t{process} + 1) << kProcessShift)) {
-        sites_.free(block.site, weighed(block), block.fate);
+        sites_.free(block.site, weighed(block), block.fate, block.held);
         ++counts_.ended_blocks;
         counts_.ended_bytes += block.size;
     }

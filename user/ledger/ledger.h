@@ -15,12 +15,14 @@
 
 #include <array>
 #include <cstdint>
+#include <deque>
 #include <set>
 #include <span>
 #include <vector>
 
 #include "user/base/maps.h"
 #include "user/decode/event.h"
+#include "user/ledger/apportion.h"
 #include "user/ledger/blocks.h"
 #include "user/ledger/mappings.h"
 #include "user/ledger/recording.h"
@@ -75,6 +77,14 @@ class Ledger {
     /// The window ends: what is pending is taken as not having happened, the last epoch closes.
     void finish(std::uint64_t now_ns);
 
+    /// Allocations are seen again from now on; they are from the beginning.
+    void open_window(std::uint64_t now_ns);
+    /// Allocations and frees are not seen until the next window: what sites hold is estimated from
+    /// now on, by what read_heap() tells.
+    void close_window(std::uint64_t now_ns);
+    /// The heap's live chunks; `quiet`: no request was in flight.
+    void read_heap(const std::vector<ClassLevel>& levels, bool quiet);
+
     /// Serial of the newest block: what a reading of the heap that begins now can know of.
     std::uint64_t serial() const { return serial_; }
     /// Who allocated the block at `address`; the unknown stack if its birth was not seen.
@@ -101,6 +111,8 @@ class Ledger {
     std::uint32_t in_flight() const { return requests_.in_flight(); }
 
   private:
+    static constexpr unsigned kProcessShift = 48;
+
     /// A block or mapping that a call under way may end, by thread.
     struct PendingBlock {
         std::uint64_t address = 0;
@@ -141,7 +153,13 @@ class Ledger {
     void account_removed(const std::vector<Region>& pieces);
     /// The call never came to its end, or failed: what it took away is there again.
     void restore_realloc(std::uint32_t tid);
+    void restore_reallocs();
     void restore_unmap(std::uint32_t tid);
+    void mark_age(std::uint64_t now_ns);
+    tsl::robin_set<std::uint64_t> running_blocks() const;
+    void end_witness(std::uint64_t address);
+    Unmatched lose_by_class(std::span<const LostBlock> blocks);
+    void apply_estimates();
     void end_remap(const decode::Event& event, const decode::Remap& remap);
     std::uint64_t outlive(const Cohort& cohort);
     void finish_request(ActiveRequest request);
@@ -162,6 +180,13 @@ class Ledger {
     tsl::robin_map<decode::StackKey, StackId> stack_ids_;
     tsl::robin_map<std::uint32_t, PendingBlock> pending_reallocs_;
     tsl::robin_map<std::uint32_t, std::vector<Region>> pending_unmaps_;
+
+    bool window_open_ = true;
+    bool windowed_ = false;  ///< a window has been closed: levels are estimates
+    std::uint64_t window_opened_ns_;
+    std::deque<std::pair<std::uint64_t, std::uint64_t>> marks_;  ///< time, newest serial
+    Apportioner apportioner_;
+    tsl::robin_map<std::uint64_t, Block> witnesses_;  ///< survivors of windows, by address
 
     LedgerOutput output_;
     Counts counts_;

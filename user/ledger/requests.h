@@ -62,6 +62,13 @@ class Requests {
     /// The process has ended: its requests never will.
     std::vector<ActiveRequest> abandon(decode::ProcessNumber process);
 
+    /// Calls `visit(request)` for all that run, but not for intervals.
+    template <typename Visit>
+    void each_of_a_thread(Visit visit) const {
+        for (const auto& [id, request] : active_)
+            if (request.record.tid != 0) visit(request);
+    }
+
     std::uint32_t in_flight() const { return static_cast<std::uint32_t>(active_.size()); }
     std::uint64_t completed() const { return completed_; }
     /// Ends without a beginning, and requests that never ended.

@@ -40,24 +40,31 @@ Sites::Site& Sites::change(SiteIndex site) {
     return entry;
 }
 
-void Sites::allocate(SiteIndex site, Amount amount) {
+void Sites::allocate(SiteIndex site, Amount amount, bool held) {
     Site& entry = change(site);
     add(entry.allocated, amount);
-    add(entry.live, amount);
+    if (held) add(entry.live, amount);
 }
 
-void Sites::free(SiteIndex site, Amount amount, Fate fate) {
+void Sites::free(SiteIndex site, Amount amount, Fate fate, bool held) {
     Site& entry = change(site);
     add(entry.freed, amount);
+    if (fate.outlived) add(entry.late_freed, amount);
+    if (fate.unreachable) add(entry.retracted, amount);
+    if (held) forget(site, amount, fate);
+}
+
+void Sites::forget(SiteIndex site, Amount amount, Fate fate) {
+    Site& entry = change(site);
     subtract(entry.live, amount);
-    if (fate.outlived) {
-        subtract(entry.outlived, amount);
-        add(entry.late_freed, amount);
-    }
-    if (fate.unreachable) {
-        subtract(entry.unreachable, amount);
-        add(entry.retracted, amount);
-    }
+    if (fate.outlived) subtract(entry.outlived, amount);
+    if (fate.unreachable) subtract(entry.unreachable, amount);
+}
+
+void Sites::estimate(SiteIndex site, Amount outlived, Amount unreachable) {
+    Site& entry = change(site);
+    entry.estimated = outlived;
+    entry.estimated_unreachable = unreachable;
 }
 
 void Sites::outlive(SiteIndex site, Amount amount) {
@@ -68,18 +75,15 @@ void Sites::lose(SiteIndex site, Amount amount) {
     add(change(site).unreachable, amount);
 }
 
-void Sites::restore(SiteIndex site, Amount amount, Fate fate) {
+void Sites::restore(SiteIndex site, Amount amount, Fate fate, bool held) {
     Site& entry = change(site);
     subtract(entry.freed, amount);
+    if (fate.outlived) subtract(entry.late_freed, amount);
+    if (fate.unreachable) subtract(entry.retracted, amount);
+    if (!held) return;
     add(entry.live, amount);
-    if (fate.outlived) {
-        add(entry.outlived, amount);
-        subtract(entry.late_freed, amount);
-    }
-    if (fate.unreachable) {
-        add(entry.unreachable, amount);
-        subtract(entry.retracted, amount);
-    }
+    if (fate.outlived) add(entry.outlived, amount);
+    if (fate.unreachable) add(entry.unreachable, amount);
 }
 
 std::vector<SiteEpoch> Sites::close_epoch() {
@@ -88,20 +92,27 @@ std::vector<SiteEpoch> Sites::close_epoch() {
     rows.reserve(changed_.size());
     for (const SiteIndex index : changed_) {
         Site& site = sites_[index];
+        const auto with = [](Amount level, Amount estimated) {
+            add(level, estimated);
+            return level;
+        };
+        const Amount live = with(site.live, site.estimated);
+        const Amount outlived = with(site.outlived, site.estimated);
+        const Amount unreachable = with(site.unreachable, site.estimated_unreachable);
         rows.push_back(SiteEpoch{.kind = site.kind,
                                  .stack = site.stack,
                                  .allocated_bytes = rounded(site.allocated.bytes),
                                  .allocated_blocks = rounded(site.allocated.blocks),
                                  .freed_bytes = rounded(site.freed.bytes),
                                  .freed_blocks = rounded(site.freed.blocks),
-                                 .live_bytes = rounded(site.live.bytes),
-                                 .live_blocks = rounded(site.live.blocks),
-                                 .outlived_bytes = rounded(site.outlived.bytes),
-                                 .outlived_blocks = rounded(site.outlived.blocks),
+                                 .live_bytes = rounded(live.bytes),
+                                 .live_blocks = rounded(live.blocks),
+                                 .outlived_bytes = rounded(outlived.bytes),
+                                 .outlived_blocks = rounded(outlived.blocks),
                                  .late_freed_bytes = rounded(site.late_freed.bytes),
                                  .late_freed_blocks = rounded(site.late_freed.blocks),
-                                 .unreachable_bytes = rounded(site.unreachable.bytes),
-                                 .unreachable_blocks = rounded(site.unreachable.blocks),
+                                 .unreachable_bytes = rounded(unreachable.bytes),
+                                 .unreachable_blocks = rounded(unreachable.blocks),
                                  .retracted_blocks = rounded(site.retracted.blocks)});
         for (Amount* flow : {&site.allocated, &site.freed, &site.late_freed, &site.retracted})
             *flow = {};

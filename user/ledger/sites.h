@@ -31,14 +31,19 @@ class Sites {
     /// The site of this kind and stack, made on first use.
     SiteIndex at(SiteKind kind, StackId stack);
 
-    void allocate(SiteIndex site, Amount amount);
-    void free(SiteIndex site, Amount amount, Fate fate);
+    /// `held`: the levels change too; else only the flows, and the levels are estimate()'s.
+    void allocate(SiteIndex site, Amount amount, bool held = true);
+    void free(SiteIndex site, Amount amount, Fate fate, bool held = true);
     /// A block of this site has outlived its request.
     void outlive(SiteIndex site, Amount amount);
     /// Nothing points to a block of this site any more.
     void lose(SiteIndex site, Amount amount);
     /// Takes an earlier free back (a realloc or munmap that failed).
-    void restore(SiteIndex site, Amount amount, Fate fate);
+    void restore(SiteIndex site, Amount amount, Fate fate, bool held = true);
+    /// What becomes of a block is not seen any more: it leaves the levels.
+    void forget(SiteIndex site, Amount amount, Fate fate);
+    /// What the site holds beside the blocks that were seen: all of it outlived its request.
+    void estimate(SiteIndex site, Amount outlived, Amount unreachable);
     StackId stack(SiteIndex site) const { return sites_[site].stack; }
 
     /// The sites that changed since the last call, in the order of their making.
@@ -50,6 +55,7 @@ class Sites {
         StackId stack;
         Amount allocated{}, freed{}, late_freed{}, retracted{};  ///< flows
         Amount live{}, outlived{}, unreachable{};                ///< levels
+        Amount estimated{}, estimated_unreachable{};             ///< on top of them
         bool changed = false;
     };
     Site& change(SiteIndex site);

@@ -1,0 +1,156 @@
+// SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
+// The budget over simulated hours: a target of some load, whose probes cost what they cost.
+#include "tools/asrtrace/governor.h"
+
+#include <gtest/gtest.h>
+
+#include <vector>
+
+namespace asrtrace {
+namespace {
+
+constexpr std::uint64_t kStep = 100'000'000;
+
+/// A target that uses `own` of a CPU, and `price` times as much for probes while they are in.
+class Simulation {
+  public:
+    explicit Simulation(double budget = 0.02, bool reopens = true, std::uint64_t seed = 1)
+        : governor(budget, reopens, 0, seed) {
+        governor.opened({});
+    }
+
+    void run(double seconds) {
+        const auto steps = static_cast<int>(seconds * 10);
+        for (int i = 0; i < steps; ++i) {
+            now.now_ns += kStep;
+            // A loop that does nothing but allocate gets less done: the CPU is only one.
+            const double wanted = own * (1 + (open ? price : 0));
+            const double scale = std::min(1.0, 1 / wanted);
+            now.target_seconds += 0.1 * wanted * scale;
+            now.probe_seconds += open ? 0.1 * own * price * scale : 0;
+            open_seconds += open ? 0.1 : 0;
+            own_seconds += 0.1 * own * scale;
+            switch (governor.advance(now)) {
+                case Governor::Order::kNone:
+                    break;
+                case Governor::Order::kOpen:
+                    open = true;
+                    opened_at.push_back(seconds_now());
+                    governor.opened(now);
+                    break;
+                case Governor::Order::kClose:
+                    open = false;
+                    closed_at.push_back(seconds_now());
+                    break;
+            }
+        }
+    }
+
+    double seconds_now() const { return static_cast<double>(now.now_ns) * 1e-9; }
+    double share() const { return now.probe_seconds / own_seconds; }
+
+    Governor governor;
+    Usage now;
+    double own = 0.3, price = 0.5;
+    bool open = true;
+    double open_seconds = 0, own_seconds = 0;
+    std::vector<double> opened_at, closed_at;
+};
+
+TEST(Governor, WhatFitsIsDoneAllTheTime) {
+    Simulation target;
+    target.price = 0.015;
+    target.run(600);
+    EXPECT_EQ(target.governor.mode(), Governor::Mode::kFull);
+    EXPECT_TRUE(target.closed_at.empty());
+    EXPECT_TRUE(target.governor.take_news().empty());
+}
+
+TEST(Governor, WindowsKeepTheBudgetAndTakeAtMostATwentiethOfTheTime) {
+    for (const double price : {0.05, 0.5, 1.0, 2.0}) {
+        Simulation target;
+        target.price = price;
+        target.run(20000);
+        EXPECT_EQ(target.governor.mode(), Governor::Mode::kWindows) << price;
+        EXPECT_LT(target.share(), 0.021) << price;
+        EXPECT_LT(target.open_seconds / target.seconds_now(), 0.055) << price;
+        EXPECT_GT(target.opened_at.size(), 20000 / 20 * 0.02 / price / 3) << price;
+        EXPECT_EQ(target.governor.take_news().size(), 1U);
+    }
+}
+
+TEST(Governor, WindowsAreOfRandomPhase) {
+    Simulation target;
+    target.run(5000);
+    ASSERT_GT(target.opened_at.size(), 50U);
+    double least = 1e9, most = 0;
+    for (std::size_t i = 1; i < target.opened_at.size(); ++i) {
+        const double pause = target.opened_at[i] - target.closed_at[i];
+        least = std::min(least, pause);
+        most = std::max(most, pause);
+    }
+    EXPECT_GT(most, 2 * least);
+}
+
+TEST(Governor, ATightLoopIsLeftAloneAtOnceAndTriedAgainSeldom) {
+    Simulation target;
+    target.own = 1;
+    target.price = 200;
+    target.run(3600);
+    ASSERT_FALSE(target.closed_at.empty());
+    EXPECT_LE(target.closed_at.front(), 0.2);
+    EXPECT_EQ(target.governor.mode(), Governor::Mode::kWatch);
+    EXPECT_LT(target.opened_at.size(), 20U);
+    EXPECT_LT(target.share(), 0.01);
+    const auto news = target.governor.take_news();
+    ASSERT_EQ(news.size(), 1U);
+    EXPECT_NE(news[0].find("stepped down to watch"), std::string::npos) << news[0];
+}
+
+TEST(Governor, StepsDownWithinTwoSecondsWhenTheRateRises) {
+    for (const double price : {0.3, 200.0}) {
+        Simulation target;
+        target.price = 0.01;
+        target.run(60);
+        ASSERT_EQ(target.governor.mode(), Governor::Mode::kFull);
+        target.price = price;
+        target.run(2);
+        EXPECT_FALSE(target.open) << price;
+        EXPECT_EQ(target.governor.mode(),
+                  price > 3 ? Governor::Mode::kWatch : Governor::Mode::kWindows);
+        EXPECT_EQ(target.governor.take_news().size(), 1U);
+    }
+}
+
+TEST(Governor, ComesBackWhenTheRateFalls) {
+    Simulation target;
+    target.own = 0.9;
+    target.price = 100;
+    target.run(10);
+    ASSERT_EQ(target.governor.mode(), Governor::Mode::kWatch);
+    target.own = 0.3;
+    target.price = 0.01;
+    target.run(600);
+    EXPECT_EQ(target.governor.mode(), Governor::Mode::kFull);
+}
+
+TEST(Governor, WithoutQuickProbesThereAreNoWindows) {
+    Simulation target(0.02, false);
+    target.run(1000);
+    EXPECT_EQ(target.governor.mode(), Governor::Mode::kWatch);
+    EXPECT_TRUE(target.opened_at.empty());
+    EXPECT_NE(target.governor.take_news().at(0).find("for good"), std::string::npos);
+}
+
+TEST(Governor, AnIdleTargetIsFollowedUntilItWorks) {
+    Simulation target;
+    target.own = 1e-5;
+    target.run(100);
+    EXPECT_TRUE(target.open);
+    target.own = 0.5;
+    target.run(3);
+    EXPECT_FALSE(target.open);
+}
+
+}  // namespace
+}  // namespace asrtrace

@@ -1,0 +1,66 @@
+// SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
+#include "tools/asrtrace/tracking.h"
+
+#include <random>
+#include <thread>
+
+#include "tools/asrtrace/clock.h"
+
+namespace asrtrace {
+namespace {
+
+/// Programs that ran when their window was closed have ended by then.
+constexpr std::chrono::milliseconds kStragglers{2};
+
+}  // namespace
+
+Tracking::Tracking(double budget, const capture::AllocatorProbes& probes,
+                   capture::Programs& programs, ledger::Ledger& ledger, OverheadMeter& meter,
+                   std::uint64_t now_ns)
+    : probes_(probes),
+      programs_(programs),
+      ledger_(ledger),
+      meter_(meter),
+      governor_(budget, programs.method() != capture::ProbeMethod::kPerf, now_ns,
+                std::random_device{}()) {
+    meter_.hurry();
+    governor_.opened(usage(now_ns));
+}
+
+Usage Tracking::usage(std::uint64_t now_ns) {
+    return {now_ns, meter_.probe_seconds(programs_.counters(), programs_.statistics()),
+            meter_.target_seconds()};
+}
+
+void Tracking::advance(std::uint64_t now_ns, const std::function<void()>& drain) {
+    switch (governor_.advance(usage(now_ns))) {
+        case Governor::Order::kNone:
+            break;
+        case Governor::Order::kOpen:
+            open();
+            break;
+        case Governor::Order::kClose:
+            close(drain);
+            break;
+    }
+}
+
+void Tracking::open() {
+    std::vector<std::string> failed;  // as at the start, and said then
+    programs_.attach_allocator(probes_, failed);
+    const std::uint64_t now_ns = monotonic_ns();
+    ledger_.open_window(now_ns);
+    meter_.hurry();
+    governor_.opened(usage(now_ns));
+}
+
+void Tracking::close(const std::function<void()>& drain) {
+    programs_.detach_allocator();
+    const std::uint64_t now_ns = monotonic_ns();
+    std::this_thread::sleep_for(kStragglers);
+    drain();
+    ledger_.close_window(now_ns);
+    closed_ = true;
+}
+
+}  // namespace asrtrace
