@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
 # Installs what is missing to build, run and test, from stock Debian 12 (apt) and nothing else.
-#   tools/install-deps.sh [--quiet] [build|worker|tests|training]...
+#   tools/install-deps.sh [--quiet] [build|worker|tests|training|peers]...
 # Without a group: build, worker and tests. A second run finds nothing to do.
 set -euo pipefail
 
@@ -74,6 +74,17 @@ LIST
     command -v npm > /dev/null || echo npm
 }
 
+peers_packages() {
+    sed 's/ *#.*//' <<'LIST'
+bpfcc-tools          # memleak-bpfcc
+bpftrace             # a script that does what a leak tracer does
+heaptrack            # allocations by preloading
+libjemalloc2         # jemalloc with its sampling profiler
+libgoogle-perftools4 # tcmalloc with its heap profiler
+valgrind             # massif
+LIST
+}
+
 training_packages() {
     sed 's/ *#.*//' <<'LIST'
 python3-torch        # trains the reference worker's model; nothing else needs it
@@ -85,7 +96,7 @@ groups=()
 for argument in "$@"; do
     case "$argument" in
         --quiet) quiet=1 ;;
-        build | worker | tests | training) groups+=("$argument") ;;
+        build | worker | tests | training | peers) groups+=("$argument") ;;
         *)
             sed -n '3,5s/^# //p' "$0" >&2
             exit 2

@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
 """What tracing costs is measured, and said."""
 
+import re
+
 import harness
 
 HITS_A_REQUEST = 150  # of leaky_requests, if every call is followed
@@ -42,7 +44,10 @@ class Cost(harness.LiveTest):
         program.say("go")
         self.assertEqual(tracer.wait(30), 0, tracer.stderr)
         report = tracer.report()
-        notes = [note for note in report["notes"] if "stepped down to watch" in note]
+        # A loop that others leave hardly any CPU cannot be told from a program that does little.
+        starved = report["overhead"]["target_cpu_seconds"] < 0.4 * 3
+        words = "in short windows|stepped down to watch" if starved else "stepped down to watch"
+        notes = [note for note in report["notes"] if re.search(words, note)]
         harness.note(f"  {report['notes']} {report['overhead']}")
         self.assertEqual(len(notes), 1, report["notes"])
         # "after 0.2 s: ..." counts from the attach; the program began a moment later.
@@ -53,8 +58,9 @@ class Cost(harness.LiveTest):
         program.expect("done")
 
     def leaky(self, *arguments):
+        """Its leak is of a size class that its cache has no blocks of."""
         program = self.start("leaky_requests", "--seed", self.seed % 1000003, "--pace-us", 2000,
-                             "--leak", 3000, *arguments)
+                             "--leak", 9000, *arguments)
         return program, f"func:{program.ready['begin']},{program.ready['done']}"
 
     def test_auto_follows_everything_where_the_budget_allows(self):
