@@ -241,7 +241,7 @@ std::uint64_t needed_with(double scatter) {
     for (std::size_t i = 0; i < kSigns.size(); ++i) {
         recording.readings[i].requests = i * 20;
         recording.readings[i].books.heap_live +=
-            static_cast<std::int64_t>(5242880.0 * static_cast<double>(i) + scatter * kSigns[i]);
+            static_cast<std::uint64_t>(5242880.0 * static_cast<double>(i) + scatter * kSigns[i]);
     }
     return only(recording).requests_needed.value_or(0);
 }

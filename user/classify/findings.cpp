@@ -16,9 +16,9 @@ namespace {
 using ledger::Reading;
 using ledger::Recording;
 
-constexpr double kLostShare = 0.001;        ///< of the events: confidence goes down
-constexpr double kUnaccountedShare = 0.2;   ///< of all growth: less is not worth a line
-constexpr double kMaterialShare = 0.02;  ///< of the memory there is
+constexpr double kLostShare = 0.001;       ///< of the events: confidence goes down
+constexpr double kUnaccountedShare = 0.2;  ///< of all growth: less is not worth a line
+constexpr double kMaterialShare = 0.02;    ///< of the memory there is
 constexpr double kMaterialBytes = 65536;
 
 Evidence gather(const Recording& recording, const Summary& summary) {

@@ -12,7 +12,6 @@ constexpr std::size_t kEndPoints = 3;    ///< whose median is the level at an en
 constexpr double kNearlyAll = 0.85;      ///< of the gain: the level has settled
 constexpr double kWarmupShare = 0.25;    ///< of the requests
 constexpr double kRestedShare = 0.8;     ///< of the requests: settled later, it may not have
-constexpr double kWiden = 3.29 / 1.96;   ///< from a 95 % to a 99.9 % interval
 constexpr std::size_t kFewestSteps = 4;  ///< rises in the second half that make a slope of it
 constexpr double kRestShare = 0.2;       ///< of the requests: is it flat by now?
 constexpr double kFlat = 0.15;           ///< of the mean slope

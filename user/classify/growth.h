@@ -32,6 +32,9 @@ struct Growth {
     std::size_t points = 0;
 };
 
+/// From a 95 % interval to the 99.9 % that makes a rise: the quantiles of the normal distribution.
+constexpr double kWiden = 3.2905 / 1.9600;
+
 /// `points` in the order of x. The levels at the ends are medians of some points, so that a request
 /// caught half way does not count. A slope is a rise only if its interval, widened to 99.9 %, lies
 /// above zero: many levels are looked at, few may be wrong.

