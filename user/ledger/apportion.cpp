@@ -13,7 +13,6 @@ namespace {
 /// While requests are in flight, the least of so many readings counts: their own blocks come and
 /// go, growth stays.
 constexpr std::size_t kReadingsKept = 3;
-constexpr std::uint64_t kPageBytes = 4096;
 
 std::uint64_t level(const std::map<std::uint64_t, std::uint64_t>& levels, std::uint64_t upper) {
     const auto found = levels.find(upper);

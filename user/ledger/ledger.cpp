@@ -357,7 +357,6 @@ void Ledger::restore_unmap(std::uint32_t tid) {
 
 void Ledger::on(const decode::Event& event, const decode::Fault& fault) {
     charge(event.tid, 0);
-    constexpr std::uint64_t kPageBytes = 4096;
     const std::uint64_t bytes = fault.pages * kPageBytes;
     const double weight = 1.0 / sampling_probability(bytes, config_.fault_mean_bytes);
     sites_.allocate(sites_.at(SiteKind::kFault, stack_id(fault.stack)),

@@ -7,8 +7,6 @@
 namespace asrtrace::ledger {
 namespace {
 
-constexpr std::uint64_t kPageBytes = 4096;
-
 std::uint64_t page_ceil(std::uint64_t bytes) {
     return (bytes + kPageBytes - 1) & ~(kPageBytes - 1);
 }

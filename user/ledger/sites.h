@@ -12,6 +12,8 @@
 
 namespace asrtrace::ledger {
 
+constexpr std::uint64_t kPageBytes = 4096;
+
 /// Index of a site within the ledger.
 using SiteIndex = std::uint32_t;
 

@@ -97,8 +97,10 @@ void put_findings(Page& page, const Source& source) {
     if (source.findings.empty()) return page.line("  none: no growth that lasts");
     std::size_t number = 0;
     for (const Finding& finding : source.findings) put_finding(page, source, finding, ++number);
-    if (const double rest = classify::unaccounted_growth(source.recording, source.findings); rest > 0)
-        page.line(fmt::format("  In no finding: {} of the growth; the books say where it is.", bytes(rest)));
+    if (const double rest = classify::unaccounted_growth(source.recording, source.findings);
+        rest > 0)
+        page.line(fmt::format("  In no finding: {} of the growth; the books say where it is.",
+                              bytes(rest)));
 }
 
 void put_books(Page& page, const Source& source) {
