@@ -256,12 +256,12 @@ TEST(Findings, MoreScatterNeedsMoreRequests) {
 
 TEST(Findings, GrowthOutsideOfFindingsIsTold) {
     auto recording = quiet();
-    add_site(recording, [](std::uint64_t requests) { return requests; }, 1);
+    add_site(
+        recording, [](std::uint64_t requests) { return requests; }, 1);
     mark(recording);
     const auto growing = [&](std::uint64_t bytes_per_request) {
-        grow(recording, &ledger::Books::heap_live, [=](std::uint64_t requests) {
-            return (50 << 20) + requests * bytes_per_request;
-        });
+        grow(recording, &ledger::Books::heap_live,
+             [=](std::uint64_t requests) { return (50 << 20) + requests * bytes_per_request; });
         const auto findings = analyze(recording).findings;
         EXPECT_EQ(findings.front().kind, FindingKind::kLeak);
         return unaccounted_growth(recording, findings);
