@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
 # Benchmarks: the cost of probes in the target (interleaved, ratios), of an event in the tracer, of a
-# stack, of a census; other tools beside it. Times depend on the machine: compare within one run.
+# stack, of a census; the bounds of an hour's trace; other tools beside it. Times depend on the machine:
+# compare within one run.
 #   sudo tools/bench.sh [ROUNDS [peers]]
 # peers: only the comparison with other tools, whose packages it installs.
 set -euo pipefail
@@ -29,5 +30,7 @@ stages_say "the worker, $rounds rounds"
 tests/bench/worker.py build/release --rounds "$rounds"
 stages_say "a census, $rounds rounds"
 tests/bench/census.py build/release "$rounds"
+stages_say "an hour of requests over 5,000 sites, simulated"
+tests/bench/hour.py build/release
 stages_say "an event in the tracer"
 build/release/bin/ledger_bench --benchmark_min_time=0.2
