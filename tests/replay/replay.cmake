@@ -30,6 +30,10 @@ add_test(NAME replay.analyze
   COMMAND ${Python3_EXECUTABLE} -B ${CMAKE_CURRENT_SOURCE_DIR}/analyze_test.py
           $<TARGET_FILE:replay_command> ${CMAKE_SOURCE_DIR}/tests/data)
 set_tests_properties(replay.analyze PROPERTIES LABELS replay)
+add_test(NAME replay.recorded
+  COMMAND /usr/bin/python3 -B ${CMAKE_CURRENT_SOURCE_DIR}/recorded_test.py
+          $<TARGET_FILE:replay_command> ${REPLAY_TRACES})
+set_tests_properties(replay.recorded PROPERTIES LABELS replay)
 add_test(NAME replay.profile_formats
   COMMAND ${Python3_EXECUTABLE} ${CMAKE_CURRENT_SOURCE_DIR}/profile_formats_test.py
           $<TARGET_FILE:make_trace> $<TARGET_FILE:replay_command>)
