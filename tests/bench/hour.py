@@ -41,13 +41,13 @@ def main(build, seconds=3600):
         report = json.loads(subprocess.run([asrtrace, "report", trace, "--json", "-"], check=True,
                                            stdout=subprocess.PIPE, timeout=300).stdout)
         sites = len(report["sites"]) + report["sites_omitted"]
-        # After the first quarter the cache is full; a leak of 5 sites and their epochs may go on.
-        grown = run["resident"][-1] / run["resident"][0]
+        # After the first quarter the cache is full; blocks that leak are remembered, each of them.
+        grown = (run["resident"][-1] - run["resident"][0]) / MB
         rows = [("requests", report["window"]["requests"], seconds * 10, seconds * 10, ""),
-                ("sites that outlive requests", sites, SITES, SITES, ""),
+                ("sites that outlive requests", sites, 0.95 * SITES, SITES, ""),
                 ("trace", os.path.getsize(trace) / MB, 0, 50, "MB"),
                 ("tracer's peak memory", run["peak_bytes"] / MB, 0, 150, "MB"),
-                ("memory at the end / after a quarter", grown, 0, 1.25, ""),
+                ("memory that came in the last three quarters", grown, -MB, 10, "MB"),
                 ("report", report_seconds, 0, 2, "s"),
                 ("page", os.path.getsize(page) / MB, 0, 5, "MB"),
                 ("report with page", page_seconds, 0, None, "s")]

@@ -34,8 +34,8 @@ class Page(unittest.TestCase):
         path = os.path.join(self.directory, kind + ".html")
         if not os.path.exists(path):
             trace = os.path.join(self.directory, kind)
-            subprocess.run([MAKE_TRACE, trace, kind], check=True, timeout=60)
-            subprocess.run([COMMAND, "report", trace, "--html", path], check=True, timeout=60,
+            subprocess.run([MAKE_TRACE, trace, kind], check=True, timeout=240)
+            subprocess.run([COMMAND, "report", trace, "--html", path], check=True, timeout=240,
                            stdout=subprocess.DEVNULL)
         self.browser.dark(view.get("dark", False))
         self.browser.size(view.get("width", 1280), view.get("height", 1000), view.get("phone", False))

@@ -53,12 +53,12 @@ class Readers(unittest.TestCase):
         cls.browser = cls.enterClassContext(browser.Browser())
         for kind in ("plain", "hostile", "sites"):
             subprocess.run([MAKE_TRACE, os.path.join(cls.directory, kind), kind], check=True,
-                           timeout=60)
+                           timeout=240)
 
     def drawn(self, trace, form, *options):
         path = os.path.join(self.directory, "drawn." + form)
         subprocess.run([COMMAND, "flamegraph", os.path.join(self.directory, trace), "--format", form,
-                        "-o", path, *options], check=True, timeout=60)
+                        "-o", path, *options], check=True, timeout=240)
         return path
 
     def speedscope(self, path, title):
@@ -84,7 +84,7 @@ class Readers(unittest.TestCase):
 
     def pprof(self, path):
         done = subprocess.run(["node", os.path.join(HERE, "read_pprof.js"), path], check=True,
-                              stdout=subprocess.PIPE, timeout=60,
+                              stdout=subprocess.PIPE, timeout=240,
                               env={**os.environ, "NODE_PATH": os.path.join(DIRECTORY, "node_modules")})
         return json.loads(done.stdout)
 

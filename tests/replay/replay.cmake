@@ -42,9 +42,9 @@ if(NOT ASRTRACE_CHECKED)  # a browser and npm: no memory of ours
   add_test(NAME replay.html
     COMMAND /usr/bin/python3 -B ${CMAKE_CURRENT_SOURCE_DIR}/html_test.py
             $<TARGET_FILE:make_trace> $<TARGET_FILE:replay_command>)
-  set_tests_properties(replay.html PROPERTIES LABELS replay TIMEOUT 120)
+  set_tests_properties(replay.html PROPERTIES LABELS replay TIMEOUT 600)
   add_test(NAME replay.profile_readers
     COMMAND /usr/bin/python3 -B ${CMAKE_CURRENT_SOURCE_DIR}/profile_readers_test.py
             $<TARGET_FILE:make_trace> $<TARGET_FILE:replay_command> ${CMAKE_BINARY_DIR}/readers)
-  set_tests_properties(replay.profile_readers PROPERTIES LABELS replay TIMEOUT 300)
+  set_tests_properties(replay.profile_readers PROPERTIES LABELS replay TIMEOUT 600)
 endif()
