@@ -122,11 +122,12 @@ static __always_inline struct http_conn *http_conn_of(__u32 fd, __u32 tgid)
 	conn = bpf_map_lookup_elem(&http_conns, &key);
 	if (conn)
 		return conn;
-	if (bpf_map_update_elem(&http_conns, &key, &http_stranger, BPF_NOEXIST))
-		count(LOST_HTTP_CONNECTIONS, 1);
+	bpf_map_update_elem(&http_conns, &key, &http_stranger, BPF_NOEXIST);
 	conn = bpf_map_lookup_elem(&http_conns, &key);
-	if (!conn)
+	if (!conn) {
+		count(LOST_HTTP_CONNECTIONS, 1);
 		return NULL;
+	}
 	conn->number = __sync_fetch_and_add(&http_connections, 1) + 1;
 	conn->tgid = tgid;
 	if (cfg.http_port && port != cfg.http_port)

@@ -4,6 +4,7 @@
 import http.client
 import socket
 import statistics
+import subprocess
 import threading
 import time
 
@@ -62,6 +63,21 @@ def connect(port):
     connection = _NoDelay("127.0.0.1", port, timeout=30)
     connection.connect()
     return connection
+
+
+def round_trip_ms(rounds=200):
+    """The median time of a byte to another process and back: what the machine's load adds to a
+    client's view, whatever the server does."""
+    with subprocess.Popen(["/bin/cat"], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+                          bufsize=0) as echo:
+        times = []
+        for _ in range(rounds):
+            begin = time.monotonic()
+            echo.stdin.write(b"x")
+            echo.stdout.read(1)
+            times.append(1000 * (time.monotonic() - begin))
+        echo.stdin.close()
+    return statistics.median(times)
 
 
 def free_port():

@@ -225,5 +225,34 @@ TEST(TraceFiles, ATraceThatIsBeingRecordedIsNotReplaced) {
     EXPECT_TRUE(first->finish());
 }
 
+TEST(TraceWriter, PathsAndLifetimesComeBack) {
+    const std::vector<ledger::PathTotals> paths{
+        {.path = "[none]", .held_bytes = 1},
+        {.path = "/a\x1b[31m", .requests = 5, .aborted = 1, .duration_ns = 7, .body_bytes = 8},
+        {.path = "", .requests = 1, .response_bytes = 9, .allocated_bytes = 10, .held_blocks = 2}};
+    const std::vector<ledger::SitePath> site_paths{{StackId(3), 2, 1000, 4}, {StackId(1), 0, 5, 1}};
+    const ledger::Lifetimes lifetimes{{1, 2}, {3, 4}, {5, 6}, {7, 8}};
+    ledger::HttpSeen seen{.aborted = 1, .excluded = 2, .confused = 3, .tls = 4};
+    seen.io_uring_calls = 5;
+    auto writer = Writer::in_memory();
+    ASSERT_TRUE(writer);
+    writer->set_paths({paths.front()}, {});
+    ASSERT_TRUE(writer->commit());
+    writer->set_paths(paths, site_paths);
+    writer->set_lifetimes(lifetimes);
+    writer->set_http(seen);
+    ASSERT_TRUE(writer->finish());
+    const auto got = writer->read();
+    ASSERT_TRUE(got);
+    ASSERT_EQ(got->paths.size(), 3U);
+    EXPECT_EQ(got->paths[0], paths[0]);
+    EXPECT_EQ(got->paths[1].path, "/a\\x1b[31m");
+    EXPECT_EQ(got->paths[1].requests, 5U);
+    EXPECT_EQ(got->paths[2], paths[2]);
+    EXPECT_EQ(got->site_paths, site_paths);
+    EXPECT_EQ(got->lifetimes, lifetimes);
+    EXPECT_EQ(got->http, seen);
+}
+
 }  // namespace
 }  // namespace asrtrace::trace

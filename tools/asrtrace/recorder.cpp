@@ -246,7 +246,10 @@ void Recorder::State::write_totals(std::uint64_t now_ns) {
     writer_.set_requests_completed(ledger_.requests_completed());
     ledger::HttpSeen http = http_seen(counters);
     http.aborted = ledger_.requests_aborted();
+    http.excluded = ledger_.requests_excluded();
     writer_.set_http(http);
+    writer_.set_paths(ledger_.path_totals(), ledger_.site_paths());
+    writer_.set_lifetimes(ledger_.lifetimes());
     writer_.set_notes(notes_);
     writer_.set_window({.seconds = seconds(now_ns - start_ns_),
                         .start_unix_seconds = start_unix_seconds_,
@@ -395,7 +398,8 @@ Result<Recorder> Recorder::start(const RecorderOptions& options) {
         .sample_mean_bytes = options.tier == capture::Tier::kSites ? options.sample_mean_bytes : 0,
         .fault_mean_bytes = config.fault_mean_bytes,
         .interval_ns = plan->interval_ns,
-        .follow = options.follow};
+        .follow = options.follow,
+        .path_exclude = options.path_exclude};
     auto state = std::make_unique<State>(options, std::move(*process), std::move(*programs),
                                          std::move(*plan), ledger_config, std::move(*writer));
     state->attach(*allocator);

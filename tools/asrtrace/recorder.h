@@ -16,6 +16,7 @@
 #include <functional>
 #include <memory>
 #include <optional>
+#include <regex>
 #include <string>
 #include <vector>
 
@@ -33,6 +34,7 @@ struct RecorderOptions {
     /// in windows. Nothing: no limit.
     std::optional<double> budget;
     std::string request_spec = "auto";
+    std::optional<std::regex> path_exclude;  ///< HTTP requests of such paths do not count
     std::optional<double> duration_seconds;
     std::optional<std::uint64_t> requests;
     std::uint64_t sample_mean_bytes = 512 << 10;

@@ -4,6 +4,8 @@
 #include <fmt/format.h>
 
 #include <cstdio>
+#include <optional>
+#include <regex>
 
 #include "tools/asrtrace/live_view.h"
 #include "tools/asrtrace/show.h"
@@ -48,7 +50,17 @@ Result<ledger::Recording> follow(Recorder& recorder, const SessionOptions& optio
                         [&](const Progress& now) { return view.step(now); });
 }
 
+std::optional<std::regex> compile_expression(const std::string& text) {
+    try {
+        return std::regex(text, std::regex::ECMAScript | std::regex::optimize);
+    } catch (const std::regex_error&) {
+        return std::nullopt;
+    }
+}
+
 void choose(SessionOptions& options) {
+    if (!options.path_exclude.empty())
+        options.recorder.path_exclude = compile_expression(options.path_exclude);
     options.recorder.tier = options.tier == "watch"   ? capture::Tier::kWatch
                             : options.tier == "sites" ? capture::Tier::kSites
                                                       : capture::Tier::kFull;
@@ -104,6 +116,13 @@ void add_session_options(CLI::App& verb, SessionOptions& options) {
             "asr:request_start/request_done if the target has these USDT probes, else http\n"
             "if it listens on a TCP socket, else every:10")
         ->capture_default_str();
+    verb.add_option("--path-exclude", options.path_exclude,
+                    "HTTP requests whose path (without the query) has a match of this ECMAScript\n"
+                    "expression do not count: health checks")
+        ->check([](const std::string& text) {
+            return compile_expression(text) ? std::string{}
+                                            : "'" + text + "' is no regular expression";
+        });
     verb.add_option("--tier", options.tier,
                     "full: every allocation; sites: allocations sampled by bytes; watch: none;\n"
                     "auto: every allocation if the budget allows, else in short windows, and how\n"

@@ -18,6 +18,7 @@ struct SessionOptions {
     double budget_percent = 2;
     std::string method = "auto";
     ReportFiles out;
+    std::string path_exclude;
     double duration_seconds = 0;
     std::uint64_t requests = 0;
     bool live = false;  ///< a screen instead of lines, where standard error is a terminal

@@ -17,6 +17,9 @@ struct Block {
     std::uint64_t size = 0;  ///< bytes as asked
     std::uint64_t serial = 0;
     SiteIndex site = 0;
+    std::uint32_t outlived_at = 0;  ///< requests completed when its own ended
+    PathIndex path = 0;             ///< of its request
+    bool of_request = false;        ///< allocated by one
     decode::Sampling sampling = decode::Sampling::kAll;
     bool held = true;  ///< part of its site's levels; else these are estimates
     Fate fate{};

@@ -65,16 +65,36 @@ Amount Ledger::weighed(const Block& block) const {
     return {static_cast<double>(block.size) * weight, weight};
 }
 
-Cohort& Ledger::charge(std::uint32_t tid, std::uint64_t allocated_bytes) {
+Ledger::Charged Ledger::charge(std::uint32_t tid, std::uint64_t allocated_bytes) {
     ActiveRequest* request = requests_.of_thread(process_, tid);
     if (request == nullptr) {
         ++unattributed_;
-        return orphans_;
+        return {orphans_};
     }
     ++attributed_;
     ++request->record.events;
     request->record.allocated_bytes += allocated_bytes;
-    return request->cohort;
+    return {request->cohort, request->path, true};
+}
+
+void Ledger::let_go(const Block& block) {
+    const Amount amount = weighed(block);
+    sites_.free(block.site, amount, block.fate, block.held);
+    if (!block.held) return;
+    if (block.fate.outlived) paths_.let_go(block.site, block.path, amount);
+    if (block.of_request) lifetimes_.free(amount, block.fate.outlived, ended_since(block));
+}
+
+void Ledger::take_back(const Block& block) {
+    const Amount amount = weighed(block);
+    sites_.restore(block.site, amount, block.fate, block.held);
+    if (!block.held) return;
+    if (block.fate.outlived) paths_.hold(block.site, block.path, amount);
+    if (block.of_request) lifetimes_.restore(amount, block.fate.outlived, ended_since(block));
+}
+
+std::uint64_t Ledger::ended_since(const Block& block) const {
+    return requests_.completed() - block.outlived_at;
 }
 
 std::uint64_t Ledger::outlive(const Cohort& cohort) {
@@ -83,8 +103,13 @@ std::uint64_t Ledger::outlive(const Cohort& cohort) {
         Block* block = live_.find(name);
         if (block == nullptr) continue;
         block->fate.outlived = true;
+        block->outlived_at = static_cast<std::uint32_t>(requests_.completed());
         const Amount amount = weighed(*block);
-        if (block->held) sites_.outlive(block->site, amount);
+        if (block->held) {
+            sites_.outlive(block->site, amount);
+            paths_.hold(block->site, block->path, amount);
+            if (block->of_request) lifetimes_.outlive(amount);
+        }
         bytes += amount.bytes;
     }
     for (const MappingName& name : cohort.mappings) {
@@ -242,21 +267,24 @@ void Ledger::add_counts(Counts& counts) const {
 // --- the allocator plane
 
 void Ledger::free_block(const Block& block) {
-    sites_.free(block.site, weighed(block), block.fate, block.held);
+    let_go(block);
     ++counts_.freed_blocks;
     counts_.freed_bytes += block.size;
 }
 
 void Ledger::add_block(std::uint32_t tid, std::uint64_t address, std::uint64_t size,
                        decode::StackKey stack, decode::Sampling sampling) {
+    const Charged charged = charge(tid, size);
     Block block{.size = size,
                 .serial = ++serial_,
                 .site = sites_.at(SiteKind::kHeap, stack_id(stack)),
+                .path = charged.path,
+                .of_request = charged.to_request,
                 .sampling = sampling,
                 .held = !windowed_};
     if (const auto old = live_.insert(address, block)) {
         ++missed_frees_;
-        sites_.free(old->site, weighed(*old), old->fate, old->held);
+        let_go(*old);
     }
     end_witness(address);
     const Amount amount = weighed(block);
@@ -270,7 +298,7 @@ void Ledger::add_block(std::uint32_t tid, std::uint64_t address, std::uint64_t s
         sampled_bytes_ += amount.bytes;
         sampled_variance_ += amount.bytes * amount.bytes * (1 - p);
     }
-    charge(tid, size).add({address, block.serial}, live_);
+    charged.cohort.add({address, block.serial}, live_);
 }
 
 void Ledger::on(const decode::Event& event, const decode::Alloc& alloc) {
@@ -299,7 +327,7 @@ void Ledger::on(const decode::Event& event, const decode::ReallocBegin& begin) {
     restore_realloc(event.tid);
     end_witness(here(begin.old_address));
     if (const auto block = live_.take(here(begin.old_address))) {
-        sites_.free(block->site, weighed(*block), block->fate, block->held);
+        let_go(*block);
         pending_reallocs_.insert({event.tid, {here(begin.old_address), *block}});
     }
 }
@@ -332,7 +360,7 @@ void Ledger::restore_realloc(std::uint32_t tid) {
     if (pending == pending_reallocs_.end()) return;
     const PendingBlock& old = pending->second;
     live_.insert(old.address, old.block);
-    sites_.restore(old.block.site, weighed(old.block), old.block.fate, old.block.held);
+    take_back(old.block);
     pending_reallocs_.erase(pending);
 }
 
@@ -375,18 +403,34 @@ void Ledger::on(const decode::Event& event, const decode::RequestMark& mark) {
 
 void Ledger::on(const decode::Event& event, const decode::HttpMark& mark) {
     using Kind = decode::HttpMark::Kind;
-    using Outcome = decode::HttpMark::Outcome;
     if (mark.kind == Kind::kBegin) {
-        requests_.begin_http(process_, event.tid, mark);
+        ActiveRequest& request = requests_.begin_http(process_, event.tid, mark);
+        request.excluded = excludes(mark.path);
+        request.path = paths_.at(mark.path);
+        request.record.args[1] = request.path;
     } else if (mark.kind == Kind::kMoved) {
         requests_.move_http(event.tid, mark.id);
     } else if (auto request = requests_.end_http(event.time_ns, mark)) {
-        if (mark.outcome == Outcome::kServed) {
-            finish_request(std::move(*request));
-        } else {
-            outlive(request->cohort);
-        }
+        end_http(std::move(*request), mark.outcome == decode::HttpMark::Outcome::kServed);
     }
+}
+
+void Ledger::end_http(ActiveRequest request, bool served) {
+    if (served && !request.excluded) {
+        paths_.end(request.path, request.record, true);
+        return finish_request(std::move(request));
+    }
+    if (!request.excluded) paths_.end(request.path, request.record, false);
+    outlive(request.cohort);
+}
+
+bool Ledger::excludes(std::string_view path) const {
+    return config_.path_exclude &&
+           std::regex_search(path.begin(), path.end(), *config_.path_exclude);
+}
+
+std::vector<SitePath> Ledger::site_paths() const {
+    return paths_.site_paths([this](SiteIndex site) { return sites_.stack(site); });
 }
 
 void Ledger::on(const decode::Event& event, const decode::Task& task) {
@@ -409,7 +453,7 @@ void Ledger::on(const decode::Event& event, const decode::Task& task) {
 void Ledger::end_process(decode::ProcessNumber process) {
     for (const Block& block : live_.take_range(std::uint64_t{process} << kProcessShift,
                                                (std::uint64_t{process} + 1) << kProcessShift)) {
-        sites_.free(block.site, weighed(block), block.fate, block.held);
+        let_go(block);
         ++counts_.ended_blocks;
         counts_.ended_bytes += block.size;
     }

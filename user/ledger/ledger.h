@@ -16,6 +16,8 @@
 #include <array>
 #include <cstdint>
 #include <deque>
+#include <optional>
+#include <regex>
 #include <set>
 #include <span>
 #include <vector>
@@ -24,7 +26,9 @@
 #include "user/decode/event.h"
 #include "user/ledger/apportion.h"
 #include "user/ledger/blocks.h"
+#include "user/ledger/lifetimes.h"
 #include "user/ledger/mappings.h"
+#include "user/ledger/paths.h"
 #include "user/ledger/recording.h"
 #include "user/ledger/requests.h"
 #include "user/ledger/sites.h"
@@ -37,6 +41,7 @@ struct LedgerConfig {
     std::uint64_t fault_mean_bytes = 1;           ///< of sampled faults
     std::uint64_t interval_ns = 0;                ///< every:SECONDS; 0: requests come as events
     bool follow = false;                          ///< children are followed; exec ends no run
+    std::optional<std::regex> path_exclude{};     ///< requests of such paths do not count
     std::uint64_t epoch_ns = 250'000'000;         ///< an epoch is at least that long ...
     std::uint64_t idle_epoch_ns = 5'000'000'000;  ///< ... and without requests that long
 };
@@ -105,6 +110,10 @@ class Ledger {
     std::uint64_t requests_completed() const { return requests_.completed(); }
     std::uint64_t requests_unknown() const { return requests_.unknown(); }
     std::uint64_t requests_aborted() const { return requests_.aborted(); }
+    std::uint64_t requests_excluded() const { return requests_.excluded(); }
+    std::vector<PathTotals> path_totals() const { return paths_.totals(); }
+    std::vector<SitePath> site_paths() const;
+    Lifetimes lifetimes() const { return lifetimes_.rounded(); }
     /// Blocks whose free was never seen: another block took their address.
     std::uint64_t missed_frees() const { return missed_frees_; }
     std::uint64_t live_blocks() const { return live_.size(); }
@@ -142,11 +151,23 @@ class Ledger {
     Amount weighed(const Block& block) const;
     Interval score_interval() const;
     StackId stack_id(decode::StackKey key);
-    /// The cohort that an event of this thread belongs to; counts the event as (un)attributed.
-    Cohort& charge(std::uint32_t tid, std::uint64_t allocated_bytes);
+    /// Whose an event is.
+    struct Charged {
+        Cohort& cohort;
+        PathIndex path = 0;
+        bool to_request = false;
+    };
+    /// Whom an event of this thread belongs to; counts the event as (un)attributed.
+    Charged charge(std::uint32_t tid, std::uint64_t allocated_bytes);
     void add_block(std::uint32_t tid, std::uint64_t address, std::uint64_t size,
                    decode::StackKey stack, decode::Sampling sampling);
     void free_block(const Block& block);
+    /// The block is no more, or there again: in the accounts of sites, paths and lifetimes.
+    void let_go(const Block& block);
+    void take_back(const Block& block);
+    std::uint64_t ended_since(const Block& block) const;
+    void end_http(ActiveRequest request, bool served);
+    bool excludes(std::string_view path) const;
     void add_region(std::uint32_t tid, std::uint64_t begin, std::uint64_t end,
                     decode::StackKey stack, bool anonymous);
     std::uint64_t remove_range(std::uint64_t begin, std::uint64_t end);
@@ -174,6 +195,8 @@ class Ledger {
     LiveBlocks live_;
     Mappings mappings_;
     Requests requests_;
+    Paths paths_;
+    LifetimeSums lifetimes_;
     Cohort orphans_, old_orphans_;  ///< of this epoch and of the one before
 
     std::array<tsl::robin_set<std::uint64_t>, 2> args_seen_;

@@ -24,7 +24,7 @@ void Ledger::seed_mappings(const std::vector<MapsEntry>& maps, std::uint64_t tim
 void Ledger::add_region(std::uint32_t tid, std::uint64_t begin, std::uint64_t end,
                         decode::StackKey stack, bool anonymous) {
     Region region{.begin = begin, .end = end, .serial = ++serial_, .tracked = anonymous};
-    Cohort& cohort = charge(tid, 0);
+    Cohort& cohort = charge(tid, 0).cohort;
     if (anonymous) {
         region.site = sites_.at(SiteKind::kMapped, stack_id(stack));
         sites_.allocate(region.site, {static_cast<double>(region.bytes()), 1.0});

@@ -87,13 +87,18 @@ struct EpochRecord {
     std::vector<SiteEpoch> sites;
 };
 
+/// Number of a URL path, index of Recording::paths; 0: of no request, or requests have no paths.
+using PathIndex = std::uint16_t;
+
 struct Request {
     RequestId id;
     std::uint64_t begin_ns = 0;
     std::uint64_t end_ns = 0;
     std::uint32_t tid = 0;
-    std::uint64_t external_id = 0;        ///< the target's own number, 0 if it has none
-    std::array<std::uint64_t, 2> args{};  ///< USDT covariates: input bytes, frames; 0 if none
+    std::uint64_t external_id = 0;  ///< the target's own number, 0 if it has none
+    /// Covariates. USDT: input bytes, frames; HTTP: body bytes, number of the path; 0 if none.
+    std::array<std::uint64_t, 2> args{};
+    std::uint64_t response_bytes = 0;  ///< HTTP, not in the trace (the sum by path is)
     std::int64_t status = 0;
     std::uint64_t events = 0;  ///< memory events charged to it
     std::uint64_t allocated_bytes = 0;
@@ -218,9 +223,43 @@ struct Overhead {
 
 enum class RequestSource : std::uint8_t { kNone = 0, kUsdt = 1, kFunc = 2, kHttp = 3, kEvery = 4 };
 
+/// What the requests of one URL path did.
+struct PathTotals {
+    std::string path;            ///< as the target had it: escape before printing
+    std::uint64_t requests = 0;  ///< served
+    std::uint64_t aborted = 0;
+    std::uint64_t duration_ns = 0, body_bytes = 0, response_bytes = 0,
+                  allocated_bytes = 0;              ///< sums
+    std::uint64_t held_bytes = 0, held_blocks = 0;  ///< outlived their request and are live
+    bool operator==(const PathTotals&) const = default;
+};
+
+/// What of a site's live blocks outlived a request of a path.
+struct SitePath {
+    StackId stack;  ///< of a SiteKind::kHeap
+    PathIndex path = 0;
+    std::uint64_t held_bytes = 0, held_blocks = 0;
+    bool operator==(const SitePath&) const = default;
+};
+
+/// Blocks that a request allocated, by when they were freed.
+struct Lifetimes {
+    struct Sum {
+        std::uint64_t bytes = 0, blocks = 0;
+        bool operator==(const Sum&) const = default;
+    };
+    Sum same;   ///< before their request ended
+    Sum next;   ///< before kNextRequests more ended
+    Sum later;  ///< after that
+    Sum held;   ///< not at all: they outlived their request and are live
+    static constexpr std::uint64_t kNextRequests = 10;
+    bool operator==(const Lifetimes&) const = default;
+};
+
 /// What the sockets showed besides requests, where requests are HTTP's.
 struct HttpSeen {
     std::uint64_t aborted = 0;   ///< requests whose connection was closed before the response's end
+    std::uint64_t excluded = 0;  ///< requests of paths that were not to count
     std::uint64_t confused = 0;  ///< connections whose bytes could not be followed (any more)
     std::uint64_t tls = 0, http2 = 0;  ///< connections that cannot be read
     std::uint64_t upgraded = 0;        ///< connections that became something else
@@ -271,6 +310,9 @@ struct Recording {
     std::string request_spec;  ///< as given or as found by auto
     std::uint64_t requests_completed = 0;
     HttpSeen http;
+    std::vector<PathTotals> paths;     ///< [0] is of no request; empty: requests have no paths
+    std::vector<SitePath> site_paths;  ///< most bytes first
+    Lifetimes lifetimes;
     std::uint64_t events_attributed = 0, events_unattributed = 0;
     std::vector<Frame> frames;
     std::vector<Stack> stacks;  ///< [0] is the unknown stack

@@ -48,8 +48,8 @@ ActiveRequest Requests::remove(Active::iterator entry) {
     return request;
 }
 
-void Requests::begin_http(decode::ProcessNumber process, std::uint32_t tid,
-                          const decode::HttpMark& mark) {
+ActiveRequest& Requests::begin_http(decode::ProcessNumber process, std::uint32_t tid,
+                                    const decode::HttpMark& mark) {
     const RequestId id{next_++};
     ActiveRequest request;
     request.record.id = id;
@@ -57,9 +57,9 @@ void Requests::begin_http(decode::ProcessNumber process, std::uint32_t tid,
     request.record.tid = tid;
     request.record.external_id = mark.id;
     request.process = process;
-    active_.emplace(id, std::move(request));
     by_thread_[tid].push_back(id);
     by_http_[mark.id] = id;
+    return active_.emplace(id, std::move(request)).first->second;
 }
 
 void Requests::move_http(std::uint32_t tid, std::uint64_t external_id) {
@@ -83,9 +83,10 @@ std::optional<ActiveRequest> Requests::end_http(std::uint64_t time_ns,
     request.record.end_ns = time_ns;
     request.record.status = mark.status;
     request.record.args[0] = mark.body_bytes;
+    request.record.response_bytes = mark.response_bytes;
     switch (mark.outcome) {
         case decode::HttpMark::Outcome::kServed:
-            ++completed_;
+            ++(request.excluded ? excluded_ : completed_);
             break;
         case decode::HttpMark::Outcome::kAborted:
             ++aborted_;

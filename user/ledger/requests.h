@@ -38,6 +38,8 @@ struct Cohort {
 struct ActiveRequest {
     Request record;
     decode::ProcessNumber process = 0;
+    PathIndex path = 0;
+    bool excluded = false;  ///< does not count as a request
     Cohort cohort;
 };
 
@@ -52,7 +54,8 @@ class Requests {
     std::optional<ActiveRequest> end(decode::ProcessNumber process, std::uint32_t tid,
                                      std::uint64_t time_ns, const decode::RequestMark& mark);
     /// A request whose first bytes this thread has read, beside others that it may have.
-    void begin_http(decode::ProcessNumber process, std::uint32_t tid, const decode::HttpMark& mark);
+    ActiveRequest& begin_http(decode::ProcessNumber process, std::uint32_t tid,
+                              const decode::HttpMark& mark);
     /// Another thread works for it from now on.
     void move_http(std::uint32_t tid, std::uint64_t external_id);
     /// Ends it; nothing if it is not known. Only a response that was given completes a request.
@@ -75,6 +78,7 @@ class Requests {
     std::uint64_t unknown() const { return unknown_; }
     /// Whose connection was closed before the response's end.
     std::uint64_t aborted() const { return aborted_; }
+    std::uint64_t excluded() const { return excluded_; }
 
   private:
     using Active = std::map<RequestId, ActiveRequest>;
@@ -91,6 +95,7 @@ class Requests {
     std::uint64_t completed_ = 0;
     std::uint64_t unknown_ = 0;
     std::uint64_t aborted_ = 0;
+    std::uint64_t excluded_ = 0;
 };
 
 }  // namespace asrtrace::ledger

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "user/base/escape.h"
+#include "user/classify/path_shares.h"
 #include "user/report/json_document.h"
 #include "user/report/names.h"
 #include "user/report/sources.h"
@@ -175,6 +176,52 @@ Json retention(const Recording& recording) {
     return out;
 }
 
+/// Null if requests have no paths, or the finding is about memory that is nobody's.
+Json path_shares(const Recording& recording, const classify::Finding& from) {
+    if (recording.paths.empty() || from.kind == classify::FindingKind::kRetention) return nullptr;
+    Json out = Json::array();
+    for (const auto& share : classify::path_shares(recording, from.stacks))
+        out.push_back(
+            {{"path", share.path == 0 ? Json(nullptr)
+                                      : Json(escape_invalid(recording.paths[share.path].path))},
+             {"bytes", share.bytes},
+             {"fraction", share.fraction}});
+    return out;
+}
+
+Json by_path(const Recording& recording) {
+    if (recording.paths.empty()) return nullptr;
+    Json out = Json::array();
+    for (const auto* row : paths_by_weight(recording)) {
+        const auto mean = [&](std::uint64_t sum, double unit = 1) -> Json {
+            if (row->requests == 0) return nullptr;
+            return static_cast<double>(sum) / static_cast<double>(row->requests) / unit;
+        };
+        out.push_back({{"path", escape_invalid(row->path)},
+                       {"count", row->requests},
+                       {"aborted", row->aborted},
+                       {"bytes_per_request", mean(row->held_bytes)},
+                       {"held_bytes", row->held_bytes},
+                       {"held_blocks", row->held_blocks},
+                       {"allocated_bytes_per_request", mean(row->allocated_bytes)},
+                       {"body_bytes_per_request", mean(row->body_bytes)},
+                       {"response_bytes_per_request", mean(row->response_bytes)},
+                       {"mean_ms", mean(row->duration_ns, 1e6)}});
+    }
+    return out;
+}
+
+Json lifetimes(const ledger::Lifetimes& from) {
+    if (from == ledger::Lifetimes{}) return nullptr;
+    const auto sum = [](const ledger::Lifetimes::Sum& value) -> Json {
+        return {{"bytes", value.bytes}, {"blocks", value.blocks}};
+    };
+    return {{"same_request", sum(from.same)},
+            {"next_requests", sum(from.next)},
+            {"later", sum(from.later)},
+            {"not_freed", sum(from.held)}};
+}
+
 Json finding(const Recording& recording, const classify::Finding& from, const std::string& id) {
     Json out;
     out["id"] = id;
@@ -190,7 +237,7 @@ Json finding(const Recording& recording, const classify::Finding& from, const st
         out["forecast"] = {{"plateau_bytes", std::llround(from.forecast->plateau_bytes)},
                            {"at_request", std::llround(from.forecast->at_request)}};
     out["requests_needed"] = or_null(from.requests_needed);
-    out["paths"] = nullptr;
+    out["paths"] = path_shares(recording, from);
     out["stack"] = from.stacks.empty() ? Json::array() : stack(recording, from.stacks.front());
     out["more_stacks"] = from.stacks.empty() ? 0 : from.stacks.size() - 1;
     return out;
@@ -256,12 +303,14 @@ Json requests(const Recording& recording, const Summary& summary) {
     out["http"] = nullptr;
     if (recording.request_source == ledger::RequestSource::kHttp)
         out["http"] = {{"aborted", recording.http.aborted},
+                       {"excluded", recording.http.excluded},
                        {"confused", recording.http.confused},
                        {"tls", recording.http.tls},
                        {"http2", recording.http.http2},
                        {"upgraded", recording.http.upgraded},
                        {"io_uring_calls", recording.http.io_uring_calls}};
-    out["by_path"] = nullptr;
+    out["by_path"] = by_path(recording);
+    out["lifetimes"] = lifetimes(recording.lifetimes);
     out["rows_dropped"] = recording.requests_dropped;
     return out;
 }

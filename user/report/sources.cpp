@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
 #include "user/report/sources.h"
 
+#include <algorithm>
+#include <tuple>
+
 #include <map>
 
 namespace asrtrace::report {
@@ -61,6 +64,17 @@ const char* loss_meaning(const std::string& name) {
         {"census_rejected", "readings of the heap that were rejected"}};
     const auto found = meanings.find(name);
     return found == meanings.end() ? "" : found->second;
+}
+
+std::vector<const ledger::PathTotals*> paths_by_weight(const ledger::Recording& recording) {
+    std::vector<const ledger::PathTotals*> rows;
+    for (std::size_t i = 1; i < recording.paths.size(); ++i)
+        if (recording.paths[i].requests + recording.paths[i].aborted != 0)
+            rows.push_back(&recording.paths[i]);
+    std::stable_sort(rows.begin(), rows.end(), [](const auto* a, const auto* b) {
+        return std::tie(a->held_bytes, a->requests) > std::tie(b->held_bytes, b->requests);
+    });
+    return rows;
 }
 
 }  // namespace asrtrace::report

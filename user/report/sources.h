@@ -14,6 +14,10 @@ namespace asrtrace::report {
 /// "usdt", "func", "http", "every", "none".
 const char* source_name(ledger::RequestSource source);
 
+/// Paths with requests, most bytes left behind first, then most requests; "[none]", what blocks of
+/// no request hold, is not among them.
+std::vector<const ledger::PathTotals*> paths_by_weight(const ledger::Recording& recording);
+
 /// The books' classes under their names, in the order in which they are shown.
 std::vector<std::pair<const char*, std::int64_t>> book_classes(const ledger::Books& books);
 

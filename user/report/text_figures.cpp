@@ -58,29 +58,6 @@ void put_memory(Page& page, const Source& source) {
     if (peak != 0) page.line(fmt::format("  highest RssAnon sampled: {}", bytes(peak)));
 }
 
-void put_requests(Page& page, const Source& source) {
-    const auto& recording = source.recording;
-    page.heading("REQUESTS");
-    if (recording.request_source == ledger::RequestSource::kNone)
-        return page.line("  no source: nothing is told by request");
-    page.line(fmt::format(
-        "  {} by {}", grouped(recording.requests_completed),
-        escape_terminal(recording.request_spec.empty() ? source_name(recording.request_source)
-                                                       : recording.request_spec)));
-    if (const auto& latency = source.summary.latency)
-        page.line(fmt::format("  latency: p50 {}, p95 {}, p99 {}", duration_ns(latency->p50_ns),
-                              duration_ns(latency->p95_ns), duration_ns(latency->p99_ns)));
-    if (recording.http.aborted != 0)
-        page.line(fmt::format("  {} more ended without a whole response: the connection was closed",
-                              grouped(recording.http.aborted)));
-    if (recording.http.confused != 0)
-        page.line(fmt::format("  {} connections whose bytes could not be followed (any more)",
-                              grouped(recording.http.confused)));
-    if (const auto& share = source.summary.attributed_fraction)
-        page.line(fmt::format("  {} of the memory events belong to a {}", percent(*share),
-                              source.unit()));
-}
-
 void put_counts(Page& page, const Source& source) {
     page.heading("COUNTS");
     if (!source.recording.totals_known) return page.line(kUnknownTotals);

@@ -8,6 +8,7 @@
 
 #include "user/base/escape.h"
 #include "user/base/quantity.h"
+#include "user/classify/path_shares.h"
 #include "user/report/sources.h"
 #include "user/report/text_parts.h"
 
@@ -70,6 +71,19 @@ void put_culprits(Page& page, const Source& source, const Finding& finding) {
         page.line(fmt::format("       and {} more places", lines.size() - kPlaces));
 }
 
+/// Whose requests hold it, where requests have paths.
+void put_path_shares(Page& page, const Source& source, const Finding& finding) {
+    if (finding.kind == FindingKind::kRetention) return;  // its stacks are the pins'
+    const auto shares = classify::path_shares(source.recording, finding.stacks);
+    std::string line;
+    for (std::size_t i = 0; i < std::min(shares.size(), kPlaces); ++i)
+        line += fmt::format("{}{} {}", i == 0 ? "" : ", ", percent(shares[i].fraction),
+                            shares[i].path == 0
+                                ? "of no request in particular"
+                                : escape_terminal(source.recording.paths[shares[i].path].path, 60));
+    if (!line.empty()) page.paragraph("- held by requests of: " + line, 7);
+}
+
 void put_finding(Page& page, const Source& source, const Finding& finding, std::size_t number) {
     page.line(fmt::format("  {}. {}{}{}, {}: {}{}", number, title_of(finding.kind),
                           finding.subkind.empty() ? "" : ", ", finding.subkind,
@@ -77,6 +91,7 @@ void put_finding(Page& page, const Source& source, const Finding& finding, std::
                           rate_of(source, finding)));
     put_culprits(page, source, finding);
     for (const auto& line : finding.evidence) page.paragraph("- " + escape_terminal(line, 500), 7);
+    put_path_shares(page, source, finding);
     if (finding.forecast)
         page.line(fmt::format(
             "       - {} to rest at {}, after about {:.0f} {}s",

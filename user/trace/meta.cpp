@@ -12,6 +12,28 @@ namespace {
 
 using ledger::Recording;
 
+/// The fields of a row of a list; what the last visit returns.
+template <typename Visitor, typename Path>
+auto path_fields(Visitor& v, const std::string& key, Path& path) {
+    v((key + ".requests").c_str(), path.requests);
+    v((key + ".aborted").c_str(), path.aborted);
+    v((key + ".duration_ns").c_str(), path.duration_ns);
+    v((key + ".body_bytes").c_str(), path.body_bytes);
+    v((key + ".response_bytes").c_str(), path.response_bytes);
+    v((key + ".allocated_bytes").c_str(), path.allocated_bytes);
+    v((key + ".held_bytes").c_str(), path.held_bytes);
+    v((key + ".held_blocks").c_str(), path.held_blocks);
+    return v((key + ".path").c_str(), path.path);
+}
+
+template <typename Visitor, typename Row>
+auto site_path_fields(Visitor& v, const std::string& key, Row& row) {
+    v((key + ".stack").c_str(), row.stack.value);
+    v((key + ".held_bytes").c_str(), row.held_bytes);
+    v((key + ".held_blocks").c_str(), row.held_blocks);
+    return v((key + ".path").c_str(), row.path);
+}
+
 /// Turns fields into rows.
 struct RowMaker {
     MetaRows& rows;
@@ -39,6 +61,14 @@ struct RowMaker {
             (*this)((prefix + ".exit_status").c_str(), process.exit_status);
             ++item;
         }
+        item = 0;
+    }
+    void operator()(const char* key, const std::vector<ledger::PathTotals>& paths) {
+        for (const auto& path : paths) path_fields(*this, key, path), ++item;
+        item = 0;
+    }
+    void operator()(const char* key, const std::vector<ledger::SitePath>& held) {
+        for (const auto& row : held) site_path_fields(*this, key, row), ++item;
         item = 0;
     }
     void operator()(const char* key, const std::map<std::string, std::uint64_t>& values) {
@@ -92,6 +122,18 @@ struct RowTaker {
             (*this)((prefix + ".exit_status").c_str(), process.exit_status);
             processes.push_back(process);
         }
+        item = 0;
+    }
+    void operator()(const char* key, std::vector<ledger::PathTotals>& paths) {
+        paths.clear();
+        for (ledger::PathTotals path; path_fields(*this, key, path); ++item, path = {})
+            paths.push_back(path);
+        item = 0;
+    }
+    void operator()(const char* key, std::vector<ledger::SitePath>& out) {
+        out.clear();
+        for (ledger::SitePath row; site_path_fields(*this, key, row); ++item, row = {})
+            out.push_back(row);
         item = 0;
     }
     void operator()(const char* key, std::map<std::string, std::uint64_t>& values) {
@@ -194,11 +236,24 @@ void overhead_fields(Visitor& v, Overhead& o) {
 template <typename Visitor, typename Seen>
 void http_fields(Visitor& v, Seen& s) {
     v("http.aborted", s.aborted);
+    v("http.excluded", s.excluded);
     v("http.confused", s.confused);
     v("http.tls", s.tls);
     v("http.http2", s.http2);
     v("http.upgraded", s.upgraded);
     v("http.io_uring_calls", s.io_uring_calls);
+}
+
+template <typename Visitor, typename Lives>
+void lifetime_fields(Visitor& v, Lives& l) {
+    v("lifetimes.same.bytes", l.same.bytes);
+    v("lifetimes.same.blocks", l.same.blocks);
+    v("lifetimes.next.bytes", l.next.bytes);
+    v("lifetimes.next.blocks", l.next.blocks);
+    v("lifetimes.later.bytes", l.later.bytes);
+    v("lifetimes.later.blocks", l.later.blocks);
+    v("lifetimes.held.bytes", l.held.bytes);
+    v("lifetimes.held.blocks", l.held.blocks);
 }
 
 template <typename Visitor, typename Rec>
@@ -213,6 +268,9 @@ void totals_fields(Visitor& v, Rec& r) {
     v("notes", r.notes);
     v("target.followed", r.target.followed);
     http_fields(v, r.http);
+    lifetime_fields(v, r.lifetimes);
+    v("path", r.paths);
+    v("site_path", r.site_paths);
     count_fields(v, r.counts);
     loss_fields(v, r.losses);
     overhead_fields(v, r.overhead);

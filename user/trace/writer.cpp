@@ -74,6 +74,16 @@ void Writer::set_http(const ledger::HttpSeen& seen) {
     state_->head.http = seen;
 }
 
+void Writer::set_paths(std::vector<ledger::PathTotals> paths,
+                       std::vector<ledger::SitePath> site_paths) {
+    state_->head.paths = std::move(paths);
+    state_->head.site_paths = std::move(site_paths);
+}
+
+void Writer::set_lifetimes(const ledger::Lifetimes& lifetimes) {
+    state_->head.lifetimes = lifetimes;
+}
+
 void Writer::set_attribution(std::uint64_t attributed_events, std::uint64_t unattributed_events) {
     state_->head.events_attributed = attributed_events;
     state_->head.events_unattributed = unattributed_events;

@@ -51,6 +51,8 @@ class Writer {
     void set_window(ledger::Window window);
     void set_requests_completed(std::uint64_t completed);
     void set_http(const ledger::HttpSeen& seen);
+    void set_paths(std::vector<ledger::PathTotals> paths, std::vector<ledger::SitePath> site_paths);
+    void set_lifetimes(const ledger::Lifetimes& lifetimes);
     void set_attribution(std::uint64_t attributed_events, std::uint64_t unattributed_events);
     void set_counts(ledger::Counts counts);
     void set_losses(ledger::Losses losses);
