@@ -75,7 +75,7 @@ void Ledger::end_witness(std::uint64_t address) {
     if (witness == witnesses_.end()) return;
     const Block block = witness->second;
     witnesses_.erase(witness);
-    sites_.free(block.site, weighed(block), block.fate, block.held);
+    let_go(block);
 }
 
 void Ledger::read_heap(const std::vector<ClassLevel>& levels, bool quiet) {
