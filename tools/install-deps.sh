@@ -24,6 +24,7 @@ liblzma-dev          # .gnu_debugdata, the small symbol table of stripped files
 robin-map-dev        # the table of live blocks
 zlib1g-dev           # compressed debug sections and raw event blocks
 libsqlite3-dev       # the trace file
+libcurl4-openssl-dev # sends the load of soak and experiment
 libfmt-dev           # text of reports
 nlohmann-json3-dev   # JSON of reports
 libcli11-dev         # the command line

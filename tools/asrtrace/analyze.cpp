@@ -4,6 +4,7 @@
 #include <memory>
 #include <string>
 
+#include "tools/asrtrace/phases.h"
 #include "tools/asrtrace/show.h"
 #include "tools/asrtrace/verbs.h"
 #include "user/base/maps.h"
@@ -16,8 +17,7 @@ namespace {
 struct Options {
     std::string file;
     std::string json;
-    std::string scale = "1";
-    soak::Plan plan;
+    Phases phases;
 };
 
 int run(const Options& options) {
@@ -31,7 +31,7 @@ int run(const Options& options) {
         print_error({options.file + ": " + rows.error().message});
         return kExitError;
     }
-    const auto verdict = soak::judge(*rows, options.plan);
+    const auto verdict = soak::judge(*rows, options.phases.plan());
     if (!verdict) {
         print_error({options.file + ": " + verdict.error().message});
         return kExitInsufficient;
@@ -48,28 +48,6 @@ int run(const Options& options) {
     return verdict->overall == soak::Grade::kFail ? kExitFailed : kExitDone;
 }
 
-void add_phases(CLI::App& verb, Options& options) {
-    const auto phase = [&](const char* name, std::int64_t& seconds, const char* what) {
-        verb.add_option(name, seconds, what)
-            ->check(CLI::Range(std::int64_t{1}, soak::kMostPhaseSeconds))
-            ->capture_default_str();
-    };
-    phase("--baseline", options.plan.baseline, "seconds idle before the load");
-    phase("--load", options.plan.load, "seconds of load");
-    phase("--recovery", options.plan.recovery, "seconds idle after the load");
-    verb.add_option("--sample", options.plan.sample,
-                    "seconds between rows (default: as in the file); more than 3 times that "
-                    "without a row is a gap")
-        ->check(CLI::Range(std::int64_t{1}, soak::kMostPhaseSeconds));
-    verb.add_option("--scale", options.scale,
-                    "the phases were so much shorter, as 1/20 or 0.05; --sample likewise, but not "
-                    "below 1 s")
-        ->check([](const std::string& text) {
-            return soak::parse_scale(text) ? "" : "'" + text + "' is no fraction above 0 up to 1";
-        })
-        ->capture_default_str();
-}
-
 }  // namespace
 
 void add_analyze(CLI::App& app, int& exit_status) {
@@ -80,7 +58,7 @@ void add_analyze(CLI::App& app, int& exit_status) {
                      "rows of ts,VmRSS_kB,RssAnon_kB,RssFile_kB,RssShmem_kB,VmSwap_kB,Pss_kB,"
                      "MemAvailable_kB,MemTotal_kB")
         ->required();
-    add_phases(*verb, *options);
+    add_phases(*verb, options->phases, "");
     verb->add_option("--json", options->json,
                      "write the verdict as JSON (asrtrace.soak/1) here; - for standard output");
     verb->footer(
@@ -89,10 +67,7 @@ void add_analyze(CLI::App& app, int& exit_status) {
         "  asrtrace analyze worker.csv\n"
         "Exit status: 0 PASS or WARN, 1 FAIL, 2 a malformed header or row, 3 a gap, a short file "
         "or\na window without rows. Needs no root.");
-    verb->callback([options, &exit_status] {
-        options->plan.scale = *soak::parse_scale(options->scale);
-        exit_status = run(*options);
-    });
+    verb->callback([options, &exit_status] { exit_status = run(*options); });
 }
 
 }  // namespace asrtrace

@@ -58,6 +58,7 @@ class Recorder::State {
     void pass_on();
     void add_stacks(const std::vector<SymbolizedStack>& stacks);
     void add_samples(const std::vector<ledger::ProcSample>& samples);
+    std::vector<ledger::ProcSample> new_samples();
     void note_trace_error(const Status& status);
     void write_totals(std::uint64_t now_ns);
     bool ended(const std::atomic<bool>& stop, std::uint64_t now_ns);
@@ -69,7 +70,7 @@ class Recorder::State {
     ledger::Ledger ledger_;
     trace::Writer writer_;
     SymbolThread symbols_;
-    SamplerThread sampler_;
+    std::optional<SamplerThread> sampler_;  ///< nothing: samples are given to us
     HeapReadings heap_;
     OverheadMeter meter_;
     std::optional<Tracking> tracking_;  ///< if there is a budget
@@ -100,7 +101,6 @@ Recorder::State::State(RecorderOptions options, capture::Process process,
       ledger_(config),
       writer_(std::move(writer)),
       symbols_(options_.pid, programs_.unwinding(), options_.debuginfod),
-      sampler_(options_.pid, config.start_ns),
       heap_(
           options_.pid, config.start_ns, ledger_, writer_,
           [this](const ledger::Reading& reading) {
@@ -112,6 +112,7 @@ Recorder::State::State(RecorderOptions options, capture::Process process,
       meter_(process_, config.start_ns),
       start_ns_(config.start_ns),
       family_(process_, target_, symbols_, notes_) {
+    if (!options_.samples) sampler_.emplace(options_.pid, config.start_ns);
     if (!options_.live) return;
     live_.emplace();
     progress_.live = &*live_;
@@ -202,6 +203,13 @@ void Recorder::State::add_samples(const std::vector<ledger::ProcSample>& samples
     }
 }
 
+std::vector<ledger::ProcSample> Recorder::State::new_samples() {
+    if (sampler_) return sampler_->take();
+    std::vector<ledger::ProcSample> samples = options_.samples->take();
+    for (ledger::ProcSample& sample : samples) sample.t_ns -= start_ns_;
+    return samples;
+}
+
 /// Moves what has become final from the ledger and the other threads into the trace.
 void Recorder::State::pass_on() {
     ledger::LedgerOutput output = ledger_.take_output();
@@ -220,7 +228,7 @@ void Recorder::State::pass_on() {
         writer_.add_epoch(std::move(epoch));
     }
     add_stacks(symbols_.take());
-    add_samples(sampler_.take());
+    add_samples(new_samples());
 }
 
 void Recorder::State::note_trace_error(const Status& status) {
@@ -336,7 +344,7 @@ Result<ledger::Recording> Recorder::State::finish() {
     drain(0);
     ledger_.finish(end_ns);
     pass_on();
-    add_samples(sampler_.finish());
+    add_samples(sampler_ ? sampler_->finish() : new_samples());
     add_stacks(symbols_.finish());
     for (std::string& warning : http_warnings(http_seen(programs_.counters())))
         notes_.push_back(std::move(warning));

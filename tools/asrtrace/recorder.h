@@ -21,6 +21,7 @@
 #include <vector>
 
 #include "tools/asrtrace/live_model.h"
+#include "tools/asrtrace/mailbox.h"
 #include "user/base/result.h"
 #include "user/capture/programs.h"
 #include "user/ledger/recording.h"
@@ -45,6 +46,8 @@ struct RecorderOptions {
     bool read_heap = true;    ///< take censuses while tracing
     bool live = false;        ///< keep what the live view shows
     std::string output;       ///< trace file; empty: kept in memory
+    /// If set, memory samples come from here, with CLOCK_MONOTONIC for t_ns, and none are taken.
+    std::shared_ptr<Mailbox<ledger::ProcSample>> samples;
 };
 
 /// What is to be shown while the target runs.

@@ -58,6 +58,8 @@ std::optional<std::regex> compile_expression(const std::string& text) {
     }
 }
 
+}  // namespace
+
 void choose(SessionOptions& options) {
     if (!options.path_exclude.empty())
         options.recorder.path_exclude = compile_expression(options.path_exclude);
@@ -72,8 +74,6 @@ void choose(SessionOptions& options) {
     if (options.duration_seconds > 0) options.recorder.duration_seconds = options.duration_seconds;
     if (options.requests > 0) options.recorder.requests = options.requests;
 }
-
-}  // namespace
 
 int run_session(SessionOptions options, const std::function<void()>& attached) {
     choose(options);
@@ -109,6 +109,13 @@ void add_session_options(CLI::App& verb, SessionOptions& options) {
         ->check(CLI::Range(0.1, 1e7));
     verb.add_option("--requests", options.requests, "End after so many requests")
         ->check(CLI::Range(std::uint64_t{1}, std::uint64_t{1} << 40));
+    verb.add_option("--json", options.out.json, "Write the report as JSON; - is standard output");
+    verb.add_option("--html", options.out.html,
+                    "Write the report as one page for a browser; - is standard output");
+    add_tracing_options(verb, options);
+}
+
+void add_tracing_options(CLI::App& verb, SessionOptions& options) {
     verb.add_option(
             "--request", options.recorder.request_spec,
             "What a request is: http[:PORT] (HTTP/1.x on the target's sockets),\n"
@@ -140,9 +147,6 @@ void add_session_options(CLI::App& verb, SessionOptions& options) {
     verb.add_flag("!--no-census", options.recorder.read_heap,
                   "Do not read the heap while tracing: no books, no findings");
     verb.add_option("-o,--output", options.recorder.output, "Write the trace to this file");
-    verb.add_option("--json", options.out.json, "Write the report as JSON; - is standard output");
-    verb.add_option("--html", options.out.html,
-                    "Write the report as one page for a browser; - is standard output");
     verb.add_flag("--follow", options.recorder.follow,
                   "Take in the target's children and what they and it become by exec. Allocator\n"
                   "probes then stand in every process that maps the same C library: the others\n"

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
-// What attach and run share: the options, and the way from attaching to the report.
+// What attach, run and soak share: the options, and the way from attaching to the report.
 #pragma once
 
 #include <CLI/CLI.hpp>
@@ -25,6 +25,10 @@ struct SessionOptions {
 };
 
 void add_session_options(CLI::App& verb, SessionOptions& options);
+/// Those of them that say how to trace, not for how long or what to show.
+void add_tracing_options(CLI::App& verb, SessionOptions& options);
+/// Moves what was parsed as text into options.recorder.
+void choose(SessionOptions& options);
 
 /// Attaches to options.recorder.pid, calls `attached`, follows the target, shows the report.
 /// Returns the exit status; `attached` is not called if attaching failed. Stop signals are the

@@ -22,6 +22,7 @@ void add_diff(CLI::App& app, int& exit_status);
 void add_doctor(CLI::App& app, int& exit_status);
 void add_flamegraph(CLI::App& app, int& exit_status);
 void add_report(CLI::App& app, int& exit_status);
+void add_soak(CLI::App& app, int& exit_status);
 void add_run(CLI::App& app, int& exit_status);
 
 }  // namespace asrtrace

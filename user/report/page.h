@@ -22,6 +22,8 @@ class Page {
     void heading(std::string_view text);
     /// A line; what does not fit is cut.
     void line(std::string_view text = {});
+    /// A line that is not cut: a command that is meant to be copied.
+    void whole_line(std::string_view text) { text_.append(text).append("\n"); }
     /// A paragraph, broken between words, each line behind `indent` spaces.
     void paragraph(std::string_view text, std::size_t indent);
     std::string take() { return std::move(text_); }

@@ -27,16 +27,43 @@ Json windows(const soak::Verdict& verdict) {
     return out;
 }
 
-Json steps(const soak::Verdict& verdict) {
+Json steps(const soak::Verdict& verdict, const SoakFacts* facts) {
     Json out = Json::array();
-    for (const NextStep& step : next_steps(verdict))
+    for (const NextStep& step : next_steps(verdict, facts))
         out.push_back({{"text", step.text}, {"commands", step.commands}});
     return out;
 }
 
+Json latency(const load::Latencies& from) {
+    if (from.count() == 0) return nullptr;
+    return {{"answers", from.count()},
+            {"p50", from.percentile(50)},
+            {"p95", from.percentile(95)},
+            {"p99", from.percentile(99)},
+            {"max", from.most()}};
+}
+
+Json requests(const SoakFacts& facts) {
+    const load::Tally& tally = facts.tally;
+    Json by_status = Json::object();
+    for (const auto& [status, count] : tally.by_status) by_status[std::to_string(status)] = count;
+    return {{"sent", tally.requests},
+            {"answered", tally.all.count()},
+            {"failed", tally.failed()},
+            {"unsent", facts.unsent},
+            {"by_status", std::move(by_status)},
+            {"first_error", tally.first_error},
+            {"rate_planned", facts.rate},
+            {"rate", tally.mean_rate()},
+            {"most_late_ms", tally.most_late_ms},
+            {"latency_ms", latency(tally.all)},
+            {"latency_early_ms", latency(tally.early)},
+            {"latency_late_ms", latency(tally.late)}};
+}
+
 }  // namespace
 
-std::string soak_json(const soak::Verdict& verdict) {
+std::string soak_json(const soak::Verdict& verdict, const SoakFacts* facts) {
     Json out;
     out["schema"] = "asrtrace.soak/1";
     out["overall"] = soak::grade_name(verdict.overall);
@@ -56,8 +83,15 @@ std::string soak_json(const soak::Verdict& verdict) {
         {"swap", {{"verdict", soak::grade_name(verdict.swap)}, {"most_kb", verdict.most_swap}}}};
     out["rows"] = verdict.rows;
     out["seconds"] = verdict.seconds;
-    out["next"] = steps(verdict);
-    return out.dump(2) + "\n";
+    out["requests"] = facts != nullptr ? requests(*facts) : nullptr;
+    out["oom_kills"] = facts == nullptr ? Json()
+                                        : Json{{"machine", facts->machine_oom_kills},
+                                               {"cgroup", facts->cgroup_oom_kills}};
+    out["events"] = facts != nullptr ? Json(facts->events) : Json();
+    out["why"] = facts != nullptr && facts->traced ? Json(facts->why) : Json();
+    out["next"] = steps(verdict, facts);
+    // Names come from the target, who may call itself by any bytes.
+    return out.dump(2, ' ', false, Json::error_handler_t::replace) + "\n";
 }
 
 }  // namespace asrtrace::report

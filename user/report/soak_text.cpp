@@ -5,12 +5,15 @@
 #include "user/base/quantity.h"
 #include "user/report/page.h"
 #include "user/report/soak.h"
+#include "user/report/soak_facts.h"
 
 namespace asrtrace::report {
 namespace {
 
 using soak::Check;
 using soak::Verdict;
+
+constexpr std::size_t kMostCommand = 2000;
 
 std::string kib(std::int64_t value) {
     return (value < 0 ? "-" : "") + grouped(static_cast<std::uint64_t>(value < 0 ? -value : value));
@@ -73,7 +76,7 @@ const char* meaning(soak::Pattern pattern) {
 }
 
 /// What free(1) would have shown, from the columns that it reads.
-void put_machine(Page& page, const Verdict& verdict) {
+void put_machine(Page& page, const Verdict& verdict, const SoakFacts* facts) {
     const soak::Row& before = verdict.windows[soak::kBaseline].median;
     const soak::Row& late = verdict.windows[soak::kLate].median;
     page.heading("THE MACHINE, IN THE WORDS OF free");
@@ -95,19 +98,21 @@ void put_machine(Page& page, const Verdict& verdict) {
                     "KiB. What is between them belongs to other programs or the kernel.",
                     kib(verdict.mem_available.change), kib(late.pss - before.pss)),
         2);
+    if (facts != nullptr) put_meminfo(page, *facts);
 }
 
-void put_next(Page& page, const Verdict& verdict) {
+void put_next(Page& page, const Verdict& verdict, const SoakFacts* facts) {
     page.heading("NEXT");
-    for (const NextStep& step : next_steps(verdict)) {
+    for (const NextStep& step : next_steps(verdict, facts)) {
         page.paragraph(step.text, 2);
-        for (const std::string& command : step.commands) page.line("    " + command);
+        for (const std::string& command : step.commands)
+            page.whole_line("    " + escape_terminal(command, kMostCommand));
     }
 }
 
 }  // namespace
 
-std::string soak_text(const Verdict& verdict, const std::string& name) {
+std::string soak_text(const Verdict& verdict, const std::string& name, const SoakFacts* facts) {
     Page page;
     page.line(fmt::format("asrtrace: {}, {} rows over {} s, one every {} s", escape_terminal(name),
                           grouped(verdict.rows), kib(verdict.seconds), verdict.step));
@@ -121,11 +126,25 @@ std::string soak_text(const Verdict& verdict, const std::string& name) {
     page.heading("PATTERN");
     page.paragraph(
         fmt::format("{}: {}", soak::pattern_name(verdict.pattern), meaning(verdict.pattern)), 2);
-    put_machine(page, verdict);
-    page.paragraph("A CSV does not tell of OOM kills, failed requests or latency.", 2);
-    put_next(page, verdict);
+    if (facts != nullptr) {
+        put_why(page, *facts);
+        put_events(page, *facts);
+        put_load(page, *facts);
+    }
+    put_machine(page, verdict, facts);
+    if (facts == nullptr)
+        page.paragraph("A CSV does not tell of OOM kills, failed requests or latency.", 2);
+    put_next(page, verdict, facts);
     page.line();
     page.line(fmt::format("OVERALL: {}", soak::grade_name(verdict.overall)));
+    return page.take();
+}
+
+std::string soak_text_without_verdict(const std::string& reason, const SoakFacts& facts) {
+    Page page;
+    page.paragraph("asrtrace: no verdict: " + escape_terminal(reason, 500), 0);
+    put_events(page, facts);
+    put_load(page, facts);
     return page.take();
 }
 

@@ -26,13 +26,6 @@ std::string quoted(std::string_view text) {
     return fmt::format("'{}{}'", text.substr(0, kMostQuoted), long_one ? "..." : "");
 }
 
-std::string header() {
-    std::string names;
-    for (const Column& column : kColumns)
-        names.append(names.empty() ? "" : ",").append(column.name);
-    return names;
-}
-
 /// Digits only: no sign, no blank, nothing behind.
 std::optional<std::int64_t> whole_number(std::string_view field) {
     std::int64_t value = 0;
@@ -63,10 +56,25 @@ Result<Row> parse_row(std::string_view line) {
 
 }  // namespace
 
+std::string memory_csv_header() {
+    std::string names;
+    for (const Column& column : kColumns)
+        names.append(names.empty() ? "" : ",").append(column.name);
+    return names;
+}
+
+std::string memory_csv_line(const Row& row) {
+    std::string line;
+    for (const Column& column : kColumns)
+        line.append(line.empty() ? "" : ",").append(std::to_string(row.*column.value));
+    return line;
+}
+
 Result<std::vector<Row>> parse_memory_csv(std::string_view text) {
     const std::string_view first = take_until(text, '\n');
-    if (first != header())
-        return Error{fmt::format("line 1: the header is {}, not '{}'", quoted(first), header())};
+    if (first != memory_csv_header())
+        return Error{
+            fmt::format("line 1: the header is {}, not '{}'", quoted(first), memory_csv_header())};
     std::vector<Row> rows;
     for (std::size_t number = 2; !text.empty(); ++number) {
         auto row = parse_row(take_until(text, '\n'));

@@ -5,6 +5,7 @@
 
 #include <array>
 #include <cstdint>
+#include <string>
 #include <string_view>
 #include <vector>
 
@@ -45,6 +46,10 @@ constexpr std::array<Column, 9> kColumns = {{
 
 /// Larger values are refused, so that sums and percentages of them cannot overflow.
 constexpr std::int64_t kMostValue = std::int64_t{1} << 42;
+
+/// Without the newline.
+std::string memory_csv_header();
+std::string memory_csv_line(const Row& row);
 
 /// The rows of a CSV in their order. The last line may lack its newline. Error, with the line's
 /// number: the header is another one, a row does not hold nine whole numbers without a sign up to

@@ -1,0 +1,116 @@
+// SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
+#include "user/capture/process_tree.h"
+
+#include <unistd.h>
+
+#include <array>
+#include <filesystem>
+#include <sstream>
+#include <string>
+
+#include "user/base/maps.h"
+#include "user/capture/sampler.h"
+
+namespace asrtrace::capture {
+namespace {
+
+std::string directory_of(pid_t pid) {
+    return "/proc/" + std::to_string(pid);
+}
+
+void add_children(pid_t parent, std::vector<pid_t>& tree) {
+    std::error_code gone;
+    for (const auto& task :
+         std::filesystem::directory_iterator(directory_of(parent) + "/task", gone)) {
+        const auto text = read_text_file(task.path().string() + "/children");
+        if (!text) continue;
+        std::istringstream words(*text);
+        for (pid_t child = 0; words >> child;) {
+            tree.push_back(child);
+            add_children(child, tree);
+        }
+    }
+}
+
+/// The fields of /proc/PID/stat behind the name, which may hold anything; [0] is the state.
+std::vector<std::string> stat_fields(pid_t pid) {
+    const auto text = read_text_file(directory_of(pid) + "/stat");
+    const std::size_t name_end = text ? text->rfind(')') : std::string::npos;
+    if (name_end == std::string::npos) return {};
+    std::istringstream words(text->substr(name_end + 1));
+    std::vector<std::string> fields;
+    for (std::string word; words >> word;) fields.push_back(word);
+    return fields;
+}
+
+/// The sum of some fields (numbers as in proc(5), from 1) over the tree.
+template <std::size_t N>
+std::uint64_t sum_of(pid_t root, const std::array<std::size_t, N>& numbers) {
+    constexpr std::size_t kFirst = 3;  // the state
+    std::uint64_t sum = 0;
+    for (const pid_t pid : process_tree(root)) {
+        const auto fields = stat_fields(pid);
+        for (const std::size_t number : numbers)
+            if (number - kFirst < fields.size())
+                sum += std::strtoull(fields[number - kFirst].c_str(), nullptr, 10);
+    }
+    return sum;
+}
+
+std::uint64_t field(const std::string& text, const std::string& name) {
+    std::istringstream lines(text);
+    std::string word;
+    for (std::uint64_t value = 0; lines >> word >> value;)
+        if (word == name) return value;
+    return 0;
+}
+
+}  // namespace
+
+std::vector<pid_t> process_tree(pid_t root) {
+    if (stat_fields(root).empty()) return {};
+    std::vector<pid_t> tree = {root};
+    add_children(root, tree);
+    return tree;
+}
+
+std::optional<ledger::ProcSample> sample_tree(pid_t root) {
+    auto sum = sample_process(root, true);
+    if (!sum) return std::nullopt;
+    for (const pid_t pid : process_tree(root)) {
+        const auto one = pid == root ? std::nullopt : sample_process(pid, true);
+        if (!one) continue;
+        sum->vm_rss_kb += one->vm_rss_kb;
+        sum->rss_anon_kb += one->rss_anon_kb;
+        sum->rss_file_kb += one->rss_file_kb;
+        sum->rss_shmem_kb += one->rss_shmem_kb;
+        sum->vm_swap_kb += one->vm_swap_kb;
+        sum->pss_kb += one->pss_kb;
+        sum->threads += one->threads;
+    }
+    return sum;
+}
+
+double tree_cpu_seconds(pid_t root) {
+    constexpr std::array<std::size_t, 4> kTimes = {14, 15, 16, 17};  // u, s, and of reaped children
+    return static_cast<double>(sum_of(root, kTimes)) / static_cast<double>(::sysconf(_SC_CLK_TCK));
+}
+
+std::uint64_t tree_faults(pid_t root) {
+    constexpr std::array<std::size_t, 4> kFaults = {10, 11, 12, 13};
+    return sum_of(root, kFaults);
+}
+
+OomKills oom_kills(pid_t pid) {
+    OomKills kills;
+    if (const auto text = read_text_file("/proc/vmstat")) kills.machine = field(*text, "oom_kill");
+    const auto membership = read_text_file(directory_of(pid) + "/cgroup");
+    const std::size_t at = membership ? membership->find("0::") : std::string::npos;
+    if (at == std::string::npos) return kills;
+    const std::string path = membership->substr(at + 3, membership->find('\n', at) - at - 3);
+    if (const auto text = read_text_file("/sys/fs/cgroup" + path + "/memory.events"))
+        kills.cgroup = field(*text, "oom_kill");
+    return kills;
+}
+
+}  // namespace asrtrace::capture

@@ -1,0 +1,33 @@
+// SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
+// A process and its descendants: a server whose parent replaces its workers is all of them.
+#pragma once
+
+#include <sys/types.h>
+
+#include <optional>
+#include <vector>
+
+#include "user/ledger/recording.h"
+
+namespace asrtrace::capture {
+
+/// The process itself first; empty if it has gone. A moment's view.
+std::vector<pid_t> process_tree(pid_t root);
+
+/// As sample_process, with PSS, the memory of the whole tree added up: pages that its processes
+/// share count once in PSS, but once for each in the others. Nothing if the root has gone.
+std::optional<ledger::ProcSample> sample_tree(pid_t root);
+
+/// User plus system seconds of the tree, its reaped children included.
+double tree_cpu_seconds(pid_t root);
+/// Page faults of the tree, likewise.
+std::uint64_t tree_faults(pid_t root);
+
+/// Kills by the OOM killer, in the process's cgroup or, where that is not known, the machine.
+struct OomKills {
+    std::uint64_t cgroup = 0;
+    std::uint64_t machine = 0;
+};
+OomKills oom_kills(pid_t pid);
+
+}  // namespace asrtrace::capture
