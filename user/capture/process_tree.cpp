@@ -57,7 +57,8 @@ std::uint64_t sum_of(pid_t root, const std::array<std::size_t, N>& numbers) {
     return sum;
 }
 
-std::uint64_t field(const std::string& text, const std::string& name) {
+/// The number behind `name` in a file of "name 123" lines.
+std::uint64_t counter(const std::string& text, const std::string& name) {
     std::istringstream lines(text);
     std::string word;
     for (std::uint64_t value = 0; lines >> word >> value;)
@@ -103,13 +104,14 @@ std::uint64_t tree_faults(pid_t root) {
 
 OomKills oom_kills(pid_t pid) {
     OomKills kills;
-    if (const auto text = read_text_file("/proc/vmstat")) kills.machine = field(*text, "oom_kill");
+    if (const auto text = read_text_file("/proc/vmstat"))
+        kills.machine = counter(*text, "oom_kill");
     const auto membership = read_text_file(directory_of(pid) + "/cgroup");
     const std::size_t at = membership ? membership->find("0::") : std::string::npos;
     if (at == std::string::npos) return kills;
     const std::string path = membership->substr(at + 3, membership->find('\n', at) - at - 3);
     if (const auto text = read_text_file("/sys/fs/cgroup" + path + "/memory.events"))
-        kills.cgroup = field(*text, "oom_kill");
+        kills.cgroup = counter(*text, "oom_kill");
     return kills;
 }
 
