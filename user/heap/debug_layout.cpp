@@ -55,7 +55,7 @@ std::string build_id_of(Elf* elf) {
 }
 
 /// Values of the wanted symbols, 0 where there is none.
-std::map<std::string, std::uint64_t> symbols_of(Elf* elf, std::vector<std::string> wanted) {
+std::map<std::string, std::uint64_t> symbols_of(Elf* elf, const std::vector<std::string>& wanted) {
     std::map<std::string, std::uint64_t> found;
     for (const auto& name : wanted) found[name] = 0;
     for (Elf_Scn* scn = elf_nextscn(elf, nullptr); scn != nullptr; scn = elf_nextscn(elf, scn)) {
@@ -185,7 +185,7 @@ Result<DebugLayout> read_debug_layout(const std::string& debug_file) {
     if (!file.elf) return Error{debug_file + ": no ELF file that can be read"};
     const auto symbols = symbols_of(file.elf.get(), {"main_arena", "mp_", "_int_malloc"});
     for (const auto& [name, value] : symbols)
-        if (value == 0) return Error{debug_file + ": no symbol " + name};
+        if (value == 0) return Error{std::string(debug_file).append(": no symbol ").append(name)};
     const std::unique_ptr<Dwarf, DwarfEnd> dwarf(
         dwarf_begin_elf(file.elf.get(), DWARF_C_READ, nullptr));
     if (!dwarf) return Error{debug_file + ": no DWARF"};
