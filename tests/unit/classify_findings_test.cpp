@@ -132,6 +132,22 @@ TEST(Findings, WhatWasFreedAfterAllIsNoDefiniteLeak) {
     EXPECT_NE(only(recording).confidence, Confidence::kDefinite);
 }
 
+TEST(Findings, AGapBetweenCensusesIsNoStandstill) {
+    auto recording = quiet();
+    recording.overhead.tier = "auto";
+    add_site(
+        recording,
+        [](std::uint64_t requests) {
+            const bool between = requests > 50 && requests < kEpochs * kRequestsPerEpoch;
+            return between ? 50 : requests;
+        },
+        0.9);
+    mark(recording);
+    const auto leak = only(recording);
+    EXPECT_EQ(leak.kind, FindingKind::kLeak);
+    EXPECT_DOUBLE_EQ(leak.per_request->value, kBlockBytes);
+}
+
 TEST(Findings, WhatIsPointedToIsACache) {
     auto recording = quiet();
     add_site(recording, [](std::uint64_t requests) { return requests; });

@@ -56,7 +56,8 @@ void HeapReadings::take() {
         }
         add(outcome);
         schedule_.reading_took(now_ns, outcome.reading_cpu_ns);
-        if (outcome.reach) schedule_.reach_took(now_ns, outcome.reach_cpu_ns);
+        // A marking that failed has cost as much as one that did not.
+        if (outcome.order.reach) schedule_.reach_took(now_ns, outcome.reach_cpu_ns);
     }
 }
 

@@ -7,9 +7,34 @@ namespace asrtrace::classify {
 
 using ledger::SiteKind;
 
-Grid::Grid(const std::vector<ledger::Epoch>& epochs) {
+namespace {
+
+/// Epochs that say what sites hold: all of them, but where sites were seen in windows and share out
+/// what a census found, only those in which one came in. Others repeat the level before.
+std::vector<bool> telling_epochs(const ledger::Recording& recording) {
+    const bool apportioned = recording.overhead.tier == "auto";
+    std::vector<bool> telling(recording.epochs.size(), !apportioned);
+    if (!apportioned) return telling;
+    std::map<StackId, std::uint64_t> levels;
+    for (std::size_t i = 0; i < recording.site_epochs.size(); ++i)
+        for (const auto& site : recording.site_epochs[i]) {
+            if (site.kind != SiteKind::kHeap) continue;
+            auto& level = levels[site.stack];
+            if (level != site.outlived_bytes) telling[i] = true;
+            level = site.outlived_bytes;
+        }
+    if (!telling.empty()) telling.back() = true;
+    return telling;
+}
+
+}  // namespace
+
+Grid::Grid(const ledger::Recording& recording) {
+    const auto& epochs = recording.epochs;
+    const std::vector<bool> telling = telling_epochs(recording);
     std::vector<std::pair<std::size_t, double>> rising;
     for (std::size_t i = 0; i < epochs.size(); ++i) {
+        if (!telling[i]) continue;
         const auto requests = static_cast<double>(epochs[i].requests);
         if (!rising.empty() && requests == rising.back().second)
             rising.back().first = i;

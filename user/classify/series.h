@@ -16,10 +16,11 @@ using SiteKey = std::pair<ledger::SiteKind, StackId>;
 using Changes = std::vector<std::pair<std::size_t, std::uint64_t>>;  ///< epoch, value; in order
 
 /// The epochs that slopes are taken from: requests strictly rise (the last epoch of equals stands
-/// for them), at most kMaxPoints - 1 of them, evenly spread, the last one among them.
+/// for them), at most kMaxPoints - 1 of them, evenly spread, the last one among them. Of a
+/// recording in windows only epochs in which a census told what sites hold.
 class Grid {
   public:
-    explicit Grid(const std::vector<ledger::Epoch>& epochs);
+    explicit Grid(const ledger::Recording& recording);
     std::size_t size() const { return at_.size(); }
 
     /// A level that is `changes` (epoch, value; in order) and holds in between, from (0, 0) on: the

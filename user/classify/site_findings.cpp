@@ -57,7 +57,7 @@ class SiteJudge {
     explicit SiteJudge(const Evidence& evidence)
         : evidence_(evidence),
           recording_(evidence.recording),
-          grid_(recording_.epochs),
+          grid_(recording_),
           histories_(site_histories(recording_)),
           apportioned_(recording_.overhead.tier == "auto") {}
 

@@ -97,7 +97,7 @@ std::vector<Point> rss_anon_points(const Recording& recording, const Grid& grid)
 Summary summarize(const Recording& recording) {
     Summary summary;
     summary.memory = memory_of(recording);
-    const Grid grid(recording.epochs);
+    const Grid grid(recording);
     for (const auto& [key, history] : site_histories(recording)) {
         auto& sites = key.first == SiteKind::kHeap     ? summary.heap
                       : key.first == SiteKind::kMapped ? summary.mapped

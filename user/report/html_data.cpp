@@ -176,7 +176,7 @@ class SiteLists {
     SiteLists(const Recording& recording, StackTable& table)
         : recording_(recording),
           table_(table),
-          grid_(recording.epochs),
+          grid_(recording),
           histories_(classify::site_histories(recording)),
           at_(spread(grid_.size() + 1, kCurvePoints)) {}
 
