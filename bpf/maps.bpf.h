@@ -31,11 +31,21 @@ struct {
 	__uint(max_entries, 8 << 20);
 } events SEC(".maps") __weak;
 
+/*
+ * A row for each CPU, read by the tracer through a mapping of its own: while bpf(2) reads a map,
+ * the kernel skips the programs of system call tracepoints on that CPU (bpf_prog_active), even
+ * for a task that came between.
+ */
+struct counter_row {
+	__u64 values[COUNTER_MAX];
+};
+
 struct {
-	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
-	__uint(max_entries, COUNTER_MAX);
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(map_flags, BPF_F_MMAPABLE);
+	__uint(max_entries, 1); /* the loader sets the number of CPUs */
 	__type(key, __u32);
-	__type(value, __u64);
+	__type(value, struct counter_row);
 } counters SEC(".maps") __weak;
 
 struct {
@@ -83,12 +93,13 @@ struct {
 
 static __always_inline void count(__u32 index, __u64 amount)
 {
-	__u64 *value = bpf_map_lookup_elem(&counters, &index);
+	__u32 cpu = bpf_get_smp_processor_id();
+	struct counter_row *row = bpf_map_lookup_elem(&counters, &cpu);
 
 	/* Atomic even though the counter is this CPU's: on preemptible kernels a program may
 	 * interrupt. */
-	if (value)
-		__sync_fetch_and_add(value, amount);
+	if (row && index < COUNTER_MAX)
+		__sync_fetch_and_add(&row->values[index], amount);
 }
 
 /* The current thread as (tgid << 32 | tid) in the tracer's pid namespace; 0 if it is not there. */
