@@ -10,6 +10,7 @@
 //   quit
 // Nothing between two commands touches the heap.
 //   heap_target KIND SEED [SIZE_MIB CHUNKS]
+#include <dirent.h>
 #include <fcntl.h>
 #include <malloc.h>
 #include <pthread.h>
@@ -172,6 +173,18 @@ void plant_leaks(Blocks& own) {
 void* plant_main(void* own) {
     plant_leaks(*static_cast<Blocks*>(own));
     return nullptr;
+}
+
+/// A joined thread is listed, with its stack, until the kernel is done with it; one pointer there
+/// reaches the whole ring.
+void await_threads(int expected) {
+    for (int listed = 0; listed != expected; usleep(1000)) {
+        listed = 0;
+        DIR* tasks = opendir("/proc/self/task");
+        while (const dirent* entry = tasks != nullptr ? readdir(tasks) : nullptr)
+            listed += entry->d_name[0] != '.';
+        if (tasks != nullptr) closedir(tasks);
+    }
 }
 
 void make_big(Blocks& own, std::uint64_t bytes, std::uint64_t chunks) {
@@ -345,6 +358,7 @@ void make_heap(const char* kind, std::uint64_t mib, std::uint64_t chunks) {
         pthread_t thread;
         pthread_create(&thread, nullptr, plant_main, &own);
         pthread_join(thread, nullptr);
+        await_threads(1 + kThreads);
     }
 }
 
