@@ -6,6 +6,10 @@ add_compile_options(
 if(CMAKE_SYSTEM_PROCESSOR MATCHES "x86_64")
   add_compile_options(-mno-omit-leaf-frame-pointer)
 endif()
+if(CMAKE_UNITY_BUILD AND CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
+  # Takes the types of an included source for those of a header.
+  add_compile_options($<$<COMPILE_LANGUAGE:CXX>:-Wno-subobject-linkage>)
+endif()
 if(ASRTRACE_WERROR)
   add_compile_options(-Werror)
 endif()

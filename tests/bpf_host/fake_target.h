@@ -12,6 +12,10 @@
 
 namespace asrtrace::unwind {
 
+// Where tests put code and the stack.
+constexpr std::uint64_t kText = 0x400000;
+constexpr std::uint64_t kStack = 0x7fff0000;
+
 class FakeTarget {
   public:
     FakeTarget();

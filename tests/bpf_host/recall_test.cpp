@@ -13,9 +13,7 @@
 namespace asrtrace::unwind {
 namespace {
 
-constexpr std::uint64_t kText = 0x400000;
 constexpr std::uint64_t kRoot = kText + 0x1010;
-constexpr std::uint64_t kStack = 0x7fff0000;
 
 using Pcs = std::vector<std::uint64_t>;
 

@@ -10,9 +10,7 @@
 namespace asrtrace::unwind {
 namespace {
 
-constexpr std::uint64_t kText = 0x400000;
 constexpr std::uint64_t kJit = 0x10000000;
-constexpr std::uint64_t kStack = 0x7fff0000;
 
 constexpr unwind_row row(std::uint32_t pc, int cfa, int cfa_words, int saved = 0,
                          int fp_words = 0) {

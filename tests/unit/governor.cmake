@@ -1,5 +1,4 @@
 # SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
 add_executable(governor_test governor_test.cpp ${CMAKE_SOURCE_DIR}/tools/asrtrace/governor.cpp)
 target_link_libraries(governor_test PRIVATE asrtrace_base fmt::fmt GTest::gtest_main)
-target_compile_options(governor_test PRIVATE -O0 -g1)
 gtest_discover_tests(governor_test PROPERTIES LABELS unit DISCOVERY_TIMEOUT 60)

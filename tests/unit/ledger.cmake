@@ -10,5 +10,4 @@ add_executable(ledger_test
   ledger_requests_test.cpp
   ledger_windows_test.cpp)
 target_link_libraries(ledger_test PRIVATE asrtrace_ledger asrtrace_decode GTest::gtest_main)
-target_compile_options(ledger_test PRIVATE -O0 -g1)
 gtest_discover_tests(ledger_test PROPERTIES LABELS unit DISCOVERY_TIMEOUT 60)

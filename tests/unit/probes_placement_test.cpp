@@ -40,7 +40,7 @@ void expect_place(std::string_view hex, std::uint32_t delta, bool emulated,
     EXPECT_EQ(found.emulated, emulated) << hex << " " << found.instruction;
 }
 
-constexpr Need kFree{.return_probe = false, .ignore_null = true};
+constexpr Need kFreeNeed{.return_probe = false, .ignore_null = true};
 constexpr Need kFreeWithNull{.return_probe = false};
 
 TEST(Placement, PushAtTheEntry) {
@@ -81,20 +81,20 @@ TEST(Placement, ReturnProbeWantsTheStackUnmoved) {
 
 TEST(Placement, NullTest) {
     constexpr std::string_view kDebian = "48 85 ff 0f 84 03 00 00 00 55 5d c3 c3";
-    expect_place(kDebian, 9, true, kFree);
+    expect_place(kDebian, 9, true, kFreeNeed);
     expect_place(kDebian, 3, true, kFreeWithNull);
-    expect_place("48 85 ff 74 02 55 c3 c3", 5, true, kFree);
-    expect_place("48 83 ff 00 74 02 55 c3 c3", 6, true, kFree);  // cmp $0,%rdi
-    expect_place("48 85 ff 48 8b 05 00 00 00 00 74 02 55 c3 c3", 12, true, kFree);
+    expect_place("48 85 ff 74 02 55 c3 c3", 5, true, kFreeNeed);
+    expect_place("48 83 ff 00 74 02 55 c3 c3", 6, true, kFreeNeed);  // cmp $0,%rdi
+    expect_place("48 85 ff 48 8b 05 00 00 00 00 74 02 55 c3 c3", 12, true, kFreeNeed);
     // Nothing emulated behind the test: its jump is right for every non-NULL call too.
-    expect_place("48 85 ff 74 03 48 89 fe c3", 3, true, kFree);
+    expect_place("48 85 ff 74 03 48 89 fe c3", 3, true, kFreeNeed);
     // The jump is taken by the calls that count.
-    expect_place("48 85 ff 75 01 c3 55 5d c3", 3, true, kFree);
+    expect_place("48 85 ff 75 01 c3 55 5d c3", 3, true, kFreeNeed);
     // Another register, or flags from elsewhere: no NULL test.
-    expect_place("48 85 f6 74 02 55 c3 c3", 3, true, kFree);
-    expect_place("48 85 ff 48 83 c0 01 74 02 55 c3 c3", 7, true, kFree);
+    expect_place("48 85 f6 74 02 55 c3 c3", 3, true, kFreeNeed);
+    expect_place("48 85 ff 48 83 c0 01 74 02 55 c3 c3", 7, true, kFreeNeed);
     // Only one test is passed.
-    expect_place("48 85 ff 74 07 48 85 ff 74 02 55 c3 c3", 8, true, kFree);
+    expect_place("48 85 ff 74 07 48 85 ff 74 02 55 c3 c3", 8, true, kFreeNeed);
 }
 
 TEST(Placement, JumpTargetsEndTheSearch) {

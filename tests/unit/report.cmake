@@ -16,6 +16,4 @@ add_executable(report_tests
 target_link_libraries(report_tests PRIVATE
   asrtrace_trace asrtrace_classify asrtrace_report nlohmann_json::nlohmann_json
   GTest::gtest_main)
-# The tests are compiled unoptimised: what they test is not, and they are many.
-target_compile_options(report_tests PRIVATE -O0 -g1)
 gtest_discover_tests(report_tests PROPERTIES LABELS unit)

@@ -11,11 +11,11 @@ namespace {
 
 using Json = nlohmann::json;
 
-Json report_of(const ledger::Recording& recording) {
+Json json_of(const ledger::Recording& recording) {
     return Json::parse(json(recording, classify::analyze(recording)));
 }
 
-ledger::Recording recorded(bool hostile) {
+ledger::Recording recorded_from(bool hostile) {
     auto writer = trace::Writer::in_memory();
     if (hostile) trace::write_hostile(*writer);
     trace::write_script(*writer, {});
@@ -24,7 +24,7 @@ ledger::Recording recorded(bool hostile) {
 }
 
 TEST(ReportJson, HoldsTheSchema) {
-    const auto report = report_of(recorded(false));
+    const auto report = json_of(recorded_from(false));
     EXPECT_EQ(report["schema"], "asrtrace.report/1");
     for (const char* key :
          {"target", "window", "memory", "books", "epochs", "retention", "findings", "sites",
@@ -71,19 +71,19 @@ TEST(ReportJson, WhatWasNotMeasuredIsNull) {
     writer->set_overhead(overhead);
     ASSERT_TRUE(writer->finish());
     auto recording = *writer->read();
-    auto report = report_of(recording);
+    auto report = json_of(recording);
     for (const char* key : {"memory", "books", "retention"}) EXPECT_TRUE(report[key].is_null());
     EXPECT_TRUE(report["findings"].empty());
     EXPECT_TRUE(report["sites"].is_null());
     EXPECT_TRUE(report["requests"].is_null());
     EXPECT_TRUE(report["target"]["libc"].is_null());
     recording.totals_known = false;
-    report = report_of(recording);
+    report = json_of(recording);
     for (const char* key : {"counts", "losses", "overhead"}) EXPECT_TRUE(report[key].is_null());
 }
 
 TEST(ReportJson, HostileNamesAreHarmless) {
-    const auto recording = recorded(true);
+    const auto recording = recorded_from(true);
     const auto text = json(recording, classify::analyze(recording));
     const bool clean = std::none_of(text.begin(), text.end(), [](char c) {
         return (static_cast<unsigned char>(c) < 0x20 && c != '\n') || c == 0x7f;

@@ -4,6 +4,7 @@
 
 #include <nlohmann/json.hpp>
 
+#include "tests/unit/expect_in.h"
 #include "tests/unit/soak_fixture.h"
 #include "user/report/soak.h"
 #include "user/report/soak_why.h"
@@ -62,10 +63,6 @@ std::string why(const SyntheticRun& run, const ledger::Recording& recording,
     for (const auto& sentence : soak_why(soak::judged(run), recording, analysis, 2))
         text += sentence + "\n";
     return text;
-}
-
-void expect_in(const std::string& text, const std::string& part) {
-    EXPECT_NE(text.find(part), std::string::npos) << part << "\nis not in\n" << text;
 }
 
 TEST(SoakWhy, AFailThatIsAllRetention) {

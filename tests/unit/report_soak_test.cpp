@@ -4,6 +4,7 @@
 
 #include <nlohmann/json.hpp>
 
+#include "tests/unit/expect_in.h"
 #include "tests/unit/soak_fixture.h"
 #include "user/report/soak.h"
 
@@ -27,10 +28,6 @@ SyntheticRun failed() {
 
 std::string text_of(const SyntheticRun& run) {
     return soak_text(soak::judged(run), "worker.csv");
-}
-
-void expect_in(const std::string& text, const std::string& part) {
-    EXPECT_NE(text.find(part), std::string::npos) << part << "\nis not in\n" << text;
 }
 
 TEST(SoakText, TheLastLineIsTheVerdict) {

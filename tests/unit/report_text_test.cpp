@@ -3,6 +3,7 @@
 
 #include <algorithm>
 
+#include "tests/unit/expect_in.h"
 #include "tests/unit/trace_fixture.h"
 #include "user/report/page.h"
 
@@ -21,36 +22,32 @@ ledger::Recording recorded(const trace::Script& script, bool hostile = false) {
     return *writer->read();
 }
 
-void expect_contains(const std::string& text, const std::string& part) {
-    EXPECT_NE(text.find(part), std::string::npos) << part << "\nis not in\n" << text;
-}
-
 TEST(ReportText, FindingsComeFirst) {
     const auto text = report_of(recorded({}));
-    expect_contains(text, "changed by +7.26 MiB: +1.52 MiB that the program holds, +5.72 MiB that");
-    expect_contains(text, "1. LEAK, definite: 1.56 MiB, 4,096 B per request");
-    expect_contains(text, "by leak_plant  leak_plant.cpp:33  worker");
-    expect_contains(text, "nothing points to 399 of them");
-    expect_contains(text, "2. RETENTION, fragmentation, definite: 5.72 MiB");
-    expect_contains(text, "malloc_trim(0) would give back 4.77 MiB now");
+    expect_in(text, "changed by +7.26 MiB: +1.52 MiB that the program holds, +5.72 MiB that");
+    expect_in(text, "1. LEAK, definite: 1.56 MiB, 4,096 B per request");
+    expect_in(text, "by leak_plant  leak_plant.cpp:33  worker");
+    expect_in(text, "nothing points to 399 of them");
+    expect_in(text, "2. RETENTION, fragmentation, definite: 5.72 MiB");
+    expect_in(text, "malloc_trim(0) would give back 4.77 MiB now");
     EXPECT_LT(text.find("FINDINGS"), text.find("THE BOOKS"));
     EXPECT_LT(text.find("THE BOOKS"), text.find("MEMORY"));
-    expect_contains(text, "p50 23.0 ms, p95 26.0 ms");
-    expect_contains(text, "96.8 % of the memory events belong to a request");
-    expect_contains(text, "not attached: calloc: no such symbol");
-    expect_contains(text, "[heuristic]");
+    expect_in(text, "p50 23.0 ms, p95 26.0 ms");
+    expect_in(text, "96.8 % of the memory events belong to a request");
+    expect_in(text, "not attached: calloc: no such symbol");
+    expect_in(text, "[heuristic]");
 }
 
 TEST(ReportText, NoGrowthAndTooLittleAreSaid) {
     auto recording = recorded({40, 10, 0});
     recording.readings.clear();
-    expect_contains(report_of(recording), "No growth of the heap per request shows: 0 B");
-    expect_contains(report_of(recording), "not measured: the heap was not read");
+    expect_in(report_of(recording), "No growth of the heap per request shows: 0 B");
+    expect_in(report_of(recording), "not measured: the heap was not read");
     recording = recorded({2, 10, 64});
     recording.readings.clear();
-    expect_contains(report_of(recording), "Too few requests to tell growth from chance");
-    expect_contains(report_of({}), "No completed requests");
-    expect_contains(report_of({}), "nothing lost");
+    expect_in(report_of(recording), "Too few requests to tell growth from chance");
+    expect_in(report_of({}), "No completed requests");
+    expect_in(report_of({}), "nothing lost");
 }
 
 TEST(ReportText, FitsThePageAndIsHarmless) {
@@ -72,7 +69,7 @@ TEST(ReportText, IntervalsAreNotCalledRequests) {
     recording.request_source = ledger::RequestSource::kEvery;
     recording.request_spec = "every:10";
     const auto text = report_of(recording);
-    expect_contains(text, "outlived their interval");
+    expect_in(text, "outlived their interval");
     EXPECT_EQ(text.find("latency"), std::string::npos);
 }
 

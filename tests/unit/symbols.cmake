@@ -6,6 +6,7 @@ function(symbols_sample name pie)
   target_compile_options(${name} PRIVATE -g -O2 -fno-sanitize=all -f${pie} ${ARGN})
   target_link_options(${name} PRIVATE -Wl,--build-id -fno-sanitize=all -${pie} ${ARGN})
   set_target_properties(${name} PROPERTIES
+    UNITY_BUILD OFF
     RUNTIME_OUTPUT_DIRECTORY ${CMAKE_CURRENT_BINARY_DIR}/symbols)
 endfunction()
 symbols_sample(symbols_sample_pie pie)

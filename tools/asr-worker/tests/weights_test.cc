@@ -44,7 +44,7 @@ struct FileParts {
     }
 };
 
-std::string error_of(const FileParts& parts) {
+std::string refusal_of(const FileParts& parts) {
     try {
         const auto bytes = parts.bytes();
         parse_weights(bytes_of(bytes));
@@ -85,22 +85,22 @@ TEST(Weights, RefusesEveryFlippedBit) {
 }
 
 TEST(Weights, NamesWhatIsWrong) {
-    EXPECT_EQ(error_of({.magic = "GIF89a.."}), "this is no weights file (wrong magic)");
-    EXPECT_EQ(error_of({.version = 2}), "version 2, this program reads version 1");
-    EXPECT_EQ(error_of({.frame = 4}), "the strides do not multiply to the frame");
-    EXPECT_EQ(error_of({.layer_count = 0}), "the header makes no sense");
-    EXPECT_EQ(error_of({.layer_count = 1}), "there are bytes behind the last layer");
-    EXPECT_EQ(error_of({.layer_count = 3}), "the file ends too early");
-    EXPECT_EQ(error_of({.pad = 1}), "a layer's padding does not fit its kernel and stride");
-    EXPECT_EQ(error_of({.kind = 9}), "unknown kind of layer 9");
-    EXPECT_EQ(error_of({.kind = 1}), "a residual layer changes the shape");
-    EXPECT_EQ(error_of({.weight = std::numeric_limits<float>::infinity()}),
+    EXPECT_EQ(refusal_of({.magic = "GIF89a.."}), "this is no weights file (wrong magic)");
+    EXPECT_EQ(refusal_of({.version = 2}), "version 2, this program reads version 1");
+    EXPECT_EQ(refusal_of({.frame = 4}), "the strides do not multiply to the frame");
+    EXPECT_EQ(refusal_of({.layer_count = 0}), "the header makes no sense");
+    EXPECT_EQ(refusal_of({.layer_count = 1}), "there are bytes behind the last layer");
+    EXPECT_EQ(refusal_of({.layer_count = 3}), "the file ends too early");
+    EXPECT_EQ(refusal_of({.pad = 1}), "a layer's padding does not fit its kernel and stride");
+    EXPECT_EQ(refusal_of({.kind = 9}), "unknown kind of layer 9");
+    EXPECT_EQ(refusal_of({.kind = 1}), "a residual layer changes the shape");
+    EXPECT_EQ(refusal_of({.weight = std::numeric_limits<float>::infinity()}),
               "a weight is not a finite number");
-    EXPECT_EQ(error_of({.behind = "x"}), "there are bytes behind the last layer");
+    EXPECT_EQ(refusal_of({.behind = "x"}), "there are bytes behind the last layer");
 }
 
 TEST(Weights, RefusesHugeCountsWithoutAskingForMemory) {
-    EXPECT_EQ(error_of({.second_in = 65536}), "the file ends too early");
+    EXPECT_EQ(refusal_of({.second_in = 65536}), "the file ends too early");
 }
 
 TEST(Weights, NamesTheFile) {
