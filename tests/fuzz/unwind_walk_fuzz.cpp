@@ -29,9 +29,9 @@ class Input {
     std::size_t left_;
 };
 
-constexpr std::uint64_t kText = 0x400000;
+using asrtrace::unwind::kStack;
+using asrtrace::unwind::kText;
 constexpr std::uint64_t kOther = 0x500000;
-constexpr std::uint64_t kStack = 0x7fff0000;
 
 /// Half of all words should mean something.
 std::uint64_t address(Input& input) {

@@ -14,7 +14,7 @@ std::string report_of(const ledger::Recording& recording) {
     return text(recording, classify::analyze(recording));
 }
 
-ledger::Recording recorded(const trace::Script& script, bool hostile = false) {
+ledger::Recording recorded_by(const trace::Script& script, bool hostile = false) {
     auto writer = trace::Writer::in_memory();
     trace::write_script(*writer, script);
     if (hostile) trace::write_hostile(*writer);
@@ -23,7 +23,7 @@ ledger::Recording recorded(const trace::Script& script, bool hostile = false) {
 }
 
 TEST(ReportText, FindingsComeFirst) {
-    const auto text = report_of(recorded({}));
+    const auto text = report_of(recorded_by({}));
     expect_in(text, "changed by +7.26 MiB: +1.52 MiB that the program holds, +5.72 MiB that");
     expect_in(text, "1. LEAK, definite: 1.56 MiB, 4,096 B per request");
     expect_in(text, "by leak_plant  leak_plant.cpp:33  worker");
@@ -39,11 +39,11 @@ TEST(ReportText, FindingsComeFirst) {
 }
 
 TEST(ReportText, NoGrowthAndTooLittleAreSaid) {
-    auto recording = recorded({40, 10, 0});
+    auto recording = recorded_by({40, 10, 0});
     recording.readings.clear();
     expect_in(report_of(recording), "No growth of the heap per request shows: 0 B");
     expect_in(report_of(recording), "not measured: the heap was not read");
-    recording = recorded({2, 10, 64});
+    recording = recorded_by({2, 10, 64});
     recording.readings.clear();
     expect_in(report_of(recording), "Too few requests to tell growth from chance");
     expect_in(report_of({}), "No completed requests");
@@ -51,7 +51,7 @@ TEST(ReportText, NoGrowthAndTooLittleAreSaid) {
 }
 
 TEST(ReportText, FitsThePageAndIsHarmless) {
-    const auto text = report_of(recorded({}, true));
+    const auto text = report_of(recorded_by({}, true));
     for (std::size_t at = 0; at < text.size();) {
         const auto end = text.find('\n', at);
         EXPECT_LE(columns_of(text.substr(at, end - at)), kPageColumns);
@@ -65,7 +65,7 @@ TEST(ReportText, FitsThePageAndIsHarmless) {
 }
 
 TEST(ReportText, IntervalsAreNotCalledRequests) {
-    auto recording = recorded({});
+    auto recording = recorded_by({});
     recording.request_source = ledger::RequestSource::kEvery;
     recording.request_spec = "every:10";
     const auto text = report_of(recording);
