@@ -70,6 +70,9 @@ nginx-light          # a server whose requests must be seen from outside
 python3-fastapi      # another one, on an event loop
 python3-uvicorn      # its server
 python3-multipart    # its uploads
+libjemalloc2         # an allocator that experiment preloads
+libtcmalloc-minimal4 # another one
+libmimalloc2.0       # another one
 LIST
     # Fetches other programs' readers of our files; other nodejs than Debian's bring their own.
     command -v npm > /dev/null || echo npm

@@ -11,6 +11,7 @@ import signal
 import sqlite3
 import subprocess
 import sys
+import tempfile
 import threading
 import time
 import unittest
@@ -83,6 +84,11 @@ class Soak:
             self.output = tuple(text.decode() for text in self.process.communicate(timeout=seconds))
         return self.process.returncode
 
+    def end(self):
+        if self.process.poll() is None:
+            self.process.send_signal(signal.SIGINT)
+            self.finish()
+
     def verdict(self):
         self.finish()
         with open(self.json_path, encoding="utf-8") as file:
@@ -105,13 +111,7 @@ class SoakTest(speech.SpeechTest):
 
     def soak(self, name, url, *arguments, **options):
         run = Soak(self.directory, name, url, self.wavs, *arguments, **options)
-
-        def end():
-            if run.process.poll() is None:
-                run.process.send_signal(signal.SIGINT)
-                run.finish()
-
-        self.addCleanup(end)
+        self.addCleanup(run.end)
         return run
 
     def soak_worker(self, name, *worker, phases=PHASES, rate=str(RATE), arguments=()):
@@ -131,7 +131,28 @@ class SoakTest(speech.SpeechTest):
 
 class ShortRuns(SoakTest):
 
-    def test_worker_healthy_and_with_leaks(self):
+    PACED_RATE, PACED_SECONDS = 20, 50
+
+    @classmethod
+    def setUpClass(cls):
+        """The paced load runs beside the other tests: it is light, and must bear company."""
+        super().setUpClass()
+        stall = threading.Lock()
+
+        def sometimes_stall(number):
+            with stall:
+                time.sleep(1 if number % 150 == 0 else 0)
+            return 200
+
+        cls.stalling = Server(sometimes_stall)
+        directory = tempfile.TemporaryDirectory(prefix="asrtrace-live-")
+        cls.addClassCleanup(directory.cleanup)
+        cls.paced = Soak(directory.name, "paced", cls.stalling.url, cls.wavs, "--rate",
+                         str(cls.PACED_RATE), "--pid", str(os.getpid()),
+                         phases=("--baseline", "3", "--load", str(cls.PACED_SECONDS), *SHORT[4:]))
+        cls.addClassCleanup(cls.paced.end)
+
+    def test_healthy_and_leaking_workers(self):
         chunks = ("--chunk-seconds", "3", "--stride-seconds", "0.5", "--pad-tails", "3")
         healthy = self.soak_worker("healthy", *chunks)
         hidden = self.soak_worker("hidden", "--plant", "leak=40", *chunks)
@@ -151,8 +172,30 @@ class ShortRuns(SoakTest):
         self.assertIn("plant_leak_request", " ".join(leak.verdict()["why"]))
         self.assertNotIn("leak", " ".join(healthy.verdict()["why"]))
         why = " ".join(hidden.verdict()["why"])
-        self.assertIn("The thresholds pass, but 40 B a request are never given back", why)
+        self.assertIn("The worker's growth passes, but 40 B a request are never given back", why)
         self.assertIn("plant_leak_request", why)
+
+    def check_sawtooth(self, run):
+        """44 requests make three changeovers at most: none is lost, and the memory goes."""
+        self.told(run)
+        self.assert_load(run.verdict(), RATE * LOAD_SECONDS)
+        self.assert_rows(run)
+        limit, jitter, leak = self.SAWTOOTH
+        events = " ".join(run.verdict()["events"])
+        changeovers = events.count("began")
+        self.assertIn(changeovers, (2, 3))
+        self.assertIn("ended", events)
+        peak = max(int(row[6]) for row in run.rows()[1:]) << 10
+        least = min(int(row[6]) for row in run.rows()[1:]) << 10
+        self.assertLess(peak, least + (limit + jitter + 2) * leak + (40 << 20))
+        report = subprocess.run([harness.ASRTRACE, "report", run.trace_path, "--json", "-"],
+                                stdout=subprocess.PIPE, timeout=60, check=True)
+        report = json.loads(report.stdout)
+        self.assertEqual(len(report["target"]["followed"]), 1 + changeovers)
+        self.assertEqual(report["requests"]["count"], RATE * LOAD_SECONDS)
+        text = subprocess.run([harness.ASRTRACE, "report", run.trace_path],
+                              stdout=subprocess.PIPE, timeout=60, check=True).stdout.decode()
+        self.assertIn("RssAnon of the target and its children together, over time:", text)
 
     def assert_rows(self, run):
         """The rows are those of the trace, and analyze says the same of them."""
@@ -175,37 +218,45 @@ class ShortRuns(SoakTest):
             if key not in ("requests", "oom_kills", "events", "why", "next"):
                 self.assertEqual(value, run.verdict()[key], key)
 
-    def test_pacing_refusals_and_death(self):
-        rate, load = (20, 50) if LONG else (34, 12)
-        stall = threading.Lock()
+    SAWTOOTH = (12, 3, 4_000_000)
 
-        def sometimes_stall(number):
-            with stall:
-                time.sleep(1 if number % 150 == 0 else 0)
-            return 200
-
-        stalling = Server(sometimes_stall)
+    def test_refusals_death_and_changeovers(self):
+        limit, jitter, leak = self.SAWTOOTH
+        sawtooth = self.soak_worker("sawtooth", "--plant", f"leak={leak}", "--limit-max-requests",
+                                    str(limit), "--limit-max-requests-jitter", str(jitter),
+                                    arguments=("--follow",))
         refusing = Server(lambda number: 503 if 20 <= number < 40 else 200)
-        own = ("--pid", str(os.getpid()))
-        paced = self.soak("paced", stalling.url, "--rate", str(rate), *own,
-                          phases=("--baseline", "3", "--load", str(load), *SHORT[4:]))
-        refused = self.soak("refused", refusing.url, "--rate", "10", *own, phases=SHORT)
+        refused = self.soak("refused", refusing.url, "--rate", "10", "--pid", str(os.getpid()),
+                            phases=SHORT)
         dying = self.soak_worker("dying", phases=SHORT)
-        self.kill_the_worker(dying, after_seconds=5)
+        replaced = self.soak_worker("replaced", "--limit-max-requests", "1000", phases=SHORT)
+        time.sleep(5)
+        self.kill_the_worker(dying, generations=1)
+        self.kill_the_worker(replaced, generations=2)
         self.check_death(dying)
+        self.check_replacement(replaced)
         self.check_refusals(refused)
-        self.check_pacing(paced, stalling, rate * load, rate)
+        self.check_sawtooth(sawtooth)
 
-    def kill_the_worker(self, run, after_seconds):
-        time.sleep(after_seconds)
-        with open(f"/proc/{run.process.pid}/task/{run.process.pid}/children",
-                  encoding="utf-8") as children:
-            os.kill(int(children.read().split()[0]), signal.SIGKILL)
+    def kill_the_worker(self, run, generations):
+        """The soak's child, or that one's child."""
+        pid = run.process.pid
+        for _ in range(generations):
+            with open(f"/proc/{pid}/task/{pid}/children", encoding="utf-8") as children:
+                pid = int(children.read().split()[0])
+        os.kill(pid, signal.SIGKILL)
 
     def check_death(self, dying):
         self.assertEqual(dying.finish(), 3)
         self.assertIn("is gone", self.told(dying))
         self.assertIn("no verdict", dying.output[0])
+
+    def check_replacement(self, replaced):
+        """One that its parent replaces is told, and there is a verdict."""
+        self.told(replaced)
+        self.assertIn(replaced.finish(), (0, 1))
+        events = " ".join(replaced.verdict()["events"])
+        self.assertRegex(events, r"process \d+ ended.*process \d+ began")
 
     def check_refusals(self, refused):
         self.told(refused)
@@ -214,7 +265,9 @@ class ShortRuns(SoakTest):
         for part in ("does not answer", "HTTP 503", "answers again"):
             self.assertIn(part, events)
 
-    def check_pacing(self, paced, stalling, requests, rate):
+    def test_thousand_requests_keep_their_pace(self):
+        paced, stalling, rate = self.paced, self.stalling, self.PACED_RATE
+        requests = rate * self.PACED_SECONDS
         self.told(paced)
         load = paced.verdict()["requests"]
         self.assert_load(paced.verdict(), requests)

@@ -5,6 +5,7 @@ add_executable(report_tests
   classify_findings_test.cpp
   classify_growth_test.cpp
   classify_summary_test.cpp
+  report_chart_test.cpp
   report_flame_test.cpp
   report_json_test.cpp
   report_names_test.cpp

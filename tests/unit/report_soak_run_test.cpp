@@ -77,7 +77,7 @@ TEST(SoakWhy, AFailThatIsLiveMemory) {
         why(grown(), read_twice(10 * kMib, 480 * kMib), {finding(FindingKind::kLeak, 140'000)});
     expect_in(text, "98.0 % of the growth is memory that the worker has not freed");
     expect_in(text, "leak (definite): 480.7 MiB, 136.7 KiB per request, by worker::keep");
-    EXPECT_EQ(text.find("thresholds pass"), std::string::npos);
+    EXPECT_EQ(text.find("growth passes"), std::string::npos);
 }
 
 TEST(SoakWhy, AFailOfSeveralReasons) {
@@ -87,16 +87,16 @@ TEST(SoakWhy, AFailOfSeveralReasons) {
 TEST(SoakWhy, APassThatHidesALeak) {
     const auto text = why({}, read_twice(0, 3000 * 40), {finding(FindingKind::kLeak, 40)});
     expect_in(text,
-              "The thresholds pass, but 40 B a request are never given back: 6.59 MiB a day "
+              "The worker's growth passes, but 40 B a request are never given back: 6.59 MiB a day "
               "at 2 requests/s, past the limit for PASS after 3,932,160 requests.");
 }
 
 TEST(SoakWhy, ABoundedCacheHidesNothing) {
     auto cache = finding(FindingKind::kCache, 40);
     cache.subkind = "bounded";
-    EXPECT_EQ(why({}, read_twice(0, 1), {cache}).find("thresholds"), std::string::npos);
+    EXPECT_EQ(why({}, read_twice(0, 1), {cache}).find("growth passes"), std::string::npos);
     cache.subkind = "unbounded";
-    expect_in(why({}, read_twice(0, 1), {cache}), "The thresholds pass, but");
+    expect_in(why({}, read_twice(0, 1), {cache}), "The worker's growth passes, but");
 }
 
 TEST(SoakWhy, NothingFound) {
@@ -105,7 +105,15 @@ TEST(SoakWhy, NothingFound) {
 
 TEST(SoakWhy, TheMachineNotTheWorker) {
     const SyntheticRun machine = {.available = {8 * soak::kGibKb, 1, 5 * soak::kGibKb, 1}};
-    expect_in(why(machine, read_twice(0, 0), {}), "The worker's own growth passes");
+    expect_in(why(machine, read_twice(0, 0), {}),
+              "The worker's own growth passes; the FAIL is for the memory that the machine has");
+    const SyntheticRun less = {
+        .available = {8 * soak::kGibKb, 1, 8 * soak::kGibKb - soak::kGibKb * 11 / 10, 1}};
+    expect_in(why(less, read_twice(0, 0), {}), "the WARN is for the memory that the machine has");
+    auto killed = soak::judged({});
+    killed.overall = soak::Grade::kFail;  // as for a run with OOM kills
+    EXPECT_NE(soak_why(killed, read_twice(0, 0), {}, 1).front().find("the FAIL is for an OOM kill"),
+              std::string::npos);
 }
 
 TEST(SoakWhy, ReadingsFarFromTheWindowsCountForNothing) {

@@ -20,6 +20,7 @@ int run(int argc, char** argv) {
     asrtrace::add_report(app, exit_status);
     asrtrace::add_flamegraph(app, exit_status);
     asrtrace::add_soak(app, exit_status);
+    asrtrace::add_experiment(app, exit_status);
     asrtrace::add_analyze(app, exit_status);
     asrtrace::add_check(app, exit_status);
     asrtrace::add_diff(app, exit_status);

@@ -112,7 +112,7 @@ Recorder::State::State(RecorderOptions options, capture::Process process,
       meter_(process_, config.start_ns),
       start_ns_(config.start_ns),
       family_(process_, target_, symbols_, notes_) {
-    if (!options_.samples) sampler_.emplace(options_.pid, config.start_ns);
+    if (!options_.samples) sampler_.emplace(options_.pid, config.start_ns, options_.follow);
     if (!options_.live) return;
     live_.emplace();
     progress_.live = &*live_;

@@ -2,6 +2,7 @@
 #include "tools/asrtrace/sampler_thread.h"
 
 #include "tools/asrtrace/clock.h"
+#include "user/capture/process_tree.h"
 #include "user/capture/sampler.h"
 
 namespace asrtrace {
@@ -13,7 +14,8 @@ constexpr int kPssEvery = 5;
 
 }  // namespace
 
-SamplerThread::SamplerThread(pid_t pid, std::uint64_t start_ns) : pid_(pid), start_ns_(start_ns) {
+SamplerThread::SamplerThread(pid_t pid, std::uint64_t start_ns, bool family)
+    : pid_(pid), start_ns_(start_ns), family_(family) {
     sample(true);
     thread_ = std::thread([this] { run(); });
 }
@@ -32,7 +34,8 @@ std::vector<ledger::ProcSample> SamplerThread::finish() {
 }
 
 void SamplerThread::sample(bool with_pss) {
-    auto sample = capture::sample_process(pid_, with_pss);
+    auto sample =
+        family_ ? capture::sample_tree(pid_, with_pss) : capture::sample_process(pid_, with_pss);
     if (!sample) return;
     if (with_pss) pss_kb_ = sample->pss_kb;
     sample->pss_kb = pss_kb_;

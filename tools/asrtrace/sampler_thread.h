@@ -16,7 +16,8 @@ namespace asrtrace {
 class SamplerThread {
   public:
     /// Takes the first sample at once; times count from `start_ns` (CLOCK_MONOTONIC).
-    SamplerThread(pid_t pid, std::uint64_t start_ns);
+    /// `family`: of the target and its descendants together.
+    SamplerThread(pid_t pid, std::uint64_t start_ns, bool family);
     ~SamplerThread();
 
     std::vector<ledger::ProcSample> take() { return out_.take(); }
@@ -29,6 +30,7 @@ class SamplerThread {
 
     pid_t pid_;
     std::uint64_t start_ns_;
+    bool family_;
     std::uint64_t pss_kb_ = 0;  ///< of the last sample that looked
     Mailbox<int> stop_;
     Mailbox<ledger::ProcSample> out_;

@@ -47,6 +47,8 @@ report::SoakFacts facts_of(const Options& options, const SoakOutcome& outcome) {
     facts.cgroup_oom_kills = outcome.oom_kills.cgroup;
     facts.events = outcome.events;
     facts.traced = outcome.recording.has_value();
+    for (const soak::Row& row : outcome.rows)
+        facts.pss.push_back({static_cast<double>(row.ts), 1024 * static_cast<double>(row.pss)});
     facts.late_meminfo = outcome.late_meminfo;
     facts.command = "sudo asrtrace soak" + phases_text(options.phases) + load_text(options.load);
     facts.worker = options.run.command;

@@ -20,6 +20,7 @@
 #include "user/base/fd.h"
 #include "user/base/maps.h"
 #include "user/load/client.h"
+#include "user/soak/processes.h"
 
 namespace asrtrace {
 namespace {
@@ -114,7 +115,10 @@ class SoakRun {
     Status wait_until_it_accepts();
     void take_row();
     void note_silence();
+    void note_processes();
+    void look_closely();
     void follow_phase(double until);
+    void drain();
     void begin_load();
     void end_load();
     void finish_recorder();
@@ -141,6 +145,8 @@ class SoakRun {
     std::int64_t next_row_ = 0;
     double shown_ = 0;
     bool gone_ = false, silent_ = false;
+    soak::Processes processes_;
+    int process_changes_ = 0;
     const char* phase_ = "";
     capture::OomKills oom_before_;
     double cpu_before_ = 0;
@@ -156,6 +162,11 @@ Status SoakRun::begin() {
     }
     outcome_.pid = options_.recorder.pid;
     if (!options_.command.empty()) {
+        const auto taken = load::accepts(options_.load.url);
+        if (!taken) return taken.error();
+        if (*taken)
+            return Error{"something accepts connections at " + options_.load.url +
+                         " already, and would take the requests in the worker's place"};
         auto command = start_command(options_);
         if (!command) return command.error();
         command_.emplace(std::move(*command));
@@ -193,7 +204,7 @@ Status SoakRun::wait_until_it_accepts() {
         const auto accepts = load::accepts(options_.load.url);
         if (!accepts) return accepts.error();
         if (*accepts) return ok_status();
-        if (!capture::sample_tree(outcome_.pid)) {
+        if (!capture::sample_tree(outcome_.pid, false)) {
             return Error{fmt::format("the worker (pid {}) has ended before it accepted connections",
                                      outcome_.pid)};
         }
@@ -206,10 +217,10 @@ Status SoakRun::wait_until_it_accepts() {
 }
 
 void SoakRun::take_row() {
-    auto sample = capture::sample_tree(outcome_.pid);
+    auto sample = capture::sample_tree(outcome_.pid, true);
     if (!sample) {
         happened(fmt::format("the worker (pid {}) is gone", outcome_.pid));
-        gone_ = true;
+        outcome_.ended = gone_ = true;
         return;
     }
     const soak::Row row = row_of(*sample);
@@ -221,6 +232,7 @@ void SoakRun::take_row() {
         std::fflush(csv_);
     }
     note_silence();
+    note_processes();
     const std::int64_t total = options_.plan.seconds();
     const bool last = static_cast<double>(next_row_) >= static_cast<double>(total);
     if (elapsed() - shown_ < static_cast<double>(total) / 100 && !last) return;
@@ -244,6 +256,20 @@ void SoakRun::note_silence() {
     silent_ = silent;
 }
 
+void SoakRun::note_processes() {
+    constexpr int kMostChanges = 200;
+    const std::string changes = processes_.look(capture::process_tree(outcome_.pid));
+    if (changes.empty() || process_changes_ > kMostChanges) return;
+    happened(++process_changes_ > kMostChanges ? "more such changes are not listed" : changes);
+}
+
+void SoakRun::look_closely() {
+    if (!options_.closely) return;
+    const double now = elapsed();
+    const std::uint64_t requests = load_ ? load_->tally().requests : 0;
+    outcome_.moments.push_back({now, requests, capture::tree_pss_kb(outcome_.pid)});
+}
+
 /// Rows are due at whole steps since the beginning, whatever a reading takes.
 void SoakRun::follow_phase(double until) {
     const std::int64_t step = *options_.plan.step();
@@ -251,6 +277,7 @@ void SoakRun::follow_phase(double until) {
         const auto due = begin_ + std::chrono::seconds(next_row_);
         if (Clock::now() < due) {
             std::this_thread::sleep_until(std::min(due, Clock::now() + milliseconds(100)));
+            look_closely();
             continue;
         }
         take_row();
@@ -259,6 +286,14 @@ void SoakRun::follow_phase(double until) {
     while (!stop_ && !gone_ && elapsed() < until)
         std::this_thread::sleep_until(
             std::min(begin_ + seconds_of(until), Clock::now() + milliseconds(100)));
+}
+
+void SoakRun::drain() {
+    if (!options_.drain || !load_) return;
+    const auto deadline = Clock::now() + seconds_of(options_.load.timeout_seconds);
+    while (!stop_ && !gone_ && Clock::now() < deadline &&
+           load_->tally().requests < options_.load.requests)
+        std::this_thread::sleep_for(milliseconds(50));
 }
 
 void SoakRun::begin_load() {
@@ -312,6 +347,8 @@ SoakOutcome SoakRun::run() {
     phase_ = "recovery";
     follow_phase(load_end + scaled_seconds(plan.recovery, plan.scale));
 
+    drain();
+    if (!stop_ && !gone_ && options_.at_end) options_.at_end(outcome_.pid);
     if (stop_) happened("stopped before the end of the run");
     if (load_) {
         outcome_.tally = load_->finish();

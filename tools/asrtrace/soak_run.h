@@ -32,7 +32,18 @@ struct SoakRunOptions {
     std::vector<std::string> environment;  ///< NAME=VALUE, of the command beside ours
     bool trace = true;
     RecorderOptions recorder;
-    std::string csv;  ///< file for the rows; empty: none
+    std::string csv;       ///< file for the rows; empty: none
+    bool closely = false;  ///< also look at PSS ten times a second: SoakOutcome::moments
+    bool drain = false;    ///< behind the recovery, wait for answers that are still to come
+    /// Called behind the recovery with the worker's pid, while it still runs; may be empty.
+    std::function<void(std::int32_t)> at_end;
+};
+
+/// PSS of all the worker's processes together, between two rows.
+struct SoakMoment {
+    double seconds = 0;          ///< since the run began
+    std::uint64_t requests = 0;  ///< that had ended by then
+    std::uint64_t pss_kb = 0;
 };
 
 /// What the progress shows.
@@ -46,9 +57,11 @@ struct SoakProgress {
 struct SoakOutcome {
     std::int32_t pid = 0;
     std::vector<soak::Row> rows;
+    std::vector<SoakMoment> moments;
     load::Tally tally;
     std::uint64_t requests_unsent = 0;  ///< the run ended before they were due
     std::vector<std::string> events;    ///< what happened to the worker, with its second
+    bool ended = false;                 ///< the worker did, before the run
     capture::OomKills oom_kills;        ///< in the run
     std::string late_meminfo;           ///< /proc/meminfo at the end of the load
     double cpu_seconds = 0;             ///< of the worker, in the load
@@ -59,7 +72,8 @@ struct SoakOutcome {
 /// Seconds of a phase, scaled.
 double scaled_seconds(std::int64_t phase, const soak::Scale& scale);
 
-/// Error: the worker cannot be started, attached to or reached; the run has not begun. `notes` is
+/// Error: the worker cannot be started, attached to or reached, or something else answers in its
+/// place; the run has not begun. `notes` is
 /// called with lines for people while it begins. A worker that ends, or `stop`, ends the run early.
 Result<SoakOutcome> run_soak(const SoakRunOptions& options, const std::atomic<bool>& stop,
                              const std::function<void(const std::string&)>& note,

@@ -20,6 +20,7 @@ void add_attach(CLI::App& app, int& exit_status);
 void add_check(CLI::App& app, int& exit_status);
 void add_diff(CLI::App& app, int& exit_status);
 void add_doctor(CLI::App& app, int& exit_status);
+void add_experiment(CLI::App& app, int& exit_status);
 void add_flamegraph(CLI::App& app, int& exit_status);
 void add_report(CLI::App& app, int& exit_status);
 void add_soak(CLI::App& app, int& exit_status);

@@ -75,11 +75,11 @@ std::vector<pid_t> process_tree(pid_t root) {
     return tree;
 }
 
-std::optional<ledger::ProcSample> sample_tree(pid_t root) {
-    auto sum = sample_process(root, true);
+std::optional<ledger::ProcSample> sample_tree(pid_t root, bool with_pss) {
+    auto sum = sample_process(root, with_pss);
     if (!sum) return std::nullopt;
     for (const pid_t pid : process_tree(root)) {
-        const auto one = pid == root ? std::nullopt : sample_process(pid, true);
+        const auto one = pid == root ? std::nullopt : sample_process(pid, with_pss);
         if (!one) continue;
         sum->vm_rss_kb += one->vm_rss_kb;
         sum->rss_anon_kb += one->rss_anon_kb;
@@ -89,6 +89,12 @@ std::optional<ledger::ProcSample> sample_tree(pid_t root) {
         sum->pss_kb += one->pss_kb;
         sum->threads += one->threads;
     }
+    return sum;
+}
+
+std::uint64_t tree_pss_kb(pid_t root) {
+    std::uint64_t sum = 0;
+    for (const pid_t pid : process_tree(root)) sum += pss_kb(pid);
     return sum;
 }
 

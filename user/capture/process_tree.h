@@ -14,9 +14,12 @@ namespace asrtrace::capture {
 /// The process itself first; empty if it has gone. A moment's view.
 std::vector<pid_t> process_tree(pid_t root);
 
-/// As sample_process, with PSS, the memory of the whole tree added up: pages that its processes
+/// As sample_process, the memory of the whole tree added up: pages that its processes
 /// share count once in PSS, but once for each in the others. Nothing if the root has gone.
-std::optional<ledger::ProcSample> sample_tree(pid_t root);
+std::optional<ledger::ProcSample> sample_tree(pid_t root, bool with_pss);
+
+/// PSS of the tree; 0 if it has gone.
+std::uint64_t tree_pss_kb(pid_t root);
 
 /// User plus system seconds of the tree, its reaped children included.
 double tree_cpu_seconds(pid_t root);

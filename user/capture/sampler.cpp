@@ -57,12 +57,13 @@ std::optional<ledger::ProcSample> sample_process(pid_t pid, bool with_pss) {
     sample.mem_available_kb = field(*meminfo, "MemAvailable");
     sample.mem_total_kb = field(*meminfo, "MemTotal");
     sample.cgroup_current_bytes = cgroup_current(directory);
-    if (with_pss) {
-        if (const auto rollup = read_text_file(directory + "/smaps_rollup")) {
-            sample.pss_kb = field(*rollup, "Pss");
-        }
-    }
+    if (with_pss) sample.pss_kb = pss_kb(pid);
     return sample;
+}
+
+std::uint64_t pss_kb(pid_t pid) {
+    const auto rollup = read_text_file("/proc/" + std::to_string(pid) + "/smaps_rollup");
+    return rollup ? field(*rollup, "Pss") : 0;
 }
 
 }  // namespace asrtrace::capture

@@ -15,4 +15,7 @@ namespace asrtrace::capture {
 /// memory.current. t_ns is left 0. Nothing if the target has gone.
 std::optional<ledger::ProcSample> sample_process(pid_t pid, bool with_pss);
 
+/// By smaps_rollup; 0 if the process has gone or may not be looked at.
+std::uint64_t pss_kb(pid_t pid);
+
 }  // namespace asrtrace::capture

@@ -75,11 +75,9 @@ void lower_confidence(const Evidence& evidence, std::vector<Finding>& findings) 
 
 /// What goes on for ever comes first.
 auto severity(const Finding& finding) {
-    const bool endless = finding.kind == FindingKind::kLeak ||
-                         (finding.kind == FindingKind::kCache && finding.subkind == "unbounded");
     const double slope = finding.per_request ? finding.per_request->value : 0;
-    return std::tuple(!endless, finding.kind == FindingKind::kInconclusive,
-                      endless ? -slope : -finding.bytes, finding.kind);
+    return std::tuple(!endless(finding), finding.kind == FindingKind::kInconclusive,
+                      endless(finding) ? -slope : -finding.bytes, finding.kind);
 }
 
 }  // namespace
@@ -103,6 +101,11 @@ double lost_share(const Recording& recording) {
     const auto seen =
         static_cast<double>(recording.events_attributed + recording.events_unattributed);
     return lost == 0 ? 0 : lost / (lost + seen);
+}
+
+bool endless(const Finding& finding) {
+    return finding.kind == FindingKind::kLeak ||
+           (finding.kind == FindingKind::kCache && finding.subkind == "unbounded");
 }
 
 const char* kind_name(FindingKind kind) {

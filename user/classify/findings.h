@@ -42,6 +42,21 @@ enum class FindingKind : std::uint8_t {
 
 enum class Confidence : std::uint8_t { kDefinite, kProbable, kPossible };
 
+/// What may be done about memory that malloc keeps.
+enum class Remedy : std::uint8_t {
+    kTrim,           ///< malloc_trim(0), now
+    kNoThreadCache,  ///< glibc.malloc.tcache_count=0
+    kTwoArenas,      ///< MALLOC_ARENA_MAX=2
+    kMmapThreshold,  ///< a fixed size from which blocks are mapped
+    kTrimThreshold,  ///< a fixed size above which the top goes back
+};
+
+/// Bytes that a remedy would have saved by the last reading of the heap.
+struct Saving {
+    Remedy remedy = Remedy::kTrim;
+    double bytes = 0;
+};
+
 struct Finding {
     FindingKind kind = FindingKind::kInconclusive;
     std::string subkind;  ///< empty if the kind has none
@@ -50,10 +65,14 @@ struct Finding {
     Confidence confidence = Confidence::kPossible;
     std::vector<std::string> evidence;  ///< sentences
     std::string advice;                 ///< one, with a figure; may be empty
+    std::vector<Saving> savings;        ///< of a retention: the figures of its advice
     std::optional<Forecast> forecast;
     std::optional<std::uint64_t> requests_needed;  ///< to decide an inconclusive case
     std::vector<StackId> stacks;  ///< who does it, most bytes first; of a retention who pins it
 };
+
+/// A leak, or a cache without a bound: grows as long as requests come.
+bool endless(const Finding& finding);
 
 const char* kind_name(FindingKind kind);
 const char* confidence_name(Confidence confidence);

@@ -46,29 +46,51 @@ double beyond_two_arenas(const ledger::Recording& recording) {
     return sum;
 }
 
-std::string advice_for(const std::string& cause, const ledger::Recording& recording) {
+std::vector<Saving> savings_for(const std::string& cause, const ledger::Recording& recording) {
     const Reading& last = recording.readings.back();
-    std::string advice =
-        fmt::format("malloc_trim(0) would give back {} now", bytes(last.releasable));
-    const std::string by_cause =
-        cause == "tcache" ? fmt::format(
-                                "GLIBC_TUNABLES=glibc.malloc.tcache_count=0 would save up "
-                                "to {}, at the price of slower calls",
-                                bytes(last.retained_tcache))
-        : cause == "arenas"
-            ? fmt::format("MALLOC_ARENA_MAX=2 instead of {} arenas would save up to {}",
-                          last.arenas, bytes(beyond_two_arenas(recording)))
-        : cause == "threshold"
-            ? fmt::format(
-                  "GLIBC_TUNABLES=glibc.malloc.mmap_threshold=131072 keeps big blocks out "
-                  "of the heap and would save up to {}, at the price of page faults",
-                  bytes(last.retained_large + last.retained_top))
-        : cause == "top" ? fmt::format(
-                               "GLIBC_TUNABLES=glibc.malloc.trim_threshold=131072 would "
-                               "save up to {}, at the price of page faults",
-                               bytes(last.retained_top))
-                         : "";
-    return by_cause.empty() ? advice : advice + "; " + by_cause;
+    const auto saving = [](Remedy remedy, std::uint64_t size) {
+        return Saving{remedy, static_cast<double>(size)};
+    };
+    std::vector<Saving> savings = {saving(Remedy::kTrim, last.releasable)};
+    if (cause == "tcache") savings.push_back(saving(Remedy::kNoThreadCache, last.retained_tcache));
+    if (cause == "arenas") savings.push_back({Remedy::kTwoArenas, beyond_two_arenas(recording)});
+    if (cause == "threshold")
+        savings.push_back(saving(Remedy::kMmapThreshold, last.retained_large + last.retained_top));
+    if (cause == "top") savings.push_back(saving(Remedy::kTrimThreshold, last.retained_top));
+    return savings;
+}
+
+std::string advice_of(const Saving& saving, const Reading& last) {
+    switch (saving.remedy) {
+        case Remedy::kTrim:
+            break;
+        case Remedy::kNoThreadCache:
+            return fmt::format(
+                "GLIBC_TUNABLES=glibc.malloc.tcache_count=0 would save up to {}, at the price of "
+                "slower calls",
+                bytes(saving.bytes));
+        case Remedy::kTwoArenas:
+            return fmt::format("MALLOC_ARENA_MAX=2 instead of {} arenas would save up to {}",
+                               last.arenas, bytes(saving.bytes));
+        case Remedy::kMmapThreshold:
+            return fmt::format(
+                "GLIBC_TUNABLES=glibc.malloc.mmap_threshold=131072 keeps big blocks out of the "
+                "heap and would save up to {}, at the price of page faults",
+                bytes(saving.bytes));
+        case Remedy::kTrimThreshold:
+            return fmt::format(
+                "GLIBC_TUNABLES=glibc.malloc.trim_threshold=131072 would save up to {}, at the "
+                "price of page faults",
+                bytes(saving.bytes));
+    }
+    return fmt::format("malloc_trim(0) would give back {} now", bytes(saving.bytes));
+}
+
+std::string advice_of(const std::vector<Saving>& savings, const Reading& last) {
+    std::string text;
+    for (const Saving& saving : savings)
+        text += (text.empty() ? "" : "; ") + advice_of(saving, last);
+    return text;
 }
 
 std::vector<std::string> evidence_for(const Reading& first, const Reading& last,
@@ -113,7 +135,8 @@ std::vector<Finding> retention_findings(const Evidence& evidence) {
         finding.evidence.push_back(fmt::format("nearly all of it came in the first {:.0f} {}s",
                                                growth.settled_at, evidence.unit()));
     finding.forecast = growth.forecast;
-    finding.advice = advice_for(finding.subkind, evidence.recording);
+    finding.savings = savings_for(finding.subkind, evidence.recording);
+    finding.advice = advice_of(finding.savings, evidence.recording.readings.back());
     for (const Arena& arena : evidence.recording.arenas) {
         if (finding.stacks.size() == kPins || arena.pin_address == 0) continue;
         if (std::ranges::find(finding.stacks, arena.pin_stack) == finding.stacks.end())

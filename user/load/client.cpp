@@ -172,18 +172,45 @@ void Client::run(const std::atomic<bool>& stop, const std::function<void(const O
     state_->run(stop, done);
 }
 
+namespace {
+
+using Easy = std::unique_ptr<CURL, decltype(&curl_easy_cleanup)>;
+
+/// For one exchange by itself.
+Easy easy_for(const std::string& url, long timeout_ms) {
+    Easy easy(curl_easy_init(), curl_easy_cleanup);
+    if (!easy) return easy;
+    curl_easy_setopt(easy.get(), CURLOPT_URL, url.c_str());
+    curl_easy_setopt(easy.get(), CURLOPT_NOPROXY, "*");
+    curl_easy_setopt(easy.get(), CURLOPT_NOSIGNAL, 1L);
+    curl_easy_setopt(easy.get(), CURLOPT_TIMEOUT_MS, timeout_ms);
+    return easy;
+}
+
+}  // namespace
+
+Result<int> post_nothing(const std::string& url) {
+    constexpr long kTimeoutMs = 30000;
+    const Easy easy = easy_for(url, kTimeoutMs);
+    if (!easy) return Error{"libcurl cannot be initialised"};
+    std::string answer;
+    curl_easy_setopt(easy.get(), CURLOPT_POSTFIELDS, "");
+    curl_easy_setopt(easy.get(), CURLOPT_WRITEFUNCTION, keep_beginning);
+    curl_easy_setopt(easy.get(), CURLOPT_WRITEDATA, &answer);
+    const CURLcode code = curl_easy_perform(easy.get());
+    if (code != CURLE_OK) return Error{"'" + url + "': " + curl_easy_strerror(code)};
+    long status = 0;
+    curl_easy_getinfo(easy.get(), CURLINFO_RESPONSE_CODE, &status);
+    return static_cast<int>(status);
+}
+
 Result<bool> accepts(const std::string& url) {
     constexpr long kTimeoutMs = 2000;
     if (!url.starts_with("http://") && !url.starts_with("https://"))
         return Error{"'" + url + "' is no URL: http://HOST:PORT/PATH"};
-    const std::unique_ptr<CURL, decltype(&curl_easy_cleanup)> easy(curl_easy_init(),
-                                                                   curl_easy_cleanup);
+    const Easy easy = easy_for(url, kTimeoutMs);
     if (!easy) return Error{"libcurl cannot be initialised"};
-    curl_easy_setopt(easy.get(), CURLOPT_URL, url.c_str());
-    curl_easy_setopt(easy.get(), CURLOPT_NOPROXY, "*");
     curl_easy_setopt(easy.get(), CURLOPT_CONNECT_ONLY, 1L);
-    curl_easy_setopt(easy.get(), CURLOPT_NOSIGNAL, 1L);
-    curl_easy_setopt(easy.get(), CURLOPT_TIMEOUT_MS, kTimeoutMs);
     const CURLcode code = curl_easy_perform(easy.get());
     if (code == CURLE_URL_MALFORMAT || code == CURLE_COULDNT_RESOLVE_HOST)
         return Error{"'" + url + "': " + curl_easy_strerror(code)};

@@ -34,6 +34,9 @@ class Client {
     std::unique_ptr<State> state_;
 };
 
+/// Posts nothing to the URL; the status of the answer. Error: there was none.
+Result<int> post_nothing(const std::string& url);
+
 /// Whether something accepts connections at the URL's host and port. Error: it is no URL.
 Result<bool> accepts(const std::string& url);
 

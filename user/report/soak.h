@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "user/load/tally.h"
+#include "user/report/chart.h"
 #include "user/soak/verdict.h"
 
 namespace asrtrace::report {
@@ -19,6 +20,7 @@ struct SoakFacts {
     std::vector<std::string> events;  ///< what happened to the worker
     bool traced = false;
     std::vector<std::string> why;     ///< sentences: soak_why
+    std::vector<ChartPoint> pss;      ///< over the run
     std::string late_meminfo;         ///< /proc/meminfo at the end of the load
     std::string command;              ///< "asrtrace soak --post ...", without --rate and the worker
     std::vector<std::string> worker;  ///< its command line

@@ -127,6 +127,8 @@ std::string soak_text(const Verdict& verdict, const std::string& name, const Soa
     page.paragraph(
         fmt::format("{}: {}", soak::pattern_name(verdict.pattern), meaning(verdict.pattern)), 2);
     if (facts != nullptr) {
+        page.heading("PSS OVER THE RUN");
+        put_chart(page, facts->pss);
         put_why(page, *facts);
         put_events(page, *facts);
         put_load(page, *facts);

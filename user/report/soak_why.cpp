@@ -21,12 +21,6 @@ using soak::Verdict;
 constexpr double kAllOfIt = 0.8;  ///< share of a growth from which one class is called its reason
 constexpr std::size_t kMostFindings = 5;
 
-/// What grows as long as requests come.
-bool endless(const Finding& finding) {
-    return finding.per_request && finding.per_request->value > 0 &&
-           (finding.kind == FindingKind::kLeak || finding.subkind == "unbounded");
-}
-
 /// The reading of the heap nearest to the middle of a window; null if none is within it or as far
 /// away as it is long.
 const ledger::Reading* reading_in(const ledger::Recording& recording, const soak::Window& window) {
@@ -93,16 +87,27 @@ std::string hidden(const Verdict& verdict, const Finding& finding, double rate) 
     const double per_day = finding.per_request->value * rate * 86400;
     const double limit = 1024 * static_cast<double>(verdict.pss.pass_limit);
     return fmt::format(
-        "The thresholds pass, but {} a request are never given back: {} a day at {:g} requests/s, "
-        "past the limit for PASS after {} requests.",
+        "The worker's growth passes, but {} a request are never given back: {} a day at {:g} "
+        "requests/s, past the limit for PASS after {} requests.",
         bytes(finding.per_request->value), bytes(per_day), rate,
         grouped(static_cast<std::uint64_t>(limit / finding.per_request->value)));
+}
+
+/// Of a verdict that is no PASS although the worker did not grow.
+std::string not_by_growth(const Verdict& verdict) {
+    const char* what = verdict.swap != soak::Grade::kPass ? "memory of the worker that was swapped"
+                       : verdict.mem_available.grade == verdict.overall
+                           ? "the memory that the machine has available, which others use as well"
+                           : "an OOM kill";
+    return fmt::format("The worker's own growth passes; the {} is for {}.",
+                       soak::grade_name(verdict.overall), what);
 }
 
 std::string reason_of_growth(const std::vector<Share>& shares, const Source& source) {
     std::int64_t total = 0;
     for (const Share& share : shares) total += share.bytes;
-    if (total <= 0) return "What grew past the thresholds is not the worker's anonymous memory.";
+    if (total <= 0)
+        return "What grew past the limits for PASS is not the worker's anonymous memory.";
     const Share& most = shares.front();
     const double part = static_cast<double>(most.bytes) / static_cast<double>(total);
     if (part < kAllOfIt) return "The growth has no single reason; see its parts.";
@@ -126,12 +131,11 @@ std::vector<std::string> soak_why(const Verdict& verdict, const ledger::Recordin
     const bool grew = std::max(verdict.pss.grade, verdict.rss_anon.grade) > soak::Grade::kPass;
     const auto shares = shares_of_growth(verdict, recording);
     if (grew && !shares.empty()) out.push_back(reason_of_growth(shares, source));
-    if (!grew && verdict.overall != soak::Grade::kPass)
-        out.emplace_back(
-            "The worker's own growth passes; what fails is the machine's available memory, swap or "
-            "an OOM kill.");
+    if (!grew && verdict.overall != soak::Grade::kPass) out.push_back(not_by_growth(verdict));
     for (const Finding& finding : analysis.findings)
-        if (!grew && endless(finding)) out.push_back(hidden(verdict, finding, rate));
+        if (!grew && classify::endless(finding) && finding.per_request &&
+            finding.per_request->value > 0)
+            out.push_back(hidden(verdict, finding, rate));
     if (!shares.empty()) out.push_back(decomposition(shares));
     for (std::size_t i = 0; i < std::min(analysis.findings.size(), kMostFindings); ++i)
         out.push_back(told(source, analysis.findings[i]));

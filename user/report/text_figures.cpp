@@ -4,9 +4,11 @@
 
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "user/base/escape.h"
 #include "user/base/quantity.h"
+#include "user/report/chart.h"
 #include "user/report/sources.h"
 #include "user/report/text_parts.h"
 
@@ -36,6 +38,17 @@ std::string seconds_or_unknown(const std::optional<double>& value) {
     return value ? fmt::format("{:.3f} s", *value) : "not measured";
 }
 
+/// Where workers are replaced memory goes up and down: the sawtooth.
+void put_family_memory(Page& page, const ledger::Recording& recording) {
+    if (recording.target.followed.empty()) return;
+    std::vector<ChartPoint> points;
+    for (const auto& sample : recording.samples)
+        points.push_back({static_cast<double>(sample.t_ns) * 1e-9,
+                          1024 * static_cast<double>(sample.rss_anon_kb)});
+    page.line("  RssAnon of the target and its children together, over time:");
+    put_chart(page, points);
+}
+
 }  // namespace
 
 void put_memory(Page& page, const Source& source) {
@@ -56,6 +69,7 @@ void put_memory(Page& page, const Source& source) {
     }
     const auto peak = source.recording.counts.peak_rss_anon_bytes;
     if (peak != 0) page.line(fmt::format("  highest RssAnon sampled: {}", bytes(peak)));
+    put_family_memory(page, source.recording);
 }
 
 void put_counts(Page& page, const Source& source) {
