@@ -129,6 +129,28 @@ TEST(TraceWriter, MergedEpochsKeepFlowsLevelsAndOrder) {
     EXPECT_EQ(got->samples.back().t_ns, 999'000'000'000U);
 }
 
+TEST(TraceWriter, EveryFlowOfASiteOutlastsMerging) {
+    auto writer = Writer::in_memory({.epochs = 4});
+    ASSERT_TRUE(writer);
+    ledger::SiteEpoch site{.stack = StackId(1)};
+    site.allocated_bytes = site.allocated_blocks = site.freed_bytes = site.freed_blocks = 1;
+    site.late_freed_bytes = site.late_freed_blocks = site.retracted_blocks = 1;
+    for (std::uint64_t i = 0; i < 100; ++i) writer->add_epoch({{i, i + 1, 0}, {site}});
+    ASSERT_TRUE(writer->finish());
+    const auto got = writer->read();
+    ASSERT_TRUE(got);
+    ASSERT_LE(got->site_epochs.size(), 4U);
+    for (const auto flow :
+         {&ledger::SiteEpoch::allocated_bytes, &ledger::SiteEpoch::allocated_blocks,
+          &ledger::SiteEpoch::freed_bytes, &ledger::SiteEpoch::freed_blocks,
+          &ledger::SiteEpoch::late_freed_bytes, &ledger::SiteEpoch::late_freed_blocks,
+          &ledger::SiteEpoch::retracted_blocks}) {
+        std::uint64_t sum = 0;
+        for (const auto& epoch : got->site_epochs) sum += epoch.at(0).*flow;
+        EXPECT_EQ(sum, 100U);
+    }
+}
+
 TEST(TraceWriter, RowsOfSitesAreBounded) {
     auto writer = Writer::in_memory({.epochs = 1000, .site_rows = 5000});
     ASSERT_TRUE(writer);

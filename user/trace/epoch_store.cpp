@@ -27,6 +27,9 @@ SiteEpoch merge_site(const SiteEpoch& earlier, SiteEpoch later) {
     later.allocated_blocks += earlier.allocated_blocks;
     later.freed_bytes += earlier.freed_bytes;
     later.freed_blocks += earlier.freed_blocks;
+    later.late_freed_bytes += earlier.late_freed_bytes;
+    later.late_freed_blocks += earlier.late_freed_blocks;
+    later.retracted_blocks += earlier.retracted_blocks;
     return later;
 }
 
