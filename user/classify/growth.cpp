@@ -140,7 +140,6 @@ Growth growth_of(std::span<const Point> points, bool counted) {
     const double first = points.front().y;
     growth.gain = median_level(points.last(ends)) - first;
     const auto slope_of = counted ? mean_rise : theil_sen;
-    growth.slope = slope_of(points);
     if (growth.gain <= 0) return growth;
     growth.settled_at = settled_at(points, first, growth.gain);
     const double width = points.back().x - points.front().x;
@@ -153,12 +152,12 @@ Growth growth_of(std::span<const Point> points, bool counted) {
         growth.shape = early ? Shape::kWarmup : Shape::kSaturating;
         const bool rested = growth.settled_at - points.front().x <= kRestedShare * width;
         if (!early && rested) growth.forecast = Forecast{first + growth.gain, growth.settled_at};
+        if (!early) growth.slope = slope_of(points);
         return growth;
     }
     growth.forecast = slowing_down(points);
     growth.shape = growth.forecast ? Shape::kSaturating : Shape::kRising;
-    if (const std::size_t knee = warmup_end(points); knee != 0)
-        growth.slope = slope_of(points.subspan(knee));
+    growth.slope = slope_of(points.subspan(warmup_end(points)));
     return growth;
 }
 

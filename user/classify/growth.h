@@ -27,7 +27,7 @@ struct Growth {
     Shape shape = Shape::kNone;
     double gain = 0;                   ///< last level less first
     double settled_at = 0;             ///< requests after which nearly all of the gain was there
-    std::optional<Slope> slope;        ///< of what follows the warm-up
+    std::optional<Slope> slope;        ///< of what follows the warm-up; nothing if nothing does
     std::optional<Forecast> forecast;  ///< none if it cannot be told whether it goes on
     std::size_t points = 0;
 };

@@ -49,12 +49,12 @@ std::optional<InputCost> cost_by(const ledger::Recording& recording, std::size_t
 
 /// Median distance from the Theil-Sen line, as a share of the rise.
 double misfit(const std::vector<Point>& points, double& slope_out) {
-    const auto slope = theil_sen(points);
+    const auto slope = median_slope(points);
     if (!slope) return 1;
-    slope_out = slope->value;
+    slope_out = *slope;
     std::vector<double> rests;
     rests.reserve(points.size());
-    for (const Point& point : points) rests.push_back(point.y - slope->value * point.x);
+    for (const Point& point : points) rests.push_back(point.y - *slope * point.x);
     const auto middle = rests.begin() + static_cast<std::ptrdiff_t>(rests.size() / 2);
     std::nth_element(rests.begin(), middle, rests.end());
     const double offset = *middle;

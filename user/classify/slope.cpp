@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <cmath>
 #include <numeric>
+#include <utility>
 #include <vector>
 
 namespace asrtrace::classify {
@@ -15,6 +16,7 @@ constexpr double kJump = 10;  ///< times the largest of the other steps
 
 std::vector<double> pair_slopes(std::span<const Point> points) {
     std::vector<double> slopes;
+    if (points.empty()) return slopes;
     slopes.reserve(points.size() * (points.size() - 1) / 2);
     for (std::size_t i = 0; i < points.size(); ++i)
         for (std::size_t j = i + 1; j < points.size(); ++j)
@@ -23,10 +25,33 @@ std::vector<double> pair_slopes(std::span<const Point> points) {
     return slopes;
 }
 
-double median(std::span<const double> sorted) {
-    const std::size_t half = sorted.size() / 2;
-    return sorted.size() % 2 == 1 ? sorted[half] : (sorted[half - 1] + sorted[half]) / 2;
-}
+/// Values of which a few ranks are wanted: sorting all pairs would be the dearest part of a report.
+class Ranks {
+  public:
+    /// Not empty.
+    explicit Ranks(std::vector<double> values) : values_(std::move(values)) {
+        std::nth_element(values_.begin(), middle(), values_.end());
+    }
+    double median() {
+        const double upper = *middle();
+        if (values_.size() % 2 == 1) return upper;
+        return (*std::max_element(values_.begin(), middle()) + upper) / 2;
+    }
+    /// The value that sorting would put at `rank`, from 0.
+    double at(std::size_t rank) {
+        const auto wanted = values_.begin() + static_cast<std::ptrdiff_t>(rank);
+        if (wanted < middle()) std::nth_element(values_.begin(), wanted, middle());
+        if (wanted > middle()) std::nth_element(middle() + 1, wanted, values_.end());
+        return *wanted;
+    }
+    std::size_t size() const { return values_.size(); }
+
+  private:
+    std::vector<double>::iterator middle() {
+        return values_.begin() + static_cast<std::ptrdiff_t>(values_.size() / 2);
+    }
+    std::vector<double> values_;
+};
 
 /// Variance of Kendall's S without trend: (n(n-1)(2n+5) - sum of t(t-1)(2t+5) over ties) / 18.
 double variance_of_s(std::span<const Point> points) {
@@ -98,21 +123,26 @@ double student975(double degrees) {
            (5 * z3 * z * z + 16 * z3 + 3 * z) / (96 * degrees * degrees);
 }
 
-std::optional<Slope> theil_sen(std::span<const Point> points) {
-    if (points.size() < 2) return std::nullopt;
+std::optional<double> median_slope(std::span<const Point> points) {
     auto slopes = pair_slopes(points);
     if (slopes.empty()) return std::nullopt;
-    std::sort(slopes.begin(), slopes.end());
-    Slope slope{median(slopes), std::nullopt, points.size()};
+    return Ranks(std::move(slopes)).median();
+}
+
+std::optional<Slope> theil_sen(std::span<const Point> points) {
+    auto pairs_of_points = pair_slopes(points);
+    if (pairs_of_points.empty()) return std::nullopt;
+    Ranks slopes(std::move(pairs_of_points));
+    Slope slope{slopes.median(), std::nullopt, points.size()};
     if (points.size() < kFewestForInterval) return slope;
     const double half_ranks = kNormal975 * std::sqrt(variance_of_s(points)) / 2;
     const auto pairs = static_cast<double>(slopes.size());
     const double lowest = std::max(std::floor(pairs / 2 - half_ranks), 1.0);
     const double highest = std::min(std::ceil(pairs / 2 + half_ranks) + 1, pairs);
     const double half_width = random_walk_half_width(points, slope.value);
-    slope.ci95 =
-        Interval{std::min(slopes[static_cast<std::size_t>(lowest) - 1], slope.value - half_width),
-                 std::max(slopes[static_cast<std::size_t>(highest) - 1], slope.value + half_width)};
+    slope.ci95 = Interval{
+        std::min(slopes.at(static_cast<std::size_t>(lowest) - 1), slope.value - half_width),
+        std::max(slopes.at(static_cast<std::size_t>(highest) - 1), slope.value + half_width)};
     return slope;
 }
 

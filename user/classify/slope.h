@@ -38,6 +38,9 @@ constexpr std::size_t kMaxPoints = 100;
 /// `points` in the order of x; pairs with equal x are left out. Nothing if no two x differ.
 std::optional<Slope> theil_sen(std::span<const Point> points);
 
+/// The slope of theil_sen alone.
+std::optional<double> median_slope(std::span<const Point> points);
+
 /// Student's 97.5 % quantile.
 double student975(double degrees);
 
