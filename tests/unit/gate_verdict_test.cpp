@@ -5,6 +5,7 @@
 #include <nlohmann/json.hpp>
 
 #include "tests/unit/gate_fixture.h"
+#include "tests/unit/trace_sites.h"
 
 namespace asrtrace::gate {
 namespace {
@@ -48,6 +49,22 @@ TEST(GateVerdict, EachFormatSaysWhatFailed) {
     EXPECT_EQ(json["violations"][0]["finding"]["id"], "leak-1");
     EXPECT_EQ(json["violations"][0]["value"], 4096);
     EXPECT_EQ(json["expired"][0]["reason"], "ticket 7");
+}
+
+TEST(GateVerdict, ThousandsOfViolationsAreTwentyAndTheirNumber) {
+    auto writer = trace::Writer::in_memory();
+    trace::write_many_sites(*writer);
+    ASSERT_TRUE(writer->finish());
+    auto recording = *writer->read();
+    recording.losses.attach_failed.clear();
+    const auto formats = formats_of(recording, only(Rule::kLeak, {.max = 0}));
+    EXPECT_LT(std::ranges::count(formats.text, '\n'), 100);
+    EXPECT_NE(formats.text.find("leak-20:"), std::string::npos);
+    EXPECT_EQ(formats.text.find("leak-21:"), std::string::npos);
+    for (const auto& text : {formats.text, formats.markdown})
+        EXPECT_NE(text.find("4,980 more of leak, FAIL at the worst"), std::string::npos) << text;
+    EXPECT_NE(formats.junit.find("failures=\"5000\""), std::string::npos);
+    EXPECT_EQ(nlohmann::json::parse(formats.json)["violations"].size(), 5000U);
 }
 
 TEST(GateVerdict, HostileNamesAreText) {

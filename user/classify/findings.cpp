@@ -181,6 +181,15 @@ double unaccounted_growth(const Recording& recording, const std::vector<Finding>
     return rest >= std::max(kUnaccountedBytes, kUnaccountedShare * growth) ? rest : 0;
 }
 
+std::string finding_id(const std::vector<Finding>& findings, std::size_t index) {
+    const FindingKind kind = findings[index].kind;
+    const auto before = findings.begin() + static_cast<std::ptrdiff_t>(index);
+    const auto number = 1 + std::count_if(findings.begin(), before, [kind](const Finding& finding) {
+                            return finding.kind == kind;
+                        });
+    return fmt::format("{}-{}", kind_name(kind), number);
+}
+
 std::vector<std::string> finding_ids(const std::vector<Finding>& findings) {
     std::vector<std::string> ids;
     ids.reserve(findings.size());

@@ -79,6 +79,7 @@ const char* confidence_name(Confidence confidence);
 
 /// "leak-1", "leak-2", "cache-1": how every output calls them, in their order.
 std::vector<std::string> finding_ids(const std::vector<Finding>& findings);
+std::string finding_id(const std::vector<Finding>& findings, std::size_t index);
 
 /// Growth of the books that stands in no finding, if it is worth a line (a fifth of all growth, at
 /// least 1 MiB); else 0. Pages that no finding names are in the books all the same.

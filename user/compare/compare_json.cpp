@@ -25,7 +25,7 @@ Json rates(double base, double now) {
 }
 
 Json finding_id(const Side& side, const std::optional<std::size_t>& index) {
-    return index ? Json(classify::finding_ids(side.analysis.findings)[*index]) : Json(nullptr);
+    return index ? Json(classify::finding_id(side.analysis.findings, *index)) : Json(nullptr);
 }
 
 Json finding(const Side& base, const Side& now, const FindingChange& change) {

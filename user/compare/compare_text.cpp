@@ -43,6 +43,13 @@ void put_head(report::Page& page, const std::string& heading) {
     page.line(fmt::format("  {:>12} {:>12} {:>12}", "change", "base", "new"));
 }
 
+/// Below a list of `count` of which kRows at most are shown.
+void put_rest(report::Page& page, std::size_t count) {
+    if (count == 0) page.line("  none on either side");
+    if (count > kRows)
+        page.line(fmt::format("  ... and {} more (--json lists them)", grouped(count - kRows)));
+}
+
 }  // namespace
 
 std::string compare_text(const Side& base, const Side& now, const Difference& difference) {
@@ -51,11 +58,13 @@ std::string compare_text(const Side& base, const Side& now, const Difference& di
         "asrtrace diff: {} and {} requests; bytes per request, most changed first",
         grouped(base.recording.requests_completed), grouped(now.recording.requests_completed)));
     put_head(page, "FINDINGS");
-    for (const FindingChange& change : difference.findings)
+    for (std::size_t i = 0; i < std::min(difference.findings.size(), kRows); ++i) {
+        const FindingChange& change = difference.findings[i];
         put_row(page, change.base_rate, change.now_rate,
                 state_of(change.base.has_value(), change.now.has_value()),
                 change.now ? finding_label(now, *change.now) : finding_label(base, *change.base));
-    if (difference.findings.empty()) page.line("  none on either side");
+    }
+    put_rest(page, difference.findings.size());
     put_head(page, "SITES, by what outlives its request");
     for (std::size_t i = 0; i < std::min(difference.sites.size(), kRows); ++i) {
         const SiteChange& change = difference.sites[i];
@@ -63,10 +72,7 @@ std::string compare_text(const Side& base, const Side& now, const Difference& di
                 state_of(change.base.has_value(), change.now.has_value()),
                 change.now ? place(now, *change.now) : place(base, *change.base));
     }
-    if (difference.sites.empty()) page.line("  none on either side");
-    if (difference.sites.size() > kRows)
-        page.line(
-            fmt::format("  ... and {} more (--json lists them)", difference.sites.size() - kRows));
+    put_rest(page, difference.sites.size());
     put_head(page, "THE BOOKS, growth from the first to the last reading");
     for (const BookChange& change : difference.books)
         put_row(page, change.base_rate, change.now_rate, "", change.name);

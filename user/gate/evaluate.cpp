@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <array>
+#include <map>
 #include <ranges>
 
 #include "user/base/path.h"
@@ -124,8 +125,9 @@ class Gate {
         auto all = counted(rule);
         // Nothing found is a figure too.
         if (all.empty()) all.push_back({.corrected = Interval{}});
+        const auto known = baseline_findings(rule);
         for (const Measured& measured : all)
-            check_both(rule, measured, thin, baseline_of(rule, measured));
+            check_both(rule, measured, thin, baseline_of(measured, known));
     }
 
     void check_level(Rule rule) {
@@ -141,19 +143,27 @@ class Gate {
         check_both(rule, level, thin, base);
     }
 
+    /// What the baseline shows, by culprit; of equals the first.
+    std::map<std::string, Measured> baseline_findings(Rule rule) const {
+        std::map<std::string, Measured> known;
+        if (baseline_ == nullptr) return known;
+        for (const auto& measured :
+             measured_findings(baseline_->analysis, rule, sites_examined(baseline_->analysis)))
+            known.emplace(
+                identity(baseline_->recording, baseline_->analysis.findings[*measured.finding]),
+                measured);
+        return known;
+    }
+
     /// The finding of the same kind with the same culprit; a baseline that shows none shows 0.
-    std::optional<Measured> baseline_of(Rule rule, const Measured& measured) const {
+    std::optional<Measured> baseline_of(const Measured& measured,
+                                        const std::map<std::string, Measured>& known) const {
         if (baseline_ == nullptr) return std::nullopt;
-        Measured none{.corrected = Interval{}};
+        const Measured none{.corrected = Interval{}};
         if (!measured.finding) return none;
-        const auto name =
-            identity(subject_.recording, subject_.analysis.findings[*measured.finding]);
-        for (const auto& other :
-             measured_findings(baseline_->analysis, rule, sites_examined(baseline_->analysis))) {
-            const auto& finding = baseline_->analysis.findings[*other.finding];
-            if (identity(baseline_->recording, finding) == name) return other;
-        }
-        return none;
+        const auto found =
+            known.find(identity(subject_.recording, subject_.analysis.findings[*measured.finding]));
+        return found == known.end() ? none : found->second;
     }
 
     void check_both(Rule rule, const std::optional<Measured>& measured, const std::string& thin,

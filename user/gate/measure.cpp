@@ -94,6 +94,7 @@ double widening(std::size_t comparisons) {
 std::vector<Measured> measured_findings(const classify::Analysis& analysis, Rule rule,
                                         std::size_t comparisons) {
     std::vector<Measured> all;
+    const double wider = widening(comparisons);
     for (std::size_t i = 0; i < analysis.findings.size(); ++i) {
         const Finding& finding = analysis.findings[i];
         if (!concerns(finding, rule)) continue;
@@ -107,7 +108,6 @@ std::vector<Measured> measured_findings(const classify::Analysis& analysis, Rule
         } else if (finding.per_request) {
             out.value = finding.per_request->value;
             out.ci95 = finding.per_request->ci95;
-            const double wider = widening(comparisons);
             if (out.ci95)
                 out.corrected = Interval{out.value - wider * (out.value - out.ci95->lo),
                                          out.value + wider * (out.ci95->hi - out.value)};

@@ -20,7 +20,7 @@ Json number(const std::optional<double>& value) {
 
 Json finding(const Subject& subject, const std::optional<std::size_t>& index) {
     if (!index) return nullptr;
-    return {{"id", classify::finding_ids(subject.analysis.findings)[*index]},
+    return {{"id", classify::finding_id(subject.analysis.findings, *index)},
             {"text", escape_invalid(finding_text(subject, *index))}};
 }
 

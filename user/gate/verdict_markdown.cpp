@@ -46,13 +46,15 @@ std::string verdict_markdown(const Shown& shown) {
     std::string out = fmt::format(
         "### {} asrtrace check: {}\n\n{}\n\n| | rule | result | by |\n|---|---|---|---|\n",
         symbol(outcome.verdict), verdict_name(outcome.verdict), safe(subject_text(shown.subject)));
-    for (const Check& check : outcome.checks) {
-        const bool named = check.measured && check.measured->finding;
+    const Listing list = listing(outcome);
+    for (const Check* check : list.checks) {
+        const bool named = check->measured && check->measured->finding;
         out += fmt::format(
-            "| {} {} | {} | {} | {} |\n", symbol(check.verdict), verdict_name(check.verdict),
-            safe(check_name(check)), safe(check_text(shown.subject, check)),
-            named ? safe(finding_text(shown.subject, *check.measured->finding)) : "");
+            "| {} {} | {} | {} | {} |\n", symbol(check->verdict), verdict_name(check->verdict),
+            safe(check_name(*check)), safe(check_text(shown.subject, *check)),
+            named ? safe(finding_text(shown.subject, *check->measured->finding)) : "");
     }
+    for (const std::string& line : list.rest) out += "\n... and " + safe(line) + ".\n";
     out += "\n" + safe(correction_text(outcome)) + ".\n";
     const auto& known = shown.policy.suppressions;
     if (!outcome.suppressed.empty() || !outcome.expired.empty() || !outcome.idle.empty())

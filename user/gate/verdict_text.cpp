@@ -16,12 +16,14 @@ std::string verdict_text(const Shown& shown) {
     page.line(fmt::format("asrtrace check: {}  {}", verdict_name(shown.outcome.verdict),
                           escape_terminal(subject_text(shown.subject))));
     page.line();
-    for (const Check& check : shown.outcome.checks) {
-        page.line(fmt::format("  {:<12}  {}", verdict_name(check.verdict), check_name(check)));
-        paragraph(check_text(shown.subject, check), 16);
-        if (check.measured && check.measured->finding)
-            paragraph("by " + finding_text(shown.subject, *check.measured->finding), 16);
+    const Listing list = listing(shown.outcome);
+    for (const Check* check : list.checks) {
+        page.line(fmt::format("  {:<12}  {}", verdict_name(check->verdict), check_name(*check)));
+        paragraph(check_text(shown.subject, *check), 16);
+        if (check->measured && check->measured->finding)
+            paragraph("by " + finding_text(shown.subject, *check->measured->finding), 16);
     }
+    for (const std::string& line : list.rest) paragraph("... and " + line, 2);
     page.line();
     paragraph(correction_text(shown.outcome), 2);
     const auto& known = shown.policy.suppressions;

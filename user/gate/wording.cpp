@@ -3,6 +3,12 @@
 
 #include <fmt/core.h>
 
+#include <algorithm>
+#include <functional>
+#include <map>
+#include <set>
+#include <utility>
+
 #include "user/base/path.h"
 #include "user/base/quantity.h"
 #include "user/report/names.h"
@@ -51,7 +57,7 @@ std::string check_text(const Subject& subject, const Check& check) {
 
 std::string finding_text(const Subject& subject, std::size_t finding) {
     const auto& findings = subject.analysis.findings;
-    std::string text = classify::finding_ids(findings)[finding];
+    std::string text = classify::finding_id(findings, finding);
     if (findings[finding].stacks.empty()) return text;
     const auto frames = report::frames_of(subject.recording, findings[finding].stacks.front());
     const auto* culprit = report::culprit_of(frames);
@@ -60,6 +66,28 @@ std::string finding_text(const Subject& subject, std::size_t finding) {
     const auto location = report::location_of(*culprit);
     if (!location.empty()) text += "  " + location;
     return text + "  " + std::string(basename_of(culprit->module));
+}
+
+Listing listing(const Outcome& outcome) {
+    constexpr std::size_t kMostOfARule = 20;
+    std::map<std::pair<Rule, bool>, std::vector<const Check*>> by_limit;
+    for (const Check& check : outcome.checks)
+        by_limit[{check.rule, check.relative}].push_back(&check);
+    Listing out;
+    std::set<const Check*> left_out;
+    for (auto& [limit, checks] : by_limit) {
+        if (checks.size() <= kMostOfARule) continue;
+        std::ranges::stable_sort(checks, std::greater(), &Check::verdict);
+        const Verdict gravest = checks[kMostOfARule]->verdict;
+        left_out.insert(checks.begin() + kMostOfARule, checks.end());
+        out.rest.push_back(
+            fmt::format("{} more of {}, {} at the worst (--json and --junit list them)",
+                        grouped(checks.size() - kMostOfARule), check_name(*checks.front()),
+                        verdict_name(gravest)));
+    }
+    for (const Check& check : outcome.checks)
+        if (!left_out.contains(&check)) out.checks.push_back(&check);
+    return out;
 }
 
 std::string suppression_text(const Suppression& suppression) {

@@ -4,6 +4,7 @@
 #pragma once
 
 #include <string>
+#include <vector>
 
 #include "user/gate/evaluate.h"
 
@@ -21,6 +22,13 @@ std::string check_text(const Subject& subject, const Check& check);
 
 /// "leak-1: serve  plant.cpp:33  worker".
 std::string finding_text(const Subject& subject, std::size_t finding);
+
+/// What a page for people shows of an outcome.
+struct Listing {
+    std::vector<const Check*> checks;  ///< of each limit the gravest twenty, in their order
+    std::vector<std::string> rest;     ///< a line for each limit with more of them
+};
+Listing listing(const Outcome& outcome);
 
 /// "function f*, module libx*: reason, until 2027-01-31".
 std::string suppression_text(const Suppression& suppression);
