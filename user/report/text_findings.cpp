@@ -3,6 +3,7 @@
 #include <fmt/core.h>
 
 #include <algorithm>
+#include <map>
 #include <string>
 #include <vector>
 
@@ -20,6 +21,7 @@ using classify::FindingKind;
 
 constexpr std::size_t kArenas = 5;
 constexpr std::size_t kPlaces = 3;
+constexpr std::size_t kFindingsOfAKind = 10;  ///< shown whole
 
 const char* title_of(FindingKind kind) {
     switch (kind) {
@@ -102,6 +104,38 @@ void put_finding(Page& page, const Source& source, const Finding& finding, std::
     if (!finding.advice.empty()) page.paragraph("=> " + escape_terminal(finding.advice, 500), 7);
 }
 
+/// Findings of one kind that are not shown one by one.
+struct Omitted {
+    std::size_t count = 0;
+    double bytes = 0;
+    double rate = 0;  ///< bytes per request
+};
+
+void put_omitted(Page& page, const Source& source, FindingKind kind, const Omitted& rest) {
+    std::string line = fmt::format("  ... and {} more of {}: {}", grouped(rest.count),
+                                   title_of(kind), bytes(rest.bytes));
+    if (rest.rate > 0) line += fmt::format(", {} per {}", bytes(rest.rate), source.unit());
+    page.line(line + " (--json lists them)");
+}
+
+/// The first of each kind, so that thousands of one do not hide the others; the rest added up.
+void put_each(Page& page, const Source& source) {
+    std::map<FindingKind, std::size_t> shown;
+    std::map<FindingKind, Omitted> omitted;
+    std::size_t number = 0;
+    for (const Finding& finding : source.findings) {
+        if (++shown[finding.kind] <= kFindingsOfAKind) {
+            put_finding(page, source, finding, ++number);
+            continue;
+        }
+        Omitted& rest = omitted[finding.kind];
+        ++rest.count;
+        rest.bytes += finding.bytes;
+        rest.rate += finding.per_request ? finding.per_request->value : 0;
+    }
+    for (const auto& [kind, rest] : omitted) put_omitted(page, source, kind, rest);
+}
+
 }  // namespace
 
 void put_findings(Page& page, const Source& source) {
@@ -110,8 +144,7 @@ void put_findings(Page& page, const Source& source) {
         return page.line(fmt::format("  none: {} {}s are too few to tell growth from chance",
                                      source.recording.requests_completed, source.unit()));
     if (source.findings.empty()) return page.line("  none: no growth that lasts");
-    std::size_t number = 0;
-    for (const Finding& finding : source.findings) put_finding(page, source, finding, ++number);
+    put_each(page, source);
     if (const double rest = classify::unaccounted_growth(source.recording, source.findings);
         rest > 0)
         page.line(fmt::format("  In no finding: {} of the growth; the books say where it is.",
