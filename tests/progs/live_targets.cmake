@@ -27,6 +27,14 @@ asrtrace_target_program(static_idle_stripped idle.cpp handshake.cpp)
 target_link_options(static_idle_stripped PRIVATE -static -s)
 
 asrtrace_target_program(family family.cpp handshake.cpp)
+# One program, built twice: the same name in two directories.
+foreach(build base next)
+  asrtrace_target_program(rebuilt_${build} rebuilt.cpp handshake.cpp)
+  set_target_properties(rebuilt_${build} PROPERTIES OUTPUT_NAME rebuilt
+    RUNTIME_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/progs/${build})
+endforeach()
+target_compile_definitions(rebuilt_base PRIVATE REBUILT_MOVES=0 REBUILT_LOSES=48)
+target_compile_definitions(rebuilt_next PRIVATE REBUILT_MOVES=1 REBUILT_LOSES=200)
 asrtrace_target_program(malloc_faults malloc_faults.cpp handshake.cpp)
 asrtrace_target_program(moving moving.cpp handshake.cpp)
 target_link_libraries(moving PRIVATE ${CMAKE_DL_LIBS})
