@@ -4,11 +4,15 @@
 #include <cstddef>
 #include <cstdint>
 #include <cstdlib>
+#include <optional>
+#include <string>
 
 #include "user/classify/findings.h"
+#include "user/decode/event.h"
 #include "user/report/flame_svg.h"
 #include "user/report/html.h"
 #include "user/report/json.h"
+#include "user/report/raw_csv.h"
 #include "user/report/text.h"
 #include "user/trace/reader.h"
 
@@ -20,6 +24,15 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     for (const char c : report::text(*recording, summary) + report::json(*recording, summary) +
                             report::html(*recording, summary))
         if (static_cast<unsigned char>(c) < 0x20 && c != '\n') std::abort();
+    const auto raw = [](Bytes record, const trace::RawStacks& stacks) {
+        const auto event = decode::decode(record);
+        if (!event) return;
+        const auto stack = stacks.find(report::stack_key_of(*event));
+        const std::string line = report::raw_csv_line(
+            *event, stack == stacks.end() ? std::nullopt : std::optional(stack->second), 0);
+        if (line.find_first_of("\r\x1b") != std::string::npos) std::abort();
+    };
+    (void)trace::read_raw_events({data, size}, "fuzz", raw);
     const auto flame = report::flame_of(*recording, report::FlameKind::kLive);
     if (!flame.stacks.empty()) (void)report::flame_svg(flame);
     return 0;

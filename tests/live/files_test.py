@@ -45,6 +45,25 @@ class Files(harness.LiveTest):
             self.assertEqual(stat.S_IMODE(status.st_mode), 0o600, path)
             self.assertEqual(status.st_uid, 0, path)
 
+    def test_a_full_disk_is_said_and_the_report_is_whole(self):
+        disk = os.path.join(self.directory, "disk")
+        os.mkdir(disk)
+        subprocess.run(["mount", "-t", "tmpfs", "-o", "size=1m", "none", disk], check=True)
+        self.addCleanup(subprocess.run, ["umount", disk], check=True)
+        trace = os.path.join(disk, "a.asrtrace")
+        program = self.start("alloc_rate", "--threads", 2, "--rate", 100_000, "--seconds", 5)
+        tracer = self.attach(program.pid, "--raw", trace_path=trace).wait_attached()
+        truth = program.run()
+        self.assertEqual(tracer.stop(), 0, tracer.stderr)
+        report = tracer.report()
+        self.assertIn("the trace goes on in memory", tracer.stderr)
+        self.assert_nothing_lost(report)
+        self.assertEqual(report["counts"]["allocated_blocks"], truth["allocated_blocks"])
+        self.assertGreater(report["raw_events"]["not_kept"], 0)
+        shown = subprocess.run([harness.ASRTRACE, "report", trace], stdout=subprocess.PIPE,
+                               stderr=subprocess.STDOUT, timeout=60)
+        self.assertEqual(shown.returncode, 0, shown.stdout.decode())
+
     def test_links_are_not_followed_into_other_files(self):
         """A file of root's behind a link in a directory of another's stays what it is."""
         victim = os.path.join(self.directory, "victim")

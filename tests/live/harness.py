@@ -105,9 +105,9 @@ class Program:
 class Tracer:
     """One `asrtrace attach`, its stderr collected as it comes."""
 
-    def __init__(self, pid, *arguments, directory, tier="full", prefix=()):
+    def __init__(self, pid, *arguments, directory, tier="full", prefix=(), trace_path=None):
         self.json_path = os.path.join(directory, f"report-{pid}-{time.monotonic_ns()}.json")
-        self.trace_path = self.json_path[:-5] + ".asrtrace"
+        self.trace_path = trace_path or self.json_path[:-5] + ".asrtrace"
         self.command = [*prefix, ASRTRACE, "attach", "--pid", str(pid), "--tier", tier,
                         "--json", self.json_path, "-o", self.trace_path, *map(str, arguments)]
         self.started = time.monotonic()

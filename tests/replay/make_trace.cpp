@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
 // Writes the synthetic trace that the golden reports belong to: make_trace FILE
-// [hostile|empty|sites].
+// [hostile|empty|sites|raw].
 #include <cstdio>
 #include <cstring>
 
+#include "tests/unit/trace_raw.h"
 #include "tests/unit/trace_sites.h"
 
 int main(int argc, char** argv) {
@@ -15,6 +16,7 @@ int main(int argc, char** argv) {
         (void)std::fprintf(stderr, "%s\n", writer.error().message.c_str());
         return 1;
     }
+    if (std::strcmp(kind, "raw") == 0) trace::write_raw_events(*writer);
     const bool sites = std::strcmp(kind, "sites") == 0;
     if (sites) trace::write_many_sites(*writer);
     if (!sites && std::strcmp(kind, "empty") != 0) trace::write_script(*writer, {});

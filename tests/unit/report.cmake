@@ -13,6 +13,7 @@ add_executable(report_tests
   report_text_test.cpp
   trace_accident_test.cpp
   trace_damage_test.cpp
+  trace_raw_test.cpp
   trace_writer_test.cpp)
 target_link_libraries(report_tests PRIVATE
   asrtrace_trace asrtrace_classify asrtrace_report nlohmann_json::nlohmann_json

@@ -114,7 +114,7 @@ TEST_F(TraceDamage, ForeignFilesAreRefusedByName) {
     image = whole_;
     image[63] = 7;
     write_file(directory_ / "newer", image);
-    expect_refused(directory_ / "newer", "has trace format 7, this asrtrace reads up to 2");
+    expect_refused(directory_ / "newer", "has trace format 7, this asrtrace reads up to 3");
     expect_refused("/dev/null", "no regular file");
 }
 

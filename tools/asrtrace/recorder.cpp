@@ -173,6 +173,7 @@ void Recorder::State::on_task(const decode::Event& event, const decode::Task& ta
 
 void Recorder::State::on_record(Bytes bytes) {
     ++records_;
+    writer_.add_raw_event(bytes);
     const auto event = decode::decode(bytes);
     if (!event) {
         ++losses_.undecodable;
@@ -216,6 +217,7 @@ void Recorder::State::pass_on() {
     for (const auto process : output.code_mapped) symbols_.mappings_changed(process);
     for (const decode::StackKey key : output.stacks) {
         const StackId id{next_stack_++};
+        writer_.add_raw_stack(id, key);
         if (const auto record = programs_.stack(key)) {
             symbols_.post({id, *record});
         } else {
@@ -408,6 +410,10 @@ Result<Recorder> Recorder::start(const RecorderOptions& options) {
         .interval_ns = plan->interval_ns,
         .follow = options.follow,
         .path_exclude = options.path_exclude};
+    if (options.raw_bytes != 0) {
+        const Status kept = writer->keep_raw_events(options.raw_bytes, ledger_config.start_ns);
+        if (!kept) return kept.error();
+    }
     auto state = std::make_unique<State>(options, std::move(*process), std::move(*programs),
                                          std::move(*plan), ledger_config, std::move(*writer));
     state->attach(*allocator);

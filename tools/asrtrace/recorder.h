@@ -41,11 +41,12 @@ struct RecorderOptions {
     std::uint64_t sample_mean_bytes = 512 << 10;
     std::optional<capture::ProbeMethod> method;  ///< for measurements, like the next
     bool at_symbols = false;
-    bool follow = false;      ///< children, and what the target becomes by exec
-    bool debuginfod = false;  ///< may fetch debug files over the network
-    bool read_heap = true;    ///< take censuses while tracing
-    bool live = false;        ///< keep what the live view shows
-    std::string output;       ///< trace file; empty: kept in memory
+    bool follow = false;          ///< children, and what the target becomes by exec
+    bool debuginfod = false;      ///< may fetch debug files over the network
+    bool read_heap = true;        ///< take censuses while tracing
+    bool live = false;            ///< keep what the live view shows
+    std::string output;           ///< trace file; empty: kept in memory
+    std::uint64_t raw_bytes = 0;  ///< of raw events that the trace keeps, compressed; 0: none
     /// If set, memory samples come from here, with CLOCK_MONOTONIC for t_ns, and none are taken.
     std::shared_ptr<Mailbox<ledger::ProcSample>> samples;
 };

@@ -68,6 +68,7 @@ void choose(SessionOptions& options) {
                                                       : capture::Tier::kFull;
     options.recorder.live = options.live;
     if (options.tier == "auto") options.recorder.budget = options.budget_percent / 100;
+    options.recorder.raw_bytes = options.raw_mib << 20;
     if (options.method == "session") options.recorder.method = capture::ProbeMethod::kSession;
     if (options.method == "multi") options.recorder.method = capture::ProbeMethod::kMulti;
     if (options.method == "perf") options.recorder.method = capture::ProbeMethod::kPerf;
@@ -146,7 +147,14 @@ void add_tracing_options(CLI::App& verb, SessionOptions& options) {
         ->capture_default_str();
     verb.add_flag("!--no-census", options.recorder.read_heap,
                   "Do not read the heap while tracing: no books, no findings");
-    verb.add_option("-o,--output", options.recorder.output, "Write the trace to this file");
+    auto* output =
+        verb.add_option("-o,--output", options.recorder.output, "Write the trace to this file");
+    verb.add_flag(
+            "--raw{256}", options.raw_mib,
+            "Keep each event in the trace as it came, the first 256 MiB of them, compressed;\n"
+            "--raw=MIB for another limit. report --events prints them")
+        ->check(CLI::Range(std::uint64_t{1}, std::uint64_t{1} << 20))
+        ->needs(output);
     verb.add_flag("--follow", options.recorder.follow,
                   "Take in the target's children and what they and it become by exec. Allocator\n"
                   "probes then stand in every process that maps the same C library: the others\n"

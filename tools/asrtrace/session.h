@@ -16,6 +16,7 @@ struct SessionOptions {
     RecorderOptions recorder;
     std::string tier = "full";
     double budget_percent = 2;
+    std::uint64_t raw_mib = 0;
     std::string method = "auto";
     ReportFiles out;
     std::string path_exclude;

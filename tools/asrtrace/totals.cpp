@@ -1,27 +1,19 @@
 // SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
 #include "tools/asrtrace/totals.h"
 
-#include <array>
-#include <utility>
+#include <string>
+
+#include "user/decode/event.h"
 
 namespace asrtrace {
 
 ledger::Counts counts_of(const capture::Counters& counters) {
     constexpr std::uint64_t kPageBytes = 4096;
-    static constexpr std::array<std::pair<std::size_t, const char*>, 9> kNames{{
-        {wire::FN_MALLOC, "malloc"},
-        {wire::FN_CALLOC, "calloc"},
-        {wire::FN_REALLOC, "realloc"},
-        {wire::FN_MEMALIGN, "memalign"},
-        {wire::FN_ALIGNED_ALLOC, "aligned_alloc"},
-        {wire::FN_POSIX_MEMALIGN, "posix_memalign"},
-        {wire::FN_VALLOC, "valloc"},
-        {wire::FN_PVALLOC, "pvalloc"},
-        {wire::FN_FREE, "free"},
-    }};
     ledger::Counts counts;
-    for (const auto& [function, name] : kNames) {
-        counts.calls[name] = counters[static_cast<std::size_t>(wire::COUNT_CALLS) + function];
+    for (std::size_t function = wire::FN_MALLOC; function < wire::FN_COUNT; ++function) {
+        const auto name = decode::function_name(static_cast<decode::Function>(function));
+        counts.calls[std::string(name)] =
+            counters[static_cast<std::size_t>(wire::COUNT_CALLS) + function];
     }
     counts.faults_user = counters[wire::COUNT_FAULTS_USER];
     counts.faults_kernel = counters[wire::COUNT_FAULTS_KERNEL];

@@ -166,6 +166,13 @@ std::optional<Payload> decode_payload(Bytes bytes, std::uint16_t tag) {
 
 }  // namespace
 
+std::string_view function_name(Function function) {
+    static constexpr std::array<std::string_view, wire::FN_COUNT> kNames{
+        "",       "malloc",  "calloc", "realloc",      "memalign", "posix_memalign",
+        "valloc", "pvalloc", "free",   "aligned_alloc"};
+    return kNames[static_cast<std::size_t>(function)];
+}
+
 std::optional<Event> decode(Bytes record) {
     const auto header = read_at<wire::ev_header>(record, 0);
     if (!header) return std::nullopt;

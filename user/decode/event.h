@@ -31,6 +31,9 @@ enum class Function : std::uint8_t {
     kAlignedAlloc,
 };
 
+/// The C name: "posix_memalign"; empty for kNone.
+std::string_view function_name(Function function);
+
 /// How a block came to be followed.
 enum class Sampling : std::uint8_t {
     kAll,     ///< every block is

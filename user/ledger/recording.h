@@ -294,6 +294,14 @@ struct Window {
     std::optional<std::int32_t> exit_status;  ///< wait status of a target that ended, if known
 };
 
+/// Records of the ring that are kept as they came, beside the accounts.
+struct RawEvents {
+    std::uint64_t kept = 0;
+    std::uint64_t not_kept = 0;  ///< beyond the limit
+    std::uint64_t start_ns = 0;  ///< CLOCK_MONOTONIC when the window began: theirs is not relative
+    bool operator==(const RawEvents&) const = default;
+};
+
 /// How many requests took about so long (within 1 %): what is left of requests whose rows were
 /// dropped to keep a trace bounded.
 struct LatencyCount {
@@ -326,8 +334,9 @@ struct Recording {
     Counts counts;
     Losses losses;
     Overhead overhead;
-    std::vector<std::string> notes;      ///< what the user should know: degraded features, reasons
-    std::uint64_t requests_dropped = 0;  ///< oldest requests, of which only ...
+    std::vector<std::string> notes;       ///< what the user should know: degraded features, reasons
+    std::optional<RawEvents> raw_events;  ///< nothing: none were asked for
+    std::uint64_t requests_dropped = 0;   ///< oldest requests, of which only ...
     std::vector<LatencyCount> dropped_latencies;  ///< ... the distribution of times is left
     std::vector<std::string> damage;  ///< parts of a damaged trace that could not be read back
     bool totals_known = true;         ///< false: counts, losses, overhead and window were damaged

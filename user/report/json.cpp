@@ -341,6 +341,11 @@ Json losses(const Recording& recording) {
     return out;
 }
 
+Json raw_events(const Recording& recording) {
+    if (!recording.raw_events) return nullptr;
+    return {{"kept", recording.raw_events->kept}, {"not_kept", recording.raw_events->not_kept}};
+}
+
 Json counts(const Recording& recording) {
     if (!recording.totals_known) return nullptr;
     const auto& from = recording.counts;
@@ -414,6 +419,7 @@ Json document(const Recording& recording, const classify::Analysis& analysis,
     out["counts"] = counts(recording);
     out["overhead"] = overhead(recording);
     out["losses"] = losses(recording);
+    out["raw_events"] = raw_events(recording);
     out["notes"] = texts(recording.notes);
     return out;
 }

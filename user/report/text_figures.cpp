@@ -145,6 +145,9 @@ void put_losses(Page& page, const Source& source) {
     if (recording.requests_dropped != 0)
         page.line(fmt::format("  of the oldest {} requests only the times were kept",
                               grouped(recording.requests_dropped)));
+    if (const auto& raw = recording.raw_events)
+        page.line(fmt::format("  raw events: {} in the trace, {} beyond its limit",
+                              grouped(raw->kept), grouped(raw->not_kept)));
     if (recording.notes.empty()) return;
     page.heading("NOTES");
     for (const auto& note : recording.notes) page.paragraph("- " + escape_terminal(note, 1000), 2);

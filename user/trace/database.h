@@ -30,6 +30,11 @@ class SqlError : public std::runtime_error {
 
 enum class ColumnType : std::uint8_t { kNull, kInteger, kReal, kText, kBlob };
 
+/// Bytes that are no text.
+struct Blob {
+    std::string bytes;
+};
+
 class Statement {
   public:
     Statement(sqlite3* database, std::string_view sql);
@@ -37,6 +42,7 @@ class Statement {
     void bind(int index, std::int64_t value);  ///< index from 1
     void bind(int index, double value);
     void bind(int index, std::string_view value);
+    void bind(int index, const Blob& value);
     void bind_null(int index);
 
     bool step();  ///< true: a row is there
@@ -46,6 +52,7 @@ class Statement {
     std::int64_t integer(int column) const;
     double real(int column) const;
     std::string_view text(int column) const;  ///< valid until the next step
+    Blob blob(int column) const;
 
   private:
     struct Finalize {

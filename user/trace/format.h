@@ -9,7 +9,7 @@
 namespace asrtrace::trace {
 
 constexpr std::uint32_t kApplicationId = 0x41535254;  ///< "ASRT", in the file's header at 68
-constexpr std::uint32_t kFormatVersion = 2;           ///< user_version, in the header at 60
+constexpr std::uint32_t kFormatVersion = 3;           ///< user_version, in the header at 60
 
 /// Rows are verified in blocks of so many keys; an epoch with its sites is a block of its own.
 constexpr std::uint64_t kBlockRows = 128;
@@ -72,6 +72,14 @@ constexpr std::array<Table, 14> kTables{{
      "CREATE TABLE reach(sequence INTEGER PRIMARY KEY, t_ns INTEGER, requests INTEGER, "
      "unreachable_bytes INTEGER, unreachable_chunks INTEGER, unmatched_bytes INTEGER, "
      "unmatched_chunks INTEGER, duration_ns INTEGER)"},
+}};
+
+/// Only in a trace that keeps raw events, then both. The last: who gets half a file has the rest.
+constexpr std::array<Table, 2> kRawTables{{
+    {"raw_stacks", "CREATE TABLE raw_stacks(stack INTEGER PRIMARY KEY, key INTEGER)"},
+    {"raw_events",
+     "CREATE TABLE raw_events(sequence INTEGER PRIMARY KEY, events INTEGER, size INTEGER, "
+     "data BLOB)"},
 }};
 
 }  // namespace asrtrace::trace

@@ -2,6 +2,7 @@
 #include "user/trace/load.h"
 
 #include <algorithm>
+#include <functional>
 #include <map>
 #include <string>
 #include <tuple>
@@ -105,12 +106,17 @@ ledger::Recording Loader::load(bool recording) {
 
 /// Nothing may be in a trace but its tables: no view or trigger to run, no index to be wrong.
 void Loader::check_schema() {
-    std::map<std::string, std::string> tables;
+    std::map<std::string, std::string, std::less<>> tables;
     auto select = database_.prepare("SELECT name, sql FROM sqlite_schema");
     while (select.step()) tables[std::string(select.text(0))] = select.text(1);
-    bool same = tables.size() == kTables.size();
-    for (const auto& table : kTables)
-        same = same && tables[std::string(table.name)] == table.create;
+    const auto is_there = [&](const Table& table) {
+        const auto found = tables.find(table.name);
+        return found != tables.end() && found->second == table.create;
+    };
+    const auto raw = static_cast<std::size_t>(std::ranges::count_if(kRawTables, is_there));
+    const bool same = std::ranges::all_of(kTables, is_there) &&
+                      (raw == 0 || raw == kRawTables.size()) &&
+                      tables.size() == kTables.size() + raw;
     if (!same) throw SqlError(kCorrupt, "its tables are not those of a trace");
 }
 

@@ -75,6 +75,13 @@ struct RowMaker {
         for (const auto& [name, value] : values)
             (*this)((std::string(key) + "." + name).c_str(), value);
     }
+    void operator()(const char* key, const std::optional<ledger::RawEvents>& value) {
+        if (!value) return;
+        const std::string prefix = key;
+        (*this)((prefix + ".kept").c_str(), value->kept);
+        (*this)((prefix + ".not_kept").c_str(), value->not_kept);
+        (*this)((prefix + ".start_ns").c_str(), value->start_ns);
+    }
     void operator()(const char* key, const std::optional<Estimate>& value) {
         if (!value) return;
         const std::string prefix = key;
@@ -145,6 +152,14 @@ struct RowTaker {
                 values[at->first.first.substr(prefix.size())] =
                     static_cast<std::uint64_t>(*integer);
         }
+    }
+    void operator()(const char* key, std::optional<ledger::RawEvents>& value) {
+        const std::string prefix = key;
+        ledger::RawEvents raw;
+        if ((*this)((prefix + ".kept").c_str(), raw.kept) &&
+            (*this)((prefix + ".not_kept").c_str(), raw.not_kept) &&
+            (*this)((prefix + ".start_ns").c_str(), raw.start_ns))
+            value = raw;
     }
     void operator()(const char* key, std::optional<Estimate>& value) {
         const std::string prefix = key;
@@ -272,6 +287,7 @@ void totals_fields(Visitor& v, Rec& r) {
     v("path", r.paths);
     v("site_path", r.site_paths);
     count_fields(v, r.counts);
+    v("raw_events", r.raw_events);
     loss_fields(v, r.losses);
     overhead_fields(v, r.overhead);
 }

@@ -7,10 +7,12 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <utility>
 
 #include "user/base/fd.h"
 #include "user/trace/database.h"
 #include "user/trace/load.h"
+#include "user/trace/raw_load.h"
 #include "user/trace/trace_file.h"
 
 namespace asrtrace::trace {
@@ -18,10 +20,6 @@ namespace {
 
 /// A file that SQLite refuses as a whole is read page by page up to this size.
 constexpr std::int64_t kMaxSalvageBytes = std::int64_t{1} << 30;
-
-Bytes as_bytes(const std::string& text) {
-    return {reinterpret_cast<const std::uint8_t*>(text.data()), text.size()};
-}
 
 Result<std::string> read_whole(int fd, std::int64_t size, const std::string& name) {
     std::string content(static_cast<std::size_t>(size), '\0');
@@ -38,10 +36,33 @@ Result<std::string> read_whole(int fd, std::int64_t size, const std::string& nam
     return content;
 }
 
-Result<ledger::Recording> salvage(int fd, std::int64_t size, const std::string& name,
+struct OpenFile {
+    UniqueFd fd;
+    std::int64_t size = 0;
+};
+
+/// A regular file that begins as a trace does.
+Result<OpenFile> open_trace(const std::string& path) {
+    UniqueFd fd(::open(path.c_str(), O_RDONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC));
+    if (!fd.valid()) return errno_error(path);
+    struct stat info {};
+    if (::fstat(fd.get(), &info) != 0) return errno_error(path);
+    if (!S_ISREG(info.st_mode)) return Error{path + ": is no regular file"};
+    const auto header = read_header(fd.get(), path);
+    if (!header) return header.error();
+    if (const auto status = check_header(as_bytes(*header), path); !status) return status.error();
+    return OpenFile{std::move(fd), info.st_size};
+}
+
+Result<std::string> read_for_salvage(const OpenFile& file, const std::string& name,
+                                     const std::string& reason) {
+    if (file.size > kMaxSalvageBytes) return Error{name + ": damaged: " + reason};
+    return read_whole(file.fd.get(), file.size, name);
+}
+
+Result<ledger::Recording> salvage(const OpenFile& file, const std::string& name,
                                   const std::string& reason) {
-    if (size > kMaxSalvageBytes) return Error{name + ": damaged: " + reason};
-    const auto image = read_whole(fd, size, name);
+    const auto image = read_for_salvage(file, name, reason);
     if (!image) return image.error();
     auto recording = read_image(as_bytes(*image), name);
     if (recording) recording->damage.push_back("pages of the file (" + reason + ")");
@@ -57,18 +78,38 @@ ledger::Recording read_database(const std::string& path) {
 }  // namespace
 
 Result<ledger::Recording> read(const std::string& path) {
-    const UniqueFd fd(::open(path.c_str(), O_RDONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC));
-    if (!fd.valid()) return errno_error(path);
-    struct stat info {};
-    if (::fstat(fd.get(), &info) != 0) return errno_error(path);
-    if (!S_ISREG(info.st_mode)) return Error{path + ": is no regular file"};
-    const auto header = read_header(fd.get(), path);
-    if (!header) return header.error();
-    if (const auto status = check_header(as_bytes(*header), path); !status) return status.error();
+    const auto file = open_trace(path);
+    if (!file) return file.error();
     try {
         return read_database(path);
     } catch (const SqlError& error) {
-        return salvage(fd.get(), info.st_size, path, error.what());
+        return salvage(*file, path, error.what());
+    }
+}
+
+Status read_raw_events(const std::string& path, const UseRawEvent& use) {
+    const auto file = open_trace(path);
+    if (!file) return file.error();
+    try {
+        Database database = Database::open_for_reading(path);
+        load_raw_events(database, use);
+        return ok_status();
+    } catch (const SqlError& error) {
+        const auto image = read_for_salvage(*file, path, error.what());
+        if (!image) return image.error();
+        return read_raw_events(as_bytes(*image), path, use);
+    }
+}
+
+Status read_raw_events(Bytes image, const std::string& name, const UseRawEvent& use) {
+    const Bytes header = image.first(std::min(image.size(), kHeaderBytes));
+    if (auto status = check_header(header, name); !status) return status;
+    try {
+        Database database = Database::from_image(image);
+        load_raw_events(database, use);
+        return ok_status();
+    } catch (const SqlError& error) {
+        return Error{name + ": raw events: " + error.what()};
     }
 }
 

@@ -3,7 +3,10 @@
 // intact beginning is returned and Recording::damage says what is missing.
 #pragma once
 
+#include <cstdint>
+#include <functional>
 #include <string>
+#include <unordered_map>
 
 #include "user/base/bytes.h"
 #include "user/base/result.h"
@@ -19,5 +22,17 @@ Result<ledger::Recording> read(const std::string& path);
 
 /// The same for the bytes of a file; `name` is for messages.
 Result<ledger::Recording> read_image(Bytes image, const std::string& name);
+
+/// A raw record (bpf/event.h) and the stacks by the keys that records name them by.
+using RawStacks = std::unordered_map<std::uint64_t, StackId>;
+using UseRawEvent = std::function<void(Bytes record, const RawStacks& stacks)>;
+
+/// Calls `use` with each raw record of a trace that keeps them, in the order of the ring. Blocks
+/// that are damaged are left out: Recording::raw_events tells how many records there must be.
+/// Error: as read(), or none were kept.
+Status read_raw_events(const std::string& path, const UseRawEvent& use);
+
+/// The same for the bytes of a file.
+Status read_raw_events(Bytes image, const std::string& name, const UseRawEvent& use);
 
 }  // namespace asrtrace::trace

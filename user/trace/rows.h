@@ -162,6 +162,7 @@ struct Binder {
     Statement& statement;
     int next = 1;
     void operator()(const std::string& value) { statement.bind(next++, value); }
+    void operator()(const Blob& value) { statement.bind(next++, value); }
     template <typename T>
     void operator()(const T& value) {
         statement.bind(next++, to_integer(value));
@@ -193,6 +194,7 @@ struct ColumnReader {
     const Statement& statement;
     int next = 0;
     void operator()(std::string& value) { value = statement.text(next++); }
+    void operator()(Blob& value) { value = statement.blob(next++); }
     template <typename T>
     void operator()(T& value) {
         value = static_cast<T>(statement.integer(next++));

@@ -49,6 +49,10 @@ Writer::Writer(Writer&&) noexcept = default;
 Writer& Writer::operator=(Writer&&) noexcept = default;
 Writer::~Writer() = default;
 
+Status Writer::keep_raw_events(std::uint64_t max_bytes, std::uint64_t start_ns) {
+    return state_->keep_raw_events(max_bytes, start_ns);
+}
+
 void Writer::set_tool_version(std::string version) {
     state_->head.tool_version = std::move(version);
 }
@@ -117,6 +121,14 @@ void Writer::add_stack(StackId id, std::uint32_t flags, const std::vector<ledger
     ledger::Stack stack{id, flags, {}};
     for (const auto& frame : frames) stack.frames.push_back(add_frame(frame));
     add_stack(stack);
+}
+
+void Writer::add_raw_event(Bytes record) {
+    if (state_->raw) state_->raw->add(record);
+}
+
+void Writer::add_raw_stack(StackId stack, std::uint64_t key) {
+    if (state_->raw) state_->queue.raw_stacks.push_back({stack.value, key});
 }
 
 void Writer::add_request(const ledger::Request& request) {

@@ -15,6 +15,7 @@
 #include <string>
 #include <vector>
 
+#include "user/base/bytes.h"
 #include "user/base/result.h"
 #include "user/ledger/recording.h"
 
@@ -42,6 +43,11 @@ class Writer {
     Writer& operator=(Writer&&) noexcept;
     ~Writer();
 
+    /// Raw records are kept, too, until they measure `max_bytes`, compressed; their times are
+    /// CLOCK_MONOTONIC, the window began at `start_ns`. Before the first commit. Error: the file
+    /// cannot be written.
+    Status keep_raw_events(std::uint64_t max_bytes, std::uint64_t start_ns);
+
     // What is traced: before the first commit.
     void set_tool_version(std::string version);
     void set_target(ledger::Target target);
@@ -65,6 +71,11 @@ class Writer {
     /// name stacks that are added later or never (they are shown as unknown). Stack 0 is there.
     void add_stack(const ledger::Stack& stack);
     void add_stack(StackId id, std::uint32_t flags, const std::vector<ledger::Frame>& frames);
+
+    /// A record of the ring; nothing happens unless raw events are kept.
+    void add_raw_event(Bytes record);
+    /// How raw events name this stack.
+    void add_raw_stack(StackId stack, std::uint64_t key);
 
     /// In the order in which they ended.
     void add_request(const ledger::Request& request);

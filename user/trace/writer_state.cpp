@@ -68,6 +68,16 @@ void Writer::State::set_up() {
         "PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL; SELECT count(*) FROM commits");
 }
 
+Status Writer::State::keep_raw_events(std::uint64_t max_bytes, std::uint64_t start_ns) {
+    try {
+        for (const auto& table : kRawTables) database_.execute(table.create);
+    } catch (const SqlError& error) {
+        return Error{path_ + ": " + error.what()};
+    }
+    raw.emplace(max_bytes, start_ns);
+    return ok_status();
+}
+
 FrameId Writer::State::add_frame(const ledger::Frame& frame) {
     ledger::Frame clean = frame;
     clean.function = escape_invalid(frame.function);
@@ -123,6 +133,7 @@ void Writer::State::write(bool finished) {
 void Writer::State::write_queue(bool finished) {
     stores_.requests.write(database_, stores_.blocks, queue.requests);
     head.requests_dropped = stores_.requests.dropped();
+    write_raw();
     write_meta(finished);
     write_stacks();
     stores_.epochs.write(database_, stores_.blocks, queue.epochs);
@@ -160,6 +171,16 @@ void Writer::State::write_stacks() {
     }
 }
 
+void Writer::State::write_raw() {
+    if (!raw) return;
+    for (RawRow& row : raw->take()) queue.raw.push_back(std::move(row));
+    head.raw_events = raw->totals();
+    auto insert_block = database_.prepare(insert_statement<RawRow>());
+    for (const auto& row : queue.raw) bind_row(insert_block, row);
+    auto insert_stack = database_.prepare(insert_statement<RawStackRow>());
+    for (const auto& row : queue.raw_stacks) bind_row(insert_stack, row);
+}
+
 void Writer::State::write_arenas() {
     if (!queue.arenas) return;
     const BlockKey block{ArenaRow::kTable, 0};
@@ -175,6 +196,7 @@ void Writer::State::write_arenas() {
 
 Status Writer::State::fall_back_to_memory(const std::string& reason) {
     const Error error{path_ + ": " + reason + "; the trace goes on in memory"};
+    if (raw) raw->stop();  // a disk's worth of them does not go into memory
     try {
         Database memory = Database::in_memory();
         database_.copy_to(memory);

@@ -14,6 +14,7 @@
 #include "user/trace/blocks.h"
 #include "user/trace/database.h"
 #include "user/trace/epoch_store.h"
+#include "user/trace/raw_block.h"
 #include "user/trace/request_store.h"
 #include "user/trace/rows.h"
 #include "user/trace/series_store.h"
@@ -31,6 +32,7 @@ class Writer::State {
 
     /// Writes header and schema, then switches to WAL. Throws SqlError, as all that is private.
     void set_up();
+    Status keep_raw_events(std::uint64_t max_bytes, std::uint64_t start_ns);
     FrameId add_frame(const ledger::Frame& frame);
     void add_stack(const ledger::Stack& stack);
     Status commit(bool finished);
@@ -46,9 +48,12 @@ class Writer::State {
         std::vector<ledger::Reading> readings;
         std::optional<std::vector<ledger::Arena>> arenas;  ///< replace what was written
         std::vector<ledger::ReachReading> reach;
+        std::vector<RawRow> raw;
+        std::vector<RawStackRow> raw_stacks;
     };
     Queue queue;
     ledger::Recording head;  ///< single values only
+    std::optional<RawPacker> raw;
 
   private:
     /// What the database holds; taken back when a commit fails.
@@ -65,6 +70,7 @@ class Writer::State {
     void write_meta(bool finished);
     void write_stacks();
     void write_arenas();
+    void write_raw();
     Status fall_back_to_memory(const std::string& reason);
     Status finish_file();
     Status restore_file();
