@@ -87,6 +87,15 @@ class Page(unittest.TestCase):
         self.assertEqual(self.run_js("return document.querySelector('#books .line.requests').dataset.last"),
                          str(REQUESTS))
 
+    def test_time_is_told_in_round_steps(self):
+        self.page()
+        for end, expected in ((40, "0 s, 5 s"), (316, "0 min, 1 min"), (3600, "0 min, 10 min"),
+                              (36_000, "0 h, 2 h")):
+            labels = self.run_js(
+                "const unit = timeUnitOf(arguments[0]);"
+                "return ticks(0, arguments[0], 8, unit[0]).map(at => tickLabel(at, unit))", end)
+            self.assertTrue(", ".join(labels).replace("\u00a0", " ").startswith(expected), labels)
+
     def test_books_by_keyboard(self):
         self.page()
         self.run_js("document.querySelector('#books .chart').focus()")

@@ -50,8 +50,8 @@ std::optional<Finding> inconclusive(const Evidence& evidence, const std::vector<
             fmt::format("memory grew by {} in {:.0f} {}s: too few to tell a start from a trend",
                         bytes(evidence.anonymous_growth), evidence.requests, evidence.unit()));
         finding.requests_needed = requests_needed(evidence);
-        finding.advice =
-            fmt::format("trace at least {} {}s", *finding.requests_needed, evidence.unit());
+        finding.advice = fmt::format("trace at least {} {}s", grouped(*finding.requests_needed),
+                                     evidence.unit());
     } else if (evidence.recording.readings.size() < kEnoughReadings) {
         finding.evidence.push_back(
             fmt::format("memory grew by {}, and the heap was read {} times only",
@@ -59,7 +59,7 @@ std::optional<Finding> inconclusive(const Evidence& evidence, const std::vector<
         finding.requests_needed = requests_needed(evidence);
         finding.advice =
             fmt::format("trace at least {} {}s; `asrtrace census` says why a heap cannot be read",
-                        *finding.requests_needed, evidence.unit());
+                        grouped(*finding.requests_needed), evidence.unit());
     } else if (!evidence.heap_traced) {
         finding.evidence.push_back(
             fmt::format("memory grew by {}; this tier does not see who allocates",
@@ -73,7 +73,7 @@ std::optional<Finding> inconclusive(const Evidence& evidence, const std::vector<
         finding.advice = fmt::format(
             "the books say where it is; trace at least {} {}s to see "
             "whether it stays",
-            *finding.requests_needed, evidence.unit());
+            grouped(*finding.requests_needed), evidence.unit());
     } else {
         return std::nullopt;
     }

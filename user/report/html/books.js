@@ -21,6 +21,7 @@ function colourOf(name) {
 function drawBooks(host, width, data, tell) {
   const readings = data.readings;
   const end = data.report.window.seconds;
+  const time = timeUnitOf(end);
   const totals = readings.t.map((_, i) =>
     bookOrder.reduce((sum, name) => sum + Math.max(0, readings.classes[name][i]), 0));
   const highest = Math.max(...totals, 1);
@@ -29,7 +30,7 @@ function drawBooks(host, width, data, tell) {
     x: [0, Math.max(end, readings.t[readings.t.length - 1])], y: [0, highest], right: requests || null,
   }, {
     label: 'Resident anonymous memory by class over time, and completed requests',
-    x: 'time', xTick: seconds, y: 'memory', right: 'requests',
+    x: 'time', xUnit: time[0], xTick: (value) => tickLabel(value, time), y: 'memory', right: 'requests',
   });
   let below = readings.t.map(() => 0);
   for (const name of bookOrder) {

@@ -68,8 +68,12 @@ function byteRange(range) {
   return inUnit(range[0], unit) + ' to ' + inUnit(range[1], unit) + '\u00a0' + unit[1];
 }
 
+function timeUnitOf(value) {
+  return value < 120 ? [1, 's'] : value < 7200 ? [60, 'min'] : [3600, 'h'];
+}
+
 function seconds(value) {
-  const [size, unit] = value < 120 ? [1, 's'] : value < 7200 ? [60, 'min'] : [3600, 'h'];
+  const [size, unit] = timeUnitOf(value);
   return Number((value / size).toPrecision(3)) + '\u00a0' + unit;
 }
 
