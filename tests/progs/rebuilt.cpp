@@ -17,7 +17,7 @@ void* table[kTable];
 }  // namespace
 
 #if REBUILT_MOVES
-// NOLINTNEXTLINE: nobody calls it, it is in the way.
+// Nobody calls it.
 extern "C" __attribute__((used, noinline)) void in_the_way() {
     asm volatile(".fill 70001, 1, 0x90");
 }
