@@ -50,19 +50,19 @@ TEST(ReportText, ThousandsOfFindingsAreTheFirstOnesAndTheirSum) {
     ASSERT_GE(analysis.findings.size(), trace::kManySites) << "each site leaks";
     const auto page = text(recording, analysis);
     // Site i loses 16 + i bytes in ten requests; the ten largest are shown one by one.
-    expect_contains(page, "1. LEAK, probable: 195.9 KiB, 502 B per request");
-    expect_contains(page, "10. LEAK, probable: ");
+    expect_in(page, "1. LEAK, probable: 195.9 KiB, 502 B per request");
+    expect_in(page, "10. LEAK, probable: ");
     EXPECT_EQ(page.find("11. LEAK"), std::string::npos);
     double bytes = 0;
     for (std::uint32_t i = 0; i + 10 < trace::kManySites; ++i)
         bytes += (16 + i) * trace::kManySitesEpochs;
-    expect_contains(page, "... and 4,990 more of LEAK: " + asrtrace::bytes(bytes) + ", " +
-                              asrtrace::bytes(bytes / (10 * trace::kManySitesEpochs)) +
-                              " per request (--json lists them)");
+    expect_in(page, "... and 4,990 more of LEAK: " + asrtrace::bytes(bytes) + ", " +
+                        asrtrace::bytes(bytes / (10 * trace::kManySitesEpochs)) +
+                        " per request (--json lists them)");
     EXPECT_LT(std::count(page.begin(), page.end(), '\n'), 300);
     const auto whole = json(recording, analysis);
-    expect_contains(whole, "allocate_0\"");
-    expect_contains(whole, "\"leak-5000\"");
+    expect_in(whole, "allocate_0\"");
+    expect_in(whole, "\"leak-5000\"");
 }
 
 TEST(ReportText, NoGrowthAndTooLittleAreSaid) {
