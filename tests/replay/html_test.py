@@ -5,15 +5,19 @@ light, in the dark and on a phone; hostile names stay text; 5,000 sites stay sma
 html_test.py MAKE_TRACE REPLAY_COMMAND; with ASRTRACE_SCREENSHOTS=DIR it leaves pictures there.
 """
 
+import gzip
 import json
 import os
 import re
+import shutil
 import subprocess
 import sys
 import tempfile
 import unittest
 
 import browser
+
+TRACES = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..", "traces")
 
 # The figures of tests/unit/trace_script.h.
 REQUESTS = 400
@@ -34,7 +38,12 @@ class Page(unittest.TestCase):
         path = os.path.join(self.directory, kind + ".html")
         if not os.path.exists(path):
             trace = os.path.join(self.directory, kind)
-            subprocess.run([MAKE_TRACE, trace, kind], check=True, timeout=240)
+            recorded = os.path.join(TRACES, kind + ".asrtrace.gz")
+            if os.path.exists(recorded):
+                with gzip.open(recorded) as packed, open(trace, "wb") as file:
+                    shutil.copyfileobj(packed, file)
+            else:
+                subprocess.run([MAKE_TRACE, trace, kind], check=True, timeout=240)
             subprocess.run([COMMAND, "report", trace, "--html", path], check=True, timeout=240,
                            stdout=subprocess.DEVNULL)
         self.browser.dark(view.get("dark", False))
@@ -88,13 +97,10 @@ class Page(unittest.TestCase):
                          str(REQUESTS))
 
     def test_time_is_told_in_round_steps(self):
-        self.page()
-        for end, expected in ((40, "0 s, 5 s"), (316, "0 min, 1 min"), (3600, "0 min, 10 min"),
-                              (36_000, "0 h, 2 h")):
-            labels = self.run_js(
-                "const unit = timeUnitOf(arguments[0]);"
-                "return ticks(0, arguments[0], 8, unit[0]).map(at => tickLabel(at, unit))", end)
-            self.assertTrue(", ".join(labels).replace("\u00a0", " ").startswith(expected), labels)
+        self.page("mixed")  # five minutes and a quarter
+        labels = [text.replace("\u00a0", " ") for text in self.texts("#books .tick")]
+        self.assertEqual([label for label in labels if label.endswith(("s", "min"))],
+                         [f"{minute} min" for minute in range(6)])
 
     def test_books_by_keyboard(self):
         self.page()
