@@ -73,7 +73,7 @@ class Cost(harness.LiveTest):
         self.assert_nothing_lost(report)
 
     def test_auto_finds_a_leak_in_windows(self):
-        program, request = self.leaky("--requests", 6000)
+        program, request = self.leaky("--requests", 3000, "--pace-us", 5000)
         tracer = self.attach(program.pid, "--request", request, tier="auto").wait_attached()
         truth = program.run()
         self.assertEqual(tracer.stop(), 0, tracer.stderr)

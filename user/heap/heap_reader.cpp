@@ -19,6 +19,7 @@ using std::chrono::milliseconds;
 constexpr unsigned kStepBacks = 2000;
 constexpr unsigned kReachSnapshots = 3;
 constexpr milliseconds kStopPatience{2000};
+constexpr milliseconds kPeekPatience{100};
 /// A heap of which a reading takes a few dozen milliseconds.
 constexpr std::uint64_t kShortReadingBytes = 128 << 20;
 
@@ -159,8 +160,8 @@ class HeapReader::Taking {
                 std::this_thread::sleep_for(milliseconds(20));
                 if (Status taken = read_running(); !taken) return taken;
             }
-            auto reach =
-                find_unreachable(memory(), snapshot_, peek_threads(pid_), asked_, deadline_);
+            auto reach = find_unreachable(memory(), snapshot_, peek_threads(pid_, kPeekPatience),
+                                          asked_, deadline_);
             if (!reach) return reach.error();
             agreed = agreed ? intersect(*agreed, *reach) : std::move(*reach);
         }
@@ -323,7 +324,8 @@ void HeapReader::visit_live(
 
 std::vector<ThreadBlock> HeapReader::thread_stacks() {
     if (!has_reading_) return {};
-    std::vector<ThreadBlock> blocks = find_thread_blocks(*memory_, snapshot_, peek_threads(pid_));
+    std::vector<ThreadBlock> blocks =
+        find_thread_blocks(*memory_, snapshot_, peek_threads(pid_, {}));
     std::erase_if(blocks, [](const ThreadBlock& block) { return block.stack_end == 0; });
     return blocks;
 }

@@ -14,6 +14,7 @@
 #include <charconv>
 #include <cstdio>
 #include <ctime>
+#include <thread>
 
 #include "user/base/maps.h"
 
@@ -21,6 +22,9 @@ namespace asrtrace::heap {
 namespace {
 
 using Clock = std::chrono::steady_clock;
+using std::chrono::milliseconds;
+
+constexpr milliseconds kPeekAgain{5};
 
 #if defined(__x86_64__)
 constexpr std::size_t kStackPointer = offsetof(user_regs_struct, rsp) / 8;
@@ -33,6 +37,27 @@ constexpr std::size_t kThreadPointer = ~std::size_t{0};
 void nap() {
     const timespec moment{0, 20000};
     ::nanosleep(&moment, nullptr);
+}
+
+/// Of a thread that sleeps in a system call; 0 of one that runs.
+std::uint64_t peek_stack_pointer(pid_t pid, pid_t tid) {
+    const auto text = read_text_file("/proc/" + std::to_string(pid) + "/task/" +
+                                     std::to_string(tid) + "/syscall");
+    if (!text || text->starts_with("running")) return 0;
+    const std::size_t pc = text->rfind(' ');
+    if (pc == std::string::npos || pc == 0) return 0;
+    const std::size_t sp = text->rfind(' ', pc - 1);
+    return sp == std::string::npos ? 0 : std::strtoull(text->c_str() + sp + 1, nullptr, 16);
+}
+
+/// Fills in those that are missing; true if none is then.
+bool peek_stack_pointers(pid_t pid, std::vector<ThreadState>& threads) {
+    bool all = true;
+    for (ThreadState& thread : threads) {
+        if (thread.stack_pointer == 0) thread.stack_pointer = peek_stack_pointer(pid, thread.tid);
+        all = all && thread.stack_pointer != 0;
+    }
+    return all;
 }
 
 void add_registers(pid_t tid, int note, ThreadState& out) {
@@ -60,25 +85,18 @@ Result<std::vector<pid_t>> list_threads(pid_t pid) {
     return tids;
 }
 
-std::vector<ThreadState> peek_threads(pid_t pid) {
+std::vector<ThreadState> peek_threads(pid_t pid, milliseconds patience) {
     std::vector<ThreadState> threads;
     auto tids = list_threads(pid);
     if (!tids) return threads;
     for (pid_t tid : *tids) {
         ThreadState thread;
         thread.tid = tid;
-        const std::string path =
-            "/proc/" + std::to_string(pid) + "/task/" + std::to_string(tid) + "/syscall";
-        if (auto text = read_text_file(path)) {
-            const std::size_t pc = text->rfind(' ');
-            const std::size_t sp =
-                pc == std::string::npos || pc == 0 ? pc : text->rfind(' ', pc - 1);
-            if (sp != std::string::npos && !text->starts_with("running")) {
-                thread.stack_pointer = std::strtoull(text->c_str() + sp + 1, nullptr, 16);
-            }
-        }
         threads.push_back(std::move(thread));
     }
+    const auto until = Clock::now() + patience;
+    while (!peek_stack_pointers(pid, threads) && Clock::now() < until)
+        std::this_thread::sleep_for(kPeekAgain);
     return threads;
 }
 

@@ -53,7 +53,9 @@ class StoppedProcess {
 Result<std::vector<pid_t>> list_threads(pid_t pid);
 
 /// Without stopping: the stack pointers of threads that sleep in a system call (/proc/PID/task/TID/
-/// syscall); those of running threads are not known.
-std::vector<ThreadState> peek_threads(pid_t pid);
+/// syscall). Of a running thread it is not known, and all of its stack counts, what returned
+/// functions left there included: who runs only for a moment is looked at again until `patience` is
+/// over.
+std::vector<ThreadState> peek_threads(pid_t pid, std::chrono::milliseconds patience);
 
 }  // namespace asrtrace::heap
