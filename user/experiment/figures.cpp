@@ -96,6 +96,7 @@ Figures median_of(const std::vector<Figures>& rounds) {
     Figures out;
     for (const auto member : kAlways) {
         std::vector<double> values;
+        values.reserve(rounds.size());
         for (const Figures& round : rounds) values.push_back(round.*member);
         out.*member = median(std::move(values));
     }
