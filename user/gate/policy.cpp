@@ -40,7 +40,9 @@ Policy built_in_policy() {
     policy.limit(Rule::kPlateau).over_baseline = {25, 8 * kMiB};
     policy.limit(Rule::kRetained).over_baseline = {25, 8 * kMiB};
     policy.limit(Rule::kPss).over_baseline = {20, 16 * kMiB};
-    policy.limit(Rule::kPeakRssAnon).over_baseline = {20, 16 * kMiB};
+    // One sample of each run, without an interval: of the healthy worker on a busy machine peaks
+    // were 49 to 76 MiB.
+    policy.limit(Rule::kPeakRssAnon).over_baseline = {50, 32 * kMiB};
     return policy;
 }
 
