@@ -64,7 +64,8 @@ class Experiment(speech.SpeechTest):
         self.assertGreater(runs["stock"]["peak_bytes"], budget, "or it would prove nothing")
         self.assertLess(runs["saw"]["peak_bytes"], budget)
         self.assertLess(runs["budget"]["peak_bytes"], budget)
-        self.assertAlmostEqual(runs["stock"]["growth_bytes_per_request"], LEAK, delta=0.1 * LEAK)
+        # Of PSS over 120 requests: what malloc keeps of those in flight comes and goes beside the leak.
+        self.assertAlmostEqual(runs["stock"]["growth_bytes_per_request"], LEAK, delta=0.2 * LEAK)
         self.assertGreater(advice["limit"], 50)
         self.assertLess(advice["limit"] + advice["jitter"], REQUESTS)
         self.assertEqual(advice["checked_peak_bytes"], runs["budget"]["peak_bytes"])
