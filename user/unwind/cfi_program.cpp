@@ -30,7 +30,7 @@ unwind_row pack_register(const CfaRule& cfa) {
 /// The CFA half of a row; UNWIND_CFA_BAD if it does not fit.
 unwind_row pack_cfa(const CfaRule& cfa, const Architecture& arch) {
     unwind_row row{0, UNWIND_CFA_BAD, 0, 0};
-    std::int64_t offset = cfa.offset;
+    std::int64_t unit = 8;
     unwind_cfa kind = UNWIND_CFA_BAD;
     switch (cfa.kind) {
         case CfaRule::Kind::kRegister:
@@ -46,15 +46,16 @@ unwind_row pack_cfa(const CfaRule& cfa, const Architecture& arch) {
             break;
         case CfaRule::Kind::kPlt:
             kind = UNWIND_CFA_PLT;
-            offset *= 8;
+            unit = 1;
             break;
         case CfaRule::Kind::kSignal:
         case CfaRule::Kind::kOther:
             break;
     }
-    if (kind == UNWIND_CFA_BAD || offset % 8 != 0 || !fits_i16(offset / 8)) return row;
+    if (kind == UNWIND_CFA_BAD || cfa.offset % unit != 0 || !fits_i16(cfa.offset / unit))
+        return row;
     row.rule = kind;
-    row.cfa_offset = static_cast<__s16>(offset / 8);
+    row.cfa_offset = static_cast<__s16>(cfa.offset / unit);
     return row;
 }
 
@@ -99,7 +100,9 @@ bool pack_link_register(unwind_row& row, const CfiState& state) {
         return true;
     }
     if (!has_slot(ra)) return false;
-    if (fp.kind == ra.kind && fp.offset + 8 == ra.offset) return pack_slot(row, fp);
+    const auto apart =
+        static_cast<std::uint64_t>(ra.offset) - static_cast<std::uint64_t>(fp.offset);
+    if (fp.kind == ra.kind && apart == 8) return pack_slot(row, fp);
     if (fp.kind != Kind::kUnchanged || ra.kind != Kind::kAtCfa || ra.offset % 8 != 0) return false;
     if (!fits_i8(ra.offset / 8)) return false;
     row.fp_offset = static_cast<__s8>(ra.offset / 8);
