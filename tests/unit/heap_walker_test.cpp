@@ -2,6 +2,9 @@
 // Walks that went wrong once.
 #include <gtest/gtest.h>
 
+#include <chrono>
+#include <map>
+
 #include "user/heap/image.h"
 #include "user/heap/walker.h"
 
@@ -16,17 +19,26 @@ struct WalkerTest : testing::Test {
         image.set_maps("555500000000-555500020000 rw-p 00000000 00:00 0 [heap]\n");
         for (std::uint64_t at = kBase; at < kEnd; at += ImageMemory::kPage) image.touch(at);
     }
-    Status walk(std::uint64_t top, bool end_known) {
+    Status walk(std::uint64_t top, bool end_known) { return walk(top, end_known, 0); }
+    Status walk(std::uint64_t top, bool end_known, unsigned step_backs) {
         auto residency = Residency::read(image, image.maps());
         WalkLimits limits;
         limits.deadline = std::chrono::steady_clock::now() + std::chrono::seconds(5);
+        limits.step_backs = step_backs;
         segment.begin = segment.first = kBase;
         segment.end = kEnd;
         segment.end_known = end_known;
+        if (touched_later != 0) image.touch(touched_later);
+        for (const auto& [address, word] : written_later) image.put(address, word);
         Walker walker(image, *residency, limits, table);
-        return walker.walk(segment, top, false);
+        const Status walked = walker.walk(segment, top, false);
+        steps_back = walker.steps_back();
+        return walked;
     }
     ImageMemory image;
+    std::uint64_t touched_later = 0;  ///< since the reading began
+    std::map<std::uint64_t, std::uint64_t> written_later;
+    unsigned steps_back = 0;
     Segment segment;
     ChunkTable table;
 };
@@ -56,6 +68,50 @@ TEST_F(WalkerTest, AFenceOfThreeBehindATopThatWasTooSmall) {
     EXPECT_EQ(segment.end, kBase + 0x5000);
     EXPECT_FALSE(segment.has_top);
     EXPECT_EQ(table.size(), 1U);
+}
+
+TEST_F(WalkerTest, ARunningTargetTouchesAPageMeanwhile) {
+    const std::uint64_t fresh = kBase + 0x8000;
+    image.forget(fresh);
+    image.put(kBase + 8, 0x8010 | kPrevInUse);
+    touched_later = fresh;
+    written_later = {{fresh + 0x18, 0x1000 | kPrevInUse},
+                     {fresh + 0x1018, (kEnd - fresh - 0x1010) | kPrevInUse}};
+    const Status walked = walk(fresh + 0x1010, true, 100);
+    ASSERT_TRUE(walked.ok()) << walked.error().message;
+    EXPECT_EQ(table.size(), 2U);
+    EXPECT_EQ(steps_back, 1U);
+}
+
+TEST_F(WalkerTest, ARunningTargetCutsChunksOffItsTop) {
+    const std::uint64_t top = kBase + 0x1000;
+    image.put(kBase + 8, 0x1000 | kPrevInUse);
+    written_later = {{top + 8, 0x60000 | kPrevInUse}};  // and has grown its heap for it
+    const Status walked = walk(top, true, 100);
+    ASSERT_TRUE(walked.ok()) << walked.error().message;
+    EXPECT_EQ(table.size(), 1U);
+    EXPECT_EQ(segment.last_end, top);
+    EXPECT_EQ(segment.end, kEnd);
+    EXPECT_TRUE(segment.has_top);
+}
+
+TEST_F(WalkerTest, AHeapThatHasOutgrownTheReadingIsGivenUp) {
+    image.put(kBase + 8, 0x2000 | kPrevInUse);
+    image.put(kBase + 0x2008, 0x60000 | kPrevInUse);
+    const Status walked = walk(kBase + 0x1000, true, 2000);
+    ASSERT_FALSE(walked.ok());
+    EXPECT_EQ(walked.error().message, "a chunk larger than its heap (at 0x555500002000)");
+    EXPECT_LE(steps_back, 2U);
+}
+
+TEST_F(WalkerTest, AFaultThatStaysIsGivenUp) {
+    image.put(kBase + 8, 0x2000 | kPrevInUse);
+    image.put(kBase + 0x2008, 0x18 | kPrevInUse);
+    const auto begin = std::chrono::steady_clock::now();
+    const Status walked = walk(kBase + 0x5000, true, 1U << 31);
+    ASSERT_FALSE(walked.ok());
+    EXPECT_EQ(walked.error().message, "a chunk of impossible size (at 0x555500002000)");
+    EXPECT_LT(std::chrono::steady_clock::now() - begin, std::chrono::seconds(4));
 }
 
 }  // namespace

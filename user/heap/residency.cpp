@@ -6,6 +6,11 @@
 namespace asrtrace::heap {
 
 Residency::Residency(std::vector<PageRange> ranges) : ranges_(std::move(ranges)) {
+    count();
+}
+
+void Residency::count() {
+    anonymous_before_.clear();
     anonymous_before_.reserve(ranges_.size());
     std::uint64_t sum = 0;
     for (const PageRange& range : ranges_) {
@@ -28,6 +33,26 @@ Result<Residency> Residency::read(TargetMemory& memory, const std::vector<MapsEn
         }
     }
     return Residency(std::move(all));
+}
+
+bool Residency::look_again(TargetMemory& memory, std::uint64_t begin, std::uint64_t end) {
+    const auto fresh = memory.pages(begin, end, true);
+    if (!fresh || fresh->empty()) return false;
+    std::vector<PageRange> all;
+    all.reserve(ranges_.size() + fresh->size() + 1);
+    const auto add = [&all](PageRange range) {
+        if (range.begin < range.end) all.push_back(range);
+    };
+    for (const PageRange& range : ranges_)
+        if (range.begin < begin) add({range.begin, std::min(range.end, begin), range.kind});
+    for (const PageRange& range : *fresh)
+        if (all.empty() || range.begin >= all.back().end) add(range);
+    for (const PageRange& range : ranges_)
+        if (range.end > end) add({std::max(range.begin, end), range.end, range.kind});
+    ranges_ = std::move(all);
+    hint_ = 0;
+    count();
+    return true;
 }
 
 const PageRange* Residency::find_from(std::uint64_t address) const {

@@ -19,6 +19,10 @@ class Residency {
     /// Asks for all readable private mappings that can hold heap memory or pointers to it.
     static Result<Residency> read(TargetMemory& memory, const std::vector<MapsEntry>& maps);
 
+    /// Asks again for [begin, end), a part of one private anonymous mapping: a running target
+    /// touches new pages. Whether any of it is present.
+    bool look_again(TargetMemory& memory, std::uint64_t begin, std::uint64_t end);
+
     /// Bytes of [begin, end) that are anonymous memory (no zero page, no swap).
     std::uint64_t anonymous_bytes(std::uint64_t begin, std::uint64_t end) const;
 
@@ -31,6 +35,8 @@ class Residency {
     const std::vector<PageRange>& ranges() const { return ranges_; }
 
   private:
+    void count();
+
     std::vector<PageRange> ranges_;
     std::vector<std::uint64_t> anonymous_before_;  ///< bytes in front of range i
     mutable std::size_t hint_ = 0;                 ///< queries come in the order of addresses

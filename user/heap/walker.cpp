@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <string>
+#include <utility>
 
 #include "user/base/bytes.h"
 #include "user/base/quantity.h"
@@ -12,11 +13,16 @@ namespace {
 
 constexpr std::uint64_t kMaxWindow = 256 << 10;  // stays in the second-level cache
 constexpr std::uint64_t kPage = 4096;
+constexpr std::uint64_t kNewPagesSought = 1 << 20;
 constexpr std::size_t kChunksBetweenChecks = 65536;
+/// A segment of which all was read anew so often, for so long, has left the state that the reading
+/// began with: the next one begins where the heap is by then.
+constexpr unsigned kRewinds = 3;
+constexpr std::chrono::milliseconds kRewindTime{2};
 
 }  // namespace
 
-Walker::Walker(TargetMemory& memory, const Residency& residency, const WalkLimits& limits,
+Walker::Walker(TargetMemory& memory, Residency& residency, const WalkLimits& limits,
                ChunkTable& table)
     : memory_(memory),
       residency_(residency),
@@ -30,6 +36,8 @@ Status Walker::walk(Segment& segment, std::uint64_t top, bool keep_fast_links) {
     keep_fast_links_ = keep_fast_links;
     done_ = false;
     back_distance_ = 1;
+    rewinds_ = 0;
+    last_fault_ = 0;
     segment.chunk_begin = table_.size();
     furthest_ = table_.size();
     window_begin_ = window_end_ = 0;
@@ -41,6 +49,7 @@ Status Walker::walk(Segment& segment, std::uint64_t top, bool keep_fast_links) {
             fault = "a chunk reaches past the end of its heap";
         } else if (!header_at(at, segment.end, header)) {
             fault = met_swap_ ? "swapped" : "a chunk header lies on memory that is not there";
+            if (!met_swap_ && limits_.step_backs != 0) look_for_new_pages(segment, at);
         } else {
             fault = visit(segment, at, header);
         }
@@ -150,7 +159,11 @@ void Walker::close_segment(Segment& segment, std::uint64_t at, std::uint64_t siz
 
 /// Takes the chunk at `at` into the table and steps behind it; the fault, or null.
 const char* Walker::visit(Segment& segment, std::uint64_t& at, const Header& header) {
-    const std::uint64_t size = header.size & ~kSizeBits;
+    const bool still = limits_.step_backs == 0;
+    // Where the top began when the reading began, a running target may have cut chunks off it by
+    // now, and grown it past the pages that are known.
+    const bool was_top = !still && at == top_ && segment.end_known;
+    const std::uint64_t size = was_top ? segment.end - at : header.size & ~kSizeBits;
     const bool is_first = table_.size() == segment.chunk_begin;
     if (is_first && (header.size & kPrevInUse) == 0) return "the first chunk follows a free one";
     const bool fence = size < kMinChunk && is_fence(segment, at, size);
@@ -166,7 +179,6 @@ const char* Walker::visit(Segment& segment, std::uint64_t& at, const Header& hea
         const char* fault = close_previous(at, header);
         if (fault != nullptr) return fault;
     }
-    const bool still = limits_.step_backs == 0;
     const bool at_end = at + size == segment.end;
     if (!fence && at_end && still && at != top_) return "the last chunk is not the arena's top";
     if (!fence && at == top_ && still && segment.kind == SegmentKind::kHeap && !at_end) {
@@ -186,14 +198,35 @@ const char* Walker::visit(Segment& segment, std::uint64_t& at, const Header& hea
     return nullptr;
 }
 
+/// Since the pages were asked for, a running target may have touched more, and cut chunks there.
+void Walker::look_for_new_pages(const Segment& segment, std::uint64_t at) {
+    const std::uint64_t page = at & ~(kPage - 1);
+    const std::uint64_t end = (segment.end + kPage - 1) & ~(kPage - 1);
+    residency_.look_again(memory_, page, std::min(end, page + kNewPagesSought));
+}
+
+/// The same fault twice behind what was the top: the target has grown its heap.
+bool Walker::outgrown(const Segment& segment, std::uint64_t at) {
+    const bool behind = segment.end_known && top_ >= segment.begin && at > top_;
+    return std::exchange(last_fault_, at) == at && behind;
+}
+
+/// Called when all of a segment is about to be read anew.
+bool Walker::stuck() {
+    const auto now = std::chrono::steady_clock::now();
+    if (rewinds_++ == 0) first_rewind_ = now;
+    return rewinds_ > kRewinds && now - first_rewind_ > kRewindTime;
+}
+
 /// The target changed under the reader: go back some chunks, each time further, and read anew.
 bool Walker::step_back(const Segment& segment, std::uint64_t& at) {
-    if (steps_back_ >= limits_.step_backs) return false;
+    if (steps_back_ >= limits_.step_backs || outgrown(segment, at)) return false;
     ++steps_back_;
-    back_distance_ = table_.size() > furthest_ ? 1 : back_distance_ * 2;
-    furthest_ = std::max(furthest_, table_.size());
     const std::size_t held = table_.size() - segment.chunk_begin;
+    back_distance_ = table_.size() > furthest_ ? 1 : std::min(held, back_distance_ * 2);
+    furthest_ = std::max(furthest_, table_.size());
     const std::size_t keep = table_.size() - std::min(held, back_distance_);
+    if (keep == segment.chunk_begin && stuck()) return false;
     if (keep < table_.size()) at = table_.address(keep);
     if (keep == segment.chunk_begin) at = segment.first;
     table_.truncate(keep);

@@ -26,13 +26,13 @@ struct WalkLimits {
 
 class Walker {
   public:
-    Walker(TargetMemory& memory, const Residency& residency, const WalkLimits& limits,
-           ChunkTable& table);
+    Walker(TargetMemory& memory, Residency& residency, const WalkLimits& limits, ChunkTable& table);
 
     /// Appends the chunks of `segment` (kind, begin, first, end given) to the table and fills in
     /// chunk_begin, chunk_end, last_end, has_top, and a nearer end where a fence or the top stands
     /// (segment.end is how far it may reach). A chunk that ends at `segment.end` at `top` (or,
-    /// where the target runs, anywhere) is the top. Error: what is wrong, at which address.
+    /// where the target runs, anywhere) is the top; where it runs, so is all behind `top`. Error:
+    /// what is wrong, at which address.
     Status walk(Segment& segment, std::uint64_t top, bool keep_fast_links);
 
     /// Chunks in use whose size is that of some tcache structure: candidates for one.
@@ -53,10 +53,13 @@ class Walker {
     bool is_fence(const Segment& segment, std::uint64_t at, std::uint64_t size);
     void close_segment(Segment& segment, std::uint64_t at, std::uint64_t size, bool fence);
     bool step_back(const Segment& segment, std::uint64_t& at);
+    bool outgrown(const Segment& segment, std::uint64_t at);
+    bool stuck();
+    void look_for_new_pages(const Segment& segment, std::uint64_t at);
     const char* check_limits();
 
     TargetMemory& memory_;
-    const Residency& residency_;
+    Residency& residency_;  ///< gains what a running target touches meanwhile
     const WalkLimits& limits_;
     ChunkTable& table_;
     PageBuffer window_;
@@ -74,6 +77,9 @@ class Walker {
     unsigned steps_back_ = 0;
     std::size_t back_distance_ = 1;
     std::size_t furthest_ = 0;
+    std::uint64_t last_fault_ = 0;
+    unsigned rewinds_ = 0;  ///< how often all of the segment was read anew
+    std::chrono::steady_clock::time_point first_rewind_;
 };
 
 }  // namespace asrtrace::heap
