@@ -145,6 +145,32 @@ TEST_F(Windows, WhatNothingPointsToIsTheLeakersOfTheClass) {
     EXPECT_EQ(rows.at(2).unreachable_blocks, 0U);
 }
 
+TEST_F(Windows, WhatWasLostBeforeAWindowIsNobodysLeak) {
+    std::vector<LostBlock> lost;
+    for (std::uint64_t i = 0; i < 200; ++i) lost.push_back({0x7000000 + i * 0x1000, 112});
+    script.ledger.lose(lost, script.ledger.serial());  // everything is followed yet
+    for (int i = 0; i < 10; ++i) request({{1, 100}});
+    pass(1000);
+    close();
+    for (std::uint64_t i = 0; i < 10; ++i) lost.push_back({0x101000 + i * 0x1000, 112});
+    for (std::uint64_t i = 0; i < 50; ++i) lost.push_back({0x8000000 + i * 0x1000, 112});
+    heap({{112, 420}});
+    script.ledger.lose(lost, script.ledger.serial());
+    EXPECT_EQ(script.finish().at(1).unreachable_blocks, 60U);
+}
+
+TEST_F(Windows, TheOnlyMarkingFindsTheLeakOfWhatGrew) {
+    for (int i = 0; i < 10; ++i) request({{1, 100}});
+    pass(1000);
+    close();
+    std::vector<LostBlock> lost;
+    for (std::uint64_t i = 0; i < 200; ++i) lost.push_back({0x7000000 + i * 0x1000, 112});
+    for (std::uint64_t i = 0; i < 10; ++i) lost.push_back({0x101000 + i * 0x1000, 112});
+    heap({{112, 50}});  // more than before: the others were lost before the attach
+    script.ledger.lose(lost, script.ledger.serial());
+    EXPECT_EQ(script.finish().at(1).unreachable_blocks, 50U);
+}
+
 TEST_F(Windows, WhatALongWindowSawStaysAndGrowthGoesOnFromThere) {
     heap({{112, 1000}});
     for (int i = 0; i < 50; ++i) request({{1, 100}});

@@ -38,17 +38,23 @@ void Apportioner::read(const std::vector<ClassLevel>& levels, bool quiet) {
 
 void Apportioner::restart() {
     has_first_ = false;
-    has_lost_ = false;
     first_.clear();
     readings_.clear();
-    lost_.clear();
+    lost_first_ = lost_;
 }
 
 void Apportioner::set_lost(std::map<std::uint64_t, std::uint64_t> chunks,
                            std::map<std::uint64_t, std::map<SiteIndex, std::uint64_t>> survivors) {
-    if (!std::exchange(has_lost_, true)) lost_first_ = chunks;
     lost_ = std::move(chunks);
     lost_survivors_ = std::move(survivors);
+    if (std::exchange(has_lost_, true)) return;
+    lost_first_ = lost_;
+    // The first marking comes late: what grew since the first reading was not lost before it.
+    if (readings_.empty()) return;
+    for (const auto& [upper, sites] : lost_survivors_) {
+        std::uint64_t& before = lost_first_[upper];
+        before -= std::min(before, static_cast<std::uint64_t>(growth_of(upper)));
+    }
 }
 
 std::map<SiteIndex, Apportioner::Range> Apportioner::ranges() const {

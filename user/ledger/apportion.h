@@ -40,7 +40,8 @@ class Apportioner {
     /// From now on growth counts from the next reading.
     void restart();
     /// Of chunks that nothing points to, by class: how many there are, and how many survivors are
-    /// among them, by site, that are most of that site's.
+    /// among them, by site, that are most of that site's. Those of the first call are no growth,
+    /// but where survivors are among them.
     void set_lost(std::map<std::uint64_t, std::uint64_t> chunks,
                   std::map<std::uint64_t, std::map<SiteIndex, std::uint64_t>> survivors);
 

@@ -3,6 +3,10 @@
 
 #include <algorithm>
 #include <cmath>
+#include <map>
+#include <utility>
+
+#include "user/base/size_class.h"
 
 namespace asrtrace::ledger {
 namespace {
@@ -157,7 +161,9 @@ std::vector<std::pair<std::uint64_t, std::uint64_t>> Ledger::outlived_blocks() c
 Unmatched Ledger::lose(std::span<const LostBlock> blocks, std::uint64_t serial) {
     if (windowed_) return lose_by_class(blocks);
     Unmatched unmatched;
+    std::map<std::uint64_t, std::uint64_t> chunks;
     for (const LostBlock& lost : blocks) {
+        ++chunks[size_class(lost.chunk_bytes)];
         Block* block = live_.at(lost.address);
         if (block == nullptr) {
             ++unmatched.chunks;
@@ -169,6 +175,7 @@ Unmatched Ledger::lose(std::span<const LostBlock> blocks, std::uint64_t serial) 
         block->fate.unreachable = true;
         sites_.lose(block->site, weighed(*block));
     }
+    apportioner_.set_lost(std::move(chunks), {});
     return unmatched;
 }
 
