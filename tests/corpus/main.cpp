@@ -108,7 +108,7 @@ constexpr NamedScenario kScenarios[] = {
      }},
     {"retention_threshold",
      [](const Setup& s, Scenario& out) {
-         out.parts.push_back(threshold_moved(s, s.between(10 * kKib, 24 * kKib)));
+         out.parts.push_back(threshold_moved(s, s.between(20 * kKib, 48 * kKib)));
      }},
     {"retention_tcache",
      [](const Setup& s, Scenario& out) {

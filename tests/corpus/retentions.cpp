@@ -107,7 +107,8 @@ class TopKept : public Part {
 
 /// Each request maps a block that is larger than any before and frees it, which raises the mmap
 /// threshold to its size and the trim threshold to twice as much: the two smaller ones that follow
-/// come from the heap, and the heap keeps them.
+/// come from the heap, and the heap keeps them. What it keeps is less than the next request's
+/// block, which would otherwise be cut from it and raise nothing.
 class ThresholdMoved : public Part {
   public:
     ThresholdMoved(const Setup& setup, std::size_t step)
@@ -123,8 +124,8 @@ class ThresholdMoved : public Part {
   private:
     static constexpr std::size_t kFirstBytes = 2 << 20;
 
-    /// Two of it and what else is on top stay below the trim threshold.
-    static std::size_t share(std::size_t bytes) { return bytes / 10 * 8; }
+    /// Two of it, what sbrk adds and what else is on top stay below `bytes`.
+    static std::size_t share(std::size_t bytes) { return bytes / 10 * 4; }
 
     static void use(std::size_t bytes) {
         std::free(kSite3.site(bytes));
