@@ -11,6 +11,7 @@ cd "$(dirname "$0")/.."
 source tools/stages.sh
 
 fuzz_seconds=30
+fuzz_failures=$stages_logs/fuzz-failures
 extent=usual
 case "${1:-}" in
     "") ;;
@@ -39,14 +40,16 @@ fuzz_one() {
     # The first directory takes new inputs; the repository's seeds are only read.
     "$1" -max_total_time=$fuzz_seconds -rss_limit_mb=2048 -print_final_stats=1 \
         -artifact_prefix="$corpus/" "$corpus" "${seeds[@]}" > "$corpus.log" 2>&1 && return
-    echo "== $name (${seeds[*]})"
-    tail -n 60 "$corpus.log"
+    tail -n 60 "$corpus.log" | cut -c 1-200
+    echo "== $name (${seeds[*]}): $(grep -m 1 -E 'runtime error|^SUMMARY' "$corpus.log")" |
+        tee -a "$fuzz_failures"
     return 1
 }
 
 # All targets, as many at a time as there are CPUs.
 fuzz_all() {
     local target failed=0
+    rm -f "$fuzz_failures"
     for target in build/checked/bin/*_fuzz; do
         while [[ $(jobs -rp | wc -l) -ge $(nproc) ]]; do wait -n || failed=1; done
         fuzz_one "$target" &
@@ -91,6 +94,8 @@ if stage "build release" build_preset release; then
     fi
     stages_say "unit, replay, live and worker tests"
     all_tests || stages_failed+=("tests")
+    # Once more, below the summary: the stage's own lines are far up by now.
+    [[ ! -e $fuzz_failures ]] || cat "$fuzz_failures"
 fi
 
 if [[ ${#stages_failed[@]} -gt 0 ]]; then
