@@ -110,6 +110,19 @@ def kinds_table(runs):
     return kinds
 
 
+def print_reach(runs, how, out):
+    """One line; how many blocks in use were called unreachable."""
+    readings = [run[f"reach_{how}"] for run in runs if run.get(f"reach_{how}")]
+    shares = [one["share"] for one in readings if one["share"] is not None]
+    mean = sum(shares) / len(shares) if shares else None
+    false = sum(one["false"] or 0 for one in readings)
+    print(f"reachability, {how}: {percent(mean)} of the lost bytes found in the mean of "
+          f"{len(shares)} readings, {sum(share >= REACH_SHARE for share in shares)} of them 98 % "
+          f"and more, the least {percent(min(shares, default=None))}; {false} blocks in use "
+          f"reported; {sum(one['false'] is None for one in readings)} readings rejected", file=out)
+    return false
+
+
 def print_totals(verdicts, out=sys.stdout):
     """Precision and recall by kind, and the lines that the corpus is to show. True: all is well."""
     runs = [run for each in verdicts.values() for run in each]
@@ -130,11 +143,6 @@ def print_totals(verdicts, out=sys.stdout):
                 for row in leaks)
     inside = [row["inside"] for row in leaks if row["inside"] is not None]
     books = [run["books"]["within"] for run in runs if run["books"]]
-    reach = [run[f"reach_{how}"] for run in runs for how in ("unstopped", "stopped")
-             if run.get(f"reach_{how}")]
-    shares = [one["share"] for one in reach if one["share"] is not None]
-    mean = sum(shares) / len(shares) if shares else None
-    false = sum(one["false"] or 0 for one in reach)
     failed = sum(run["result"] == FAILED for run in runs)
     print(f"\n{len(runs)} runs: {failed} failed, {wrong} with a wrong definite verdict; {right} of {len(verdicts)} "
           f"scenarios right in all runs; inconclusive more than once: {', '.join(unsure) or 'none'}",
@@ -142,10 +150,7 @@ def print_totals(verdicts, out=sys.stdout):
     print(f"leaks: {close} of {len(leaks)} within 5 % of the planted bytes a request, "
           f"{sum(inside)} of {len(inside)} intervals hold them", file=out)
     print(f"books: unexplained within its limit in {sum(books)} of {len(books)} runs", file=out)
-    print(f"reachability: {percent(mean)} of the lost bytes found in the mean of {len(shares)} "
-          f"readings, {sum(share >= REACH_SHARE for share in shares)} of them 98 % and more, the "
-          f"least {percent(min(shares, default=None))}; {false} blocks in use reported; "
-          f"{sum(one['false'] is None for one in reach)} readings rejected", file=out)
+    false = print_reach(runs, "unstopped", out) + print_reach(runs, "stopped", out)
     return failed == 0 and wrong == 0 and false == 0
 
 

@@ -38,7 +38,10 @@ add_test(NAME replay.profile_formats
   COMMAND ${Python3_EXECUTABLE} ${CMAKE_CURRENT_SOURCE_DIR}/profile_formats_test.py
           $<TARGET_FILE:make_trace> $<TARGET_FILE:replay_command>)
 set_tests_properties(replay.profile_formats PROPERTIES LABELS replay)
-if(NOT ASRTRACE_CHECKED)  # a browser and npm: no memory of ours
+if(NOT ASRTRACE_CHECKED)  # the whole command, a browser and npm: no memory of ours
+  add_test(NAME replay.help
+    COMMAND /usr/bin/python3 -B ${CMAKE_CURRENT_SOURCE_DIR}/help_test.py $<TARGET_FILE:asrtrace>)
+  set_tests_properties(replay.help PROPERTIES LABELS replay)
   add_test(NAME replay.html
     COMMAND /usr/bin/python3 -B ${CMAKE_CURRENT_SOURCE_DIR}/html_test.py
             $<TARGET_FILE:make_trace> $<TARGET_FILE:replay_command>)

@@ -55,8 +55,8 @@ void add_analyze(CLI::App& app, int& exit_status) {
     auto* verb = app.add_subcommand(
         "analyze", "PASS, WARN or FAIL from the memory of a worker before, under and after load");
     verb->add_option("CSV", options->file,
-                     "rows of ts,VmRSS_kB,RssAnon_kB,RssFile_kB,RssShmem_kB,VmSwap_kB,Pss_kB,"
-                     "MemAvailable_kB,MemTotal_kB")
+                     "samples of memory, with a header: ts, VmRSS_kB, RssAnon_kB, RssFile_kB, "
+                     "RssShmem_kB, VmSwap_kB, Pss_kB, MemAvailable_kB, MemTotal_kB (docs/soak.md)")
         ->required();
     add_phases(*verb, options->phases, "");
     verb->add_option("--json", options->json,

@@ -15,11 +15,10 @@ void add_attach(CLI::App& app, int& exit_status) {
     verb->add_option("--pid", options->recorder.pid, "The process to follow")->required();
     add_session_options(*verb, *options);
     options->live = true;
-    verb->add_flag(
-        "!--lines", options->live,
-        "Show the progress in lines, on a terminal too; there it is a screen otherwise:\n"
-        "books, what requests leave behind, sites, cost. s changes their order, c reads\n"
-        "the heap, q (or Ctrl-C) ends with the report");
+    verb->add_flag("!--lines", options->live,
+                   "Show the progress in lines, on a terminal too; there it is a screen otherwise: "
+                   "books, what requests leave behind, sites, cost. s changes their order, c reads "
+                   "the heap, q (or Ctrl-C) ends with the report");
     verb->footer(
         "Example:\n  sudo asrtrace attach --pid $(pidof asr-worker) --duration 60 "
         "-o worker.asrtrace");

@@ -185,7 +185,8 @@ void add_experiment(CLI::App& app, int& exit_status) {
     verb->add_option("CMD", options->run.command, "The worker's command, behind --")->required();
     verb->footer(
         "Example:\n  sudo asrtrace experiment --post http://127.0.0.1:9000/transcribe --file "
-        "audio_file=@wavs \\\n      --trim http://127.0.0.1:9000/debug/trim -- asr-worker --port "
+        "audio_file=@wavs \\\n      --trim http://127.0.0.1:9000/debug/trim \\\n      -- "
+        "asr-worker --port "
         "9000 --whole-file --debug-endpoints\n"
         "Exit status: 0 done, 2 usage or environment (the worker as it is does not start, or "
         "dies).");

@@ -75,21 +75,21 @@ void add_flamegraph(CLI::App& app, int& exit_status) {
     verb->add_option("FILE", options->file, "a trace, as written by attach -o")->required();
     verb->add_option("--kind", options->kind,
                      "live: bytes held at the end; growth: of these, what outlived its request; "
-                     "leak, cache: of growth, what the findings call so; retention: free memory\n"
-                     "that stays resident, by who allocated what pins it; faults: memory touched\n"
+                     "leak, cache: of growth, what the findings call so; retention: free memory "
+                     "that stays resident, by who allocated what pins it; faults: memory touched "
                      "for the first time")
         ->check(CLI::IsMember({"live", "growth", "leak", "cache", "retention", "faults"}))
         ->capture_default_str();
     verb->add_option("--format", options->format,
-                     "svg: a picture with search and zoom; folded: lines for other tools;\n"
+                     "svg: a picture with search and zoom; folded: lines for other tools; "
                      "speedscope: for www.speedscope.app; pprof: for go tool pprof")
         ->check(CLI::IsMember({"svg", "folded", "speedscope", "pprof"}))
         ->capture_default_str();
     verb->add_option(
         "--diff", options->base,
-        "an earlier trace: show what changed since. svg: red for more bytes, blue for\n"
-        "less; folded: two columns, as difffolded.pl writes; pprof: the change, may be\n"
-        "negative; speedscope, which knows no negative bytes: two profiles, more and\n"
+        "an earlier trace: show what changed since. svg: red for more bytes, blue for "
+        "less; folded: two columns, as difffolded.pl writes; pprof: the change, may be "
+        "negative; speedscope, which knows no negative bytes: two profiles, more and "
         "less");
     verb->add_option("-o,--output", options->output, "where to write; - is standard output")
         ->capture_default_str();

@@ -2,8 +2,10 @@
 #include <CLI/CLI.hpp>
 #include <exception>
 #include <iostream>
+#include <memory>
 
 #include "tools/asrtrace/census.h"
+#include "tools/asrtrace/help.h"
 #include "tools/asrtrace/verbs.h"
 
 namespace {
@@ -12,6 +14,7 @@ int run(int argc, char** argv) {
     int exit_status = asrtrace::kExitDone;
     CLI::App app("Tells what each request of a running process leaves behind in memory, and where.",
                  "asrtrace");
+    app.formatter(std::make_shared<asrtrace::HelpFormatter>());
     app.require_subcommand(1);
     app.set_version_flag("--version", std::string("asrtrace ") + ASRTRACE_VERSION);
     asrtrace::add_attach(app, exit_status);

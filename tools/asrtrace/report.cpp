@@ -79,7 +79,7 @@ void add_report(CLI::App& app, int& exit_status) {
                      "write the report as JSON (asrtrace.report/1) here; - for standard output")
         ->excludes(events);
     verb->add_option("--html", options->out.html,
-                     "write the report as one page for a browser here, which needs no network;\n"
+                     "write the report as one page for a browser here, which needs no network; "
                      "- for standard output")
         ->excludes(events);
     verb->footer(

@@ -117,23 +117,22 @@ void add_session_options(CLI::App& verb, SessionOptions& options) {
 }
 
 void add_tracing_options(CLI::App& verb, SessionOptions& options) {
-    verb.add_option(
-            "--request", options.recorder.request_spec,
-            "What a request is: http[:PORT] (HTTP/1.x on the target's sockets),\n"
-            "usdt:PROVIDER:START,DONE, func:[MODULE:]START,DONE, every:SECONDS, or auto:\n"
-            "asr:request_start/request_done if the target has these USDT probes, else http\n"
-            "if it listens on a TCP socket, else every:10")
+    verb.add_option("--request", options.recorder.request_spec,
+                    "What a request is: http[:PORT] (HTTP/1.x on the target's sockets), "
+                    "usdt:PROVIDER:START,DONE, func:[MODULE:]START,DONE, every:SECONDS, or auto: "
+                    "asr:request_start/request_done if the target has these USDT probes, else http "
+                    "if it listens on a TCP socket, else every:10")
         ->capture_default_str();
     verb.add_option("--path-exclude", options.path_exclude,
-                    "HTTP requests whose path (without the query) has a match of this ECMAScript\n"
+                    "HTTP requests whose path (without the query) has a match of this ECMAScript "
                     "expression do not count: health checks")
         ->check([](const std::string& text) {
             return compile_expression(text) ? std::string{}
                                             : "'" + text + "' is no regular expression";
         });
     verb.add_option("--tier", options.tier,
-                    "full: every allocation; sites: allocations sampled by bytes; watch: none;\n"
-                    "auto: every allocation if the budget allows, else in short windows, and how\n"
+                    "full: every allocation; sites: allocations sampled by bytes; watch: none; "
+                    "auto: every allocation if the budget allows, else in short windows, and how "
                     "much grew from readings of the heap")
         ->check(CLI::IsMember({"auto", "full", "sites", "watch"}))
         ->capture_default_str();
@@ -149,19 +148,18 @@ void add_tracing_options(CLI::App& verb, SessionOptions& options) {
                   "Do not read the heap while tracing: no books, no findings");
     auto* output =
         verb.add_option("-o,--output", options.recorder.output, "Write the trace to this file");
-    verb.add_flag(
-            "--raw{256}", options.raw_mib,
-            "Keep each event in the trace as it came, the first 256 MiB of them, compressed;\n"
-            "--raw=MIB for another limit. report --events prints them")
+    verb.add_flag("--raw{256}", options.raw_mib,
+                  "Keep each event in the trace as it came, the first 256 MiB of them, compressed; "
+                  "--raw=MIB for another limit. report --events prints them")
         ->check(CLI::Range(std::uint64_t{1}, std::uint64_t{1} << 20))
         ->needs(output);
     verb.add_flag("--follow", options.recorder.follow,
-                  "Take in the target's children and what they and it become by exec. Allocator\n"
-                  "probes then stand in every process that maps the same C library: the others\n"
-                  "pay the trap of each allocation, too. Memory samples and readings of the heap\n"
+                  "Take in the target's children and what they and it become by exec. Allocator "
+                  "probes then stand in every process that maps the same C library: the others "
+                  "pay the trap of each allocation, too. Memory samples and readings of the heap "
                   "stay the target's");
     verb.add_flag("--debuginfod", options.recorder.debuginfod,
-                  "Fetch debug files that are missing here from the servers in DEBUGINFOD_URLS;\n"
+                  "Fetch debug files that are missing here from the servers in DEBUGINFOD_URLS; "
                   "without this nothing is asked of the network");
     verb.add_option("--probe-method", options.method,
                     "How probes with a return are attached (for measurements)")
