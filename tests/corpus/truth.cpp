@@ -16,8 +16,12 @@ namespace {
 
 constexpr std::uint64_t kMask = 0x5a5a'0000'0000'0000;
 
+/// Of the chunk: its header, and of a mapped one (malloc.c IS_MMAPPED) the field that no neighbour
+/// shares.
 std::size_t chunk_bytes(void* block) {
-    return malloc_usable_size(block) + sizeof(std::size_t);
+    constexpr std::size_t kIsMapped = 2;
+    const bool mapped = (static_cast<const std::size_t*>(block)[-1] & kIsMapped) != 0;
+    return malloc_usable_size(block) + (mapped ? 2 : 1) * sizeof(std::size_t);
 }
 
 std::uint64_t masked(void* block) {

@@ -123,6 +123,37 @@ TEST(Findings, ALeakThatNoSiteExplainsIsFoundByMarking) {
     EXPECT_TRUE(analyze(recording).findings.empty()) << "it does not rise each time";
 }
 
+TEST(Findings, ALeakThatMarkingFindsIsKnownToARequest) {
+    auto recording = quiet();
+    recording.overhead.tier = "sites";
+    for (std::uint64_t i = 0; i <= 5; ++i)
+        recording.reach.push_back({.t_ns = i * 10'000,
+                                   .requests = i * 50,
+                                   .unreachable_bytes = i * 50 * 1000,
+                                   .unreachable_chunks = i * 50});
+    const auto leak = only(recording);
+    ASSERT_TRUE(leak.per_request && leak.per_request->ci95);
+    EXPECT_DOUBLE_EQ(leak.per_request->ci95->lo, 996) << "rates that do not differ";
+    EXPECT_DOUBLE_EQ(leak.per_request->ci95->hi, 1004);
+}
+
+TEST(Findings, ARestAfterAFewSamplesMayBeChance) {
+    for (const std::uint64_t step : {20, 4}) {
+        auto recording = quiet();
+        recording.overhead.tier = "sites";
+        mark(recording);
+        add_site(recording, [step](std::uint64_t requests) {
+            return std::min<std::uint64_t>(requests, 220) / step * step * 5;
+        });
+        const auto cache = only(recording);
+        EXPECT_EQ(cache.subkind, "bounded");
+        EXPECT_EQ(cache.confidence, step == 20 ? Confidence::kPossible : Confidence::kDefinite);
+        EXPECT_EQ(cache.forecast.has_value(), step != 20);
+        recording.overhead.tier = "full";
+        EXPECT_EQ(only(recording).confidence, Confidence::kDefinite) << "all were seen";
+    }
+}
+
 TEST(Findings, WhatWasFreedAfterAllIsNoDefiniteLeak) {
     auto recording = quiet();
     add_site(

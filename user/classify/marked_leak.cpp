@@ -3,6 +3,7 @@
 // all, but every search for blocks that nothing points to finds more of them.
 #include <fmt/core.h>
 
+#include <algorithm>
 #include <cmath>
 
 #include "user/base/quantity.h"
@@ -40,7 +41,8 @@ std::vector<double> rates_of(const std::vector<Point>& points) {
     return rates;
 }
 
-/// The rise over all requests; its interval from how much the rates differ.
+/// The rise over all requests; its interval from how much the rates differ, but not narrower than a
+/// request's share: the one that runs when the heap is read may have leaked or not.
 Slope slope_of(const std::vector<Point>& points, const std::vector<double>& rates) {
     const Point& first = points.front();
     const Point& last = points.back();
@@ -49,7 +51,8 @@ Slope slope_of(const std::vector<Point>& points, const std::vector<double>& rate
     double squares = 0;
     for (const double rate : rates) squares += (rate - slope.value) * (rate - slope.value);
     const auto n = static_cast<double>(rates.size());
-    const double margin = student975(n - 1) * std::sqrt(squares / (n - 1) / n);
+    const double margin = std::max(student975(n - 1) * std::sqrt(squares / (n - 1) / n),
+                                   slope.value / (last.x - first.x));
     slope.ci95 = Interval{slope.value - margin, slope.value + margin};
     return slope;
 }

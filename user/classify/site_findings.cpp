@@ -7,6 +7,7 @@
 #include <map>
 #include <string>
 #include <tuple>
+#include <utility>
 
 #include "user/base/quantity.h"
 #include "user/classify/culprit.h"
@@ -27,6 +28,7 @@ constexpr double kShareOfGrowth = 0.01;     ///< of what outlives requests: smal
 constexpr double kFewestCacheBytes = 16384;
 constexpr double kMostOfGrowth = 0.5;
 constexpr double kReplacedShare = 0.5;
+constexpr double kSurelyOne = 7;  ///< events expected: with 99.9 % one comes
 constexpr double kRecycleBytes = 64 << 20;
 
 /// One site, or several of one culprit, and what is known of them.
@@ -52,6 +54,14 @@ struct Verdict {
     auto operator<=>(const Verdict&) const = default;
 };
 
+/// How often a level went up.
+std::size_t rises_of(const Changes& changes) {
+    std::size_t rises = 0;
+    std::uint64_t level = 0;
+    for (const auto& [epoch, value] : changes) rises += value > std::exchange(level, value) ? 1 : 0;
+    return rises;
+}
+
 class SiteJudge {
   public:
     explicit SiteJudge(const Evidence& evidence)
@@ -59,7 +69,8 @@ class SiteJudge {
           recording_(evidence.recording),
           grid_(recording_),
           histories_(site_histories(recording_)),
-          apportioned_(recording_.overhead.tier == "auto") {}
+          apportioned_(recording_.overhead.tier == "auto"),
+          sampled_(recording_.overhead.tier == "sites") {}
 
     std::vector<Finding> run() {
         if (grid_.size() == 0) return {};
@@ -266,13 +277,25 @@ class SiteJudge {
         if (goes_on) {
             finding.advice = fmt::format("bound it: it grows by {} in 1,000 {}s and never stops",
                                          bytes(growth.slope->value * 1000), evidence_.unit());
-        } else if (growth.forecast) {
+        } else if (growth.forecast && !rests_by_chance(all)) {
             finding.advice = fmt::format("none needed if {} is affordable: it comes to rest there",
                                          bytes(growth.forecast->plateau_bytes));
         } else if (growth.shape == Shape::kSaturating && all.late_freed == 0) {
+            finding.forecast.reset();
             finding.confidence = Confidence::kPossible;
             finding.advice = fmt::format("trace for longer: whether it goes on is not decided yet");
         }
+    }
+
+    /// A few samples make steps, and a rest behind the last one. Their mean number in as long a
+    /// time must make it unlikely (Poisson) that none falls into it.
+    bool rests_by_chance(const Candidate& all) const {
+        if (!sampled_ || all.late_freed != 0) return false;
+        std::size_t rises = 0;
+        for (const auto& [stack, history] : all.sites) rises += rises_of(history->changes);
+        const double settled = std::max(all.growth.settled_at, 1.0);
+        const double rest = static_cast<double>(recording_.requests_completed) - settled;
+        return static_cast<double>(rises) * rest / settled < kSurelyOne;
     }
 
     void describe_keyed(const Candidate& all, std::uint64_t distinct, Finding& finding) const {
@@ -288,6 +311,7 @@ class SiteJudge {
     Grid grid_;
     std::map<SiteKey, SiteHistory> histories_;
     bool apportioned_;  ///< sites were seen in windows, and share out the growth of the heap
+    bool sampled_;      ///< allocations were sampled by bytes
     double total_ = 0;  ///< bytes that outlived their request
 };
 
