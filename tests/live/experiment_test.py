@@ -56,7 +56,9 @@ class Experiment(speech.SpeechTest):
             self.assertEqual((figures["answered"], figures["failed"]), (REQUESTS, 0), name)
         self.assertIsNone(runs["mimalloc"]["retained_bytes"], "it has no heap of glibc's")
         self.check_sawtooth(runs, result["recycling"])
-        self.assertIn(result["recommendation"]["variant"], ("saw", "budget"))
+        # Which of the two, and whether at a bearable cost, the machine's latencies decide.
+        self.assertRegex("{variant}: {text}".format_map(result["recommendation"]),
+                         r"\b(saw|budget): peak -\d+ %")
         self.check_predictions(result["predictions"])
 
     def check_sawtooth(self, runs, advice):
