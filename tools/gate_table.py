@@ -7,7 +7,8 @@ import json
 import os
 import sys
 
-KINDS = (("healthy", "PASS"), ("leak", "FAIL"))
+# A warning lets a build pass: exit status 0.
+KINDS = (("healthy", ("PASS", "WARN")), ("leak", ("FAIL",)))
 MIB = 1 << 20
 
 
@@ -39,7 +40,7 @@ def main(directory, runs):
     for kind, expected in KINDS:
         answers = [verdict(directory, f"{kind}-{run}") for run in range(1, runs + 1)]
         counts = collections.Counter(answer["verdict"] for answer in answers)
-        wrong += runs - counts[expected]
+        wrong += runs - sum(counts[name] for name in expected)
         told = ", ".join(f"{count} {name}" for name, count in sorted(counts.items()))
         leaks = span([value(answer, "leak") for answer in answers], lambda size: f"{size:,.0f}")
         peaks = span([value(answer, "peak_rss_anon") for answer in answers],
