@@ -154,6 +154,19 @@ TEST(Findings, ARestAfterAFewSamplesMayBeChance) {
     }
 }
 
+TEST(Findings, AFewSamplesMakeNoKindOfCache) {
+    for (const std::uint64_t step : {33, 5}) {
+        auto recording = quiet();
+        mark(recording);
+        add_site(recording, [step](std::uint64_t requests) { return requests / step * step; });
+        EXPECT_EQ(only(recording).confidence, Confidence::kDefinite) << "all were seen";
+        recording.overhead.tier = "sites";
+        const auto cache = only(recording);
+        EXPECT_EQ(cache.kind, FindingKind::kCache);
+        EXPECT_EQ(cache.confidence, step == 33 ? Confidence::kPossible : Confidence::kDefinite);
+    }
+}
+
 TEST(Findings, WhatWasFreedAfterAllIsNoDefiniteLeak) {
     auto recording = quiet();
     add_site(

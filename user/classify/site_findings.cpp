@@ -28,7 +28,8 @@ constexpr double kShareOfGrowth = 0.01;     ///< of what outlives requests: smal
 constexpr double kFewestCacheBytes = 16384;
 constexpr double kMostOfGrowth = 0.5;
 constexpr double kReplacedShare = 0.5;
-constexpr double kSurelyOne = 7;  ///< events expected: with 99.9 % one comes
+constexpr std::size_t kFewestSamples = 10;  ///< of a cache: fewer fall on new inputs by chance
+constexpr double kSurelyOne = 7;            ///< events expected: with 99.9 % one comes
 constexpr double kRecycleBytes = 64 << 20;
 
 /// One site, or several of one culprit, and what is known of them.
@@ -55,7 +56,7 @@ struct Verdict {
 };
 
 /// How often a level went up.
-std::size_t rises_of(const Changes& changes) {
+std::size_t count_rises(const Changes& changes) {
     std::size_t rises = 0;
     std::uint64_t level = 0;
     for (const auto& [epoch, value] : changes) rises += value > std::exchange(level, value) ? 1 : 0;
@@ -255,6 +256,10 @@ class SiteJudge {
         if (recording_.reach.empty() || all.sum(&SiteHistory::retracted_blocks) != 0 ||
             apportioned_)
             finding.confidence = Confidence::kProbable;
+        if (sampled_ && rises_of(all) < kFewestSamples) {
+            finding.subkind = growth.shape == Shape::kRising ? "unbounded" : "bounded";
+            return leave_open(finding);
+        }
         if (const auto keyed = keyed_by_input(recording_.epochs, all.blocks)) {
             finding.evidence.push_back(fmt::format(
                 "{:.1f} blocks for each of {} different inputs (covariate {}), not for each {}",
@@ -281,21 +286,29 @@ class SiteJudge {
             finding.advice = fmt::format("none needed if {} is affordable: it comes to rest there",
                                          bytes(growth.forecast->plateau_bytes));
         } else if (growth.shape == Shape::kSaturating && all.late_freed == 0) {
-            finding.forecast.reset();
-            finding.confidence = Confidence::kPossible;
-            finding.advice = fmt::format("trace for longer: whether it goes on is not decided yet");
+            leave_open(finding);
         }
+    }
+
+    static void leave_open(Finding& finding) {
+        finding.forecast.reset();
+        finding.confidence = Confidence::kPossible;
+        finding.advice = "trace for longer: whether it goes on is not decided yet";
+    }
+
+    static std::size_t rises_of(const Candidate& all) {
+        std::size_t rises = 0;
+        for (const auto& [stack, history] : all.sites) rises += count_rises(history->changes);
+        return rises;
     }
 
     /// A few samples make steps, and a rest behind the last one. Their mean number in as long a
     /// time must make it unlikely (Poisson) that none falls into it.
     bool rests_by_chance(const Candidate& all) const {
         if (!sampled_ || all.late_freed != 0) return false;
-        std::size_t rises = 0;
-        for (const auto& [stack, history] : all.sites) rises += rises_of(history->changes);
         const double settled = std::max(all.growth.settled_at, 1.0);
         const double rest = static_cast<double>(recording_.requests_completed) - settled;
-        return static_cast<double>(rises) * rest / settled < kSurelyOne;
+        return static_cast<double>(rises_of(all)) * rest / settled < kSurelyOne;
     }
 
     void describe_keyed(const Candidate& all, std::uint64_t distinct, Finding& finding) const {
