@@ -4,7 +4,7 @@
 # white space. clang-tidy needs a build, and remembers by content what it has passed.
 #   tools/lint.sh [--no-tidy | --tidy-libraries]
 # --tidy-libraries leaves the command's and the worker's own sources out, and reads the libraries as
-# build/checked compiles them, one unit a library: a sixth of the time. Else build/release it is.
+# build/asan compiles them, one unit a library: a sixth of the time. Else build/release it is.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -135,8 +135,8 @@ case "${1:-}" in
     "") ;;
     --no-tidy) tidy=0 ;;
     --tidy-libraries)
-        build=build/checked
-        tidied="(build/checked/)?user"
+        build=build/asan
+        tidied="(build/asan/)?user"
         ;;
     --tidy-one)
         build=$2

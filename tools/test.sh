@@ -31,7 +31,7 @@ need_root
 fuzz_one() {
     local name corpus seeds=() prefix
     name=$(basename "$1")
-    corpus=build/checked/corpus/$name
+    corpus=build/asan/corpus/$name
     mkdir -p "$corpus"
     for prefix in tests/fuzz/*_seeds; do
         prefix=${prefix%_seeds}
@@ -50,7 +50,7 @@ fuzz_one() {
 fuzz_all() {
     local target failed=0
     rm -f "$fuzz_failures"
-    for target in build/checked/bin/*_fuzz; do
+    for target in build/asan/bin/*_fuzz; do
         while [[ $(jobs -rp | wc -l) -ge $(nproc) ]]; do wait -n || failed=1; done
         fuzz_one "$target" &
     done
@@ -59,7 +59,7 @@ fuzz_all() {
 }
 
 sanitized_tests() {
-    UBSAN_OPTIONS=print_stacktrace=1 ctest --test-dir build/checked --output-on-failure \
+    UBSAN_OPTIONS=print_stacktrace=1 ctest --test-dir build/asan --output-on-failure \
         --no-tests=error -j "$(nproc)"
 }
 
@@ -84,7 +84,7 @@ check_bpf
 if stage "build release" build_preset release; then
     if [[ $extent == quick ]]; then
         stage "lint (no clang-tidy)" tools/lint.sh --no-tidy || true
-    elif stage "build checked" build_preset checked; then
+    elif stage "build asan" build_preset asan; then
         stage "unit and replay tests, sanitized" sanitized_tests || true
         stage "fuzz" fuzz_all || true
         stage "lint (clang-tidy over user)" tools/lint.sh --tidy-libraries || true

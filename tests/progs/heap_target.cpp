@@ -73,9 +73,15 @@ std::uint64_t planted[200000];
 std::size_t planted_count = 0;
 std::uint64_t planted_bytes = 0;
 
+/// All that malloc gave: a word behind what was asked for may be a link of a chunk that was free
+/// here, and lead into what has been planted since.
+void fill(void* block, int value) {
+    if (block != nullptr) std::memset(block, value, malloc_usable_size(block));
+}
+
 void* touched(std::size_t bytes) {
-    auto* block = static_cast<unsigned char*>(std::malloc(bytes));
-    if (block != nullptr) std::memset(block, 0x5b, bytes);
+    void* block = std::malloc(bytes);
+    fill(block, 0x5b);
     return block;
 }
 
@@ -150,7 +156,7 @@ void plant_leaks(Blocks& own) {
         const std::uint64_t dice = next_random(random_state);
         const std::size_t bytes = sizeof(Node) + (dice >> 8) % 600 + (i % 97 == 0 ? 200000 : 0);
         Node* node = static_cast<Node*>(std::malloc(bytes));
-        std::memset(static_cast<void*>(node), 0, bytes);
+        fill(node, 0);
         const int fate = static_cast<int>(dice % 3);
         if (fate == 0) {
             node->next = reachable_list;

@@ -138,7 +138,7 @@ TEST(Findings, ALeakThatMarkingFindsIsKnownToARequest) {
 }
 
 TEST(Findings, ARestAfterAFewSamplesMayBeChance) {
-    for (const std::uint64_t step : {20, 4}) {
+    for (const std::uint64_t step : {20UL, 4UL}) {
         auto recording = quiet();
         recording.overhead.tier = "sites";
         mark(recording);
@@ -155,7 +155,7 @@ TEST(Findings, ARestAfterAFewSamplesMayBeChance) {
 }
 
 TEST(Findings, AFewSamplesMakeNoKindOfCache) {
-    for (const std::uint64_t step : {33, 5}) {
+    for (const std::uint64_t step : {33UL, 5UL}) {
         auto recording = quiet();
         mark(recording);
         add_site(recording, [step](std::uint64_t requests) { return requests / step * step; });

@@ -206,6 +206,9 @@ class HeapReader::Taking {
         snapshot_.reset();
         snapshot_.chunks.prefault(std::min<std::size_t>(chunks_expected_, cap_ / 32),
                                   std::min<std::size_t>(links_expected_, cap_ / 32));
+        // Who is held on the way to a system call has words on its stack that it is done with, and
+        // one of them keeps all that hangs on it: better where every thread was seen asleep.
+        if (options_.reach) (void)peek_threads(pid_, kPeekPatience);
         std::optional<PriorityBoost> boost(std::in_place, true);
         auto stopped = StoppedProcess::stop(pid_, kStopPatience);
         if (!stopped) {
