@@ -55,12 +55,17 @@ class Verdict(speech.SpeechTest):
 
     def test_whole_files(self):
         """Retention, what pins it, what a trim gives; oneDNN's primitives as a cache by input."""
-        worker, port, report = self.traced("--whole-file", "--threads", "1")
+        for _ in range(3):
+            worker, port, report = self.traced("--whole-file", "--threads", "1")
+            pins = [arena["pin"] for arena in report["retention"]["arenas"] if arena["pin"]]
+            functions = [frame["function"] for pin in pins for frame in pin["stack"]]
+            if set(functions) != {"[unknown]"}:
+                break
+            harness.note("  what pins the heap is from before the attach: once more")
         retention = self.find(report, "retention")
         self.assertEqual(retention["confidence"], "definite")
         growth = sum(book["delta"] for book in report["books"])
         self.assertGreater(retention["bytes"], 0.5 * growth)
-        pins = [arena["pin"] for arena in report["retention"]["arenas"] if arena["pin"]]
         self.assertTrue(any("dnnl" in frame["module"] for pin in pins for frame in pin["stack"]
                             if frame["module"]), pins)
         cache = self.find(report, "cache", "dnnl")
