@@ -63,6 +63,15 @@ void mark(Recording& recording) {
     recording.reach.push_back({.t_ns = kEpochs * 1000, .requests = recording.requests_completed});
 }
 
+/// A chunk of so many bytes is lost in each request; 40 were before.
+void mark_six_times(Recording& recording, std::uint64_t chunk_bytes) {
+    for (std::uint64_t i = 0; i <= 5; ++i)
+        recording.reach.push_back({.t_ns = i * 10'000,
+                                   .requests = i * 50,
+                                   .unreachable_bytes = 4000 + i * 50 * chunk_bytes,
+                                   .unreachable_chunks = 40 + i * 50});
+}
+
 void grow(Recording& recording, std::uint64_t ledger::Books::*book,
           const std::function<std::uint64_t(std::uint64_t)>& bytes) {
     for (Reading& reading : recording.readings) reading.books.*book = bytes(reading.requests);
@@ -103,11 +112,7 @@ TEST(Findings, ALeakWithoutMarkingIsProbable) {
 TEST(Findings, ALeakThatNoSiteExplainsIsFoundByMarking) {
     auto recording = quiet();
     recording.overhead.tier = "sites";
-    for (std::uint64_t i = 0; i <= 5; ++i)
-        recording.reach.push_back({.t_ns = i * 10'000,
-                                   .requests = i * 50,
-                                   .unreachable_bytes = 4000 + i * 50 * 112,
-                                   .unreachable_chunks = 40 + i * 50});
+    mark_six_times(recording, 112);
     const auto leak = only(recording);
     EXPECT_EQ(leak.kind, FindingKind::kLeak);
     EXPECT_EQ(leak.confidence, Confidence::kDefinite);
@@ -126,11 +131,7 @@ TEST(Findings, ALeakThatNoSiteExplainsIsFoundByMarking) {
 TEST(Findings, ALeakThatMarkingFindsIsKnownToARequest) {
     auto recording = quiet();
     recording.overhead.tier = "sites";
-    for (std::uint64_t i = 0; i <= 5; ++i)
-        recording.reach.push_back({.t_ns = i * 10'000,
-                                   .requests = i * 50,
-                                   .unreachable_bytes = i * 50 * 1000,
-                                   .unreachable_chunks = i * 50});
+    mark_six_times(recording, 1000);
     const auto leak = only(recording);
     ASSERT_TRUE(leak.per_request && leak.per_request->ci95);
     EXPECT_DOUBLE_EQ(leak.per_request->ci95->lo, 996) << "rates that do not differ";

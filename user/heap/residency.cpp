@@ -35,9 +35,9 @@ Result<Residency> Residency::read(TargetMemory& memory, const std::vector<MapsEn
     return Residency(std::move(all));
 }
 
-bool Residency::look_again(TargetMemory& memory, std::uint64_t begin, std::uint64_t end) {
+void Residency::look_again(TargetMemory& memory, std::uint64_t begin, std::uint64_t end) {
     const auto fresh = memory.pages(begin, end, true);
-    if (!fresh || fresh->empty()) return false;
+    if (!fresh || fresh->empty()) return;
     std::vector<PageRange> all;
     all.reserve(ranges_.size() + fresh->size() + 1);
     const auto add = [&all](PageRange range) {
@@ -52,7 +52,6 @@ bool Residency::look_again(TargetMemory& memory, std::uint64_t begin, std::uint6
     ranges_ = std::move(all);
     hint_ = 0;
     count();
-    return true;
 }
 
 const PageRange* Residency::find_from(std::uint64_t address) const {

@@ -20,8 +20,8 @@ class Residency {
     static Result<Residency> read(TargetMemory& memory, const std::vector<MapsEntry>& maps);
 
     /// Asks again for [begin, end), a part of one private anonymous mapping: a running target
-    /// touches new pages. Whether any of it is present.
-    bool look_again(TargetMemory& memory, std::uint64_t begin, std::uint64_t end);
+    /// touches new pages. If that fails, what was known stays.
+    void look_again(TargetMemory& memory, std::uint64_t begin, std::uint64_t end);
 
     /// Bytes of [begin, end) that are anonymous memory (no zero page, no swap).
     std::uint64_t anonymous_bytes(std::uint64_t begin, std::uint64_t end) const;
