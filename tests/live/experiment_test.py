@@ -10,7 +10,7 @@ import subprocess
 import harness
 import speech
 
-REQUESTS = 240
+REQUESTS = 400
 RATE = 36
 LEAK = 1_000_000
 RETAINED_MIB = 20
@@ -66,7 +66,7 @@ class Experiment(speech.SpeechTest):
         self.assertGreater(runs["stock"]["peak_bytes"], budget, "or it would prove nothing")
         self.assertLess(runs["saw"]["peak_bytes"], budget)
         self.assertLess(runs["budget"]["peak_bytes"], budget)
-        # Of PSS over 120 requests: what malloc keeps of those in flight comes and goes beside the leak.
+        # Of PSS over 200 requests: what malloc keeps of those in flight comes and goes beside the leak.
         self.assertAlmostEqual(runs["stock"]["growth_bytes_per_request"], LEAK, delta=0.2 * LEAK)
         self.assertGreater(advice["limit"], 50)
         self.assertLess(advice["limit"] + advice["jitter"], REQUESTS)
@@ -77,9 +77,10 @@ class Experiment(speech.SpeechTest):
         trim = by["stock: malloc_trim(0)", "the heap, read before"]
         growth = by["stock: growth a request", "findings of a traced run"]
         self.assertGreater(trim["measured_bytes"], RETAINED_MIB * 0.8 * (1 << 20))
-        for one in (trim, growth):
-            self.assertAlmostEqual(one["predicted_bytes"], one["measured_bytes"],
-                                   delta=0.1 * one["measured_bytes"])
+        self.assertAlmostEqual(trim["predicted_bytes"], trim["measured_bytes"],
+                               delta=0.1 * trim["measured_bytes"])
+        # Beside what was planted: PSS, which is what it stands beside, wanders more than that.
+        self.assertAlmostEqual(growth["predicted_bytes"], LEAK, delta=0.05 * LEAK)
 
 
 if __name__ == "__main__":
