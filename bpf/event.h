@@ -272,7 +272,7 @@ struct config {
 	__u32 exact_rss_stat;    /* rss_stat is a percpu_counter */
 	__u32 follow;            /* children too */
 	__u32 http_port;         /* only connections to this port; 0: all */
-	__u32 pad;
+	__u32 http_by_calls;     /* all that is seen of a socket are system calls */
 };
 EV_ASSERT(sizeof(struct config) == 64);
 

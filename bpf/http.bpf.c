@@ -1,9 +1,12 @@
 // SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
 /*
  * The request plane for servers without probes of their own: HTTP/1.x as it passes through the
- * socket calls. Only the ends of calls are watched: the arguments are still in the registers with
- * which the thread entered the kernel, so that a call counts that had begun before the attach, and
- * other processes pay one look per call instead of two.
+ * socket calls. The arguments are still in the registers with which the thread entered the kernel,
+ * so that a call counts that had begun before the attach.
+ *
+ * Two ways: by what the kernel tells of sockets (tracepoints of net/socket.c, since 6.3, and of
+ * TCP's states), which leaves every other system call of the machine alone; or, before that, by the
+ * ends of system calls (cfg.http_by_calls), where other processes pay a look per call.
  */
 #include "bpf/emit.bpf.h"
 #include "bpf/http.bpf.h"
@@ -19,9 +22,10 @@
 #define MSG_ERRQUEUE 0x2000
 #define MSG_NOT_THE_STREAM (MSG_OOB | MSG_PEEK | MSG_ERRQUEUE)
 #define SHUT_RD 0
+#define IPPROTO_TCP 6
 #define HTTP_IOV_MAX 1024 /* UIO_MAXIOV */
 
-/* Connections by the number of their socket's inode, which no two sockets have at a time. */
+/* Connections by the address of their socket. */
 struct {
 	__uint(type, BPF_MAP_TYPE_HASH);
 	__uint(max_entries, 65536);
@@ -30,10 +34,13 @@ struct {
 	__type(value, struct http_conn);
 } http_conns SEC(".maps");
 
-/* Tracepoints of system calls run with preemption off: a CPU's is one program's at a time. */
+/*
+ * By direction: a program does not interrupt itself on its CPU, but where tracepoints can be
+ * preempted one of the other direction might.
+ */
 struct {
 	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
-	__uint(max_entries, 1);
+	__uint(max_entries, 2);
 	__type(key, __u32);
 	__type(value, struct http_work);
 } http_works SEC(".maps");
@@ -41,6 +48,8 @@ struct {
 /* A new connection, made here: it does not fit on the stack. */
 static const struct http_conn http_stranger;
 __u64 http_connections = 0;
+/* Connections whose end only system calls tell. */
+__u64 http_untold_ends = 0;
 
 static __always_inline void http_emit_begin(struct http_conn *conn, __u64 id)
 {
@@ -64,6 +73,9 @@ static __always_inline void http_emit_done(struct http_conn *conn, __u64 id, __u
 
 	if (!record)
 		return;
+	/* A socket may end in the context of another. */
+	if (cfg.follow)
+		record->h.process = process_of(conn->tgid);
 	record->id = id;
 	record->body_bytes = body_bytes;
 	record->response_bytes = conn->response_bytes;
@@ -82,60 +94,80 @@ static __always_inline void http_emit_moved(__u64 id)
 	submit(record);
 }
 
-/* The stream socket behind a descriptor of the current process, as its inode's number; 0: none. */
-static __always_inline __u64 http_socket(__u32 fd, __u16 *port)
+/* A stream socket. */
+struct http_socket {
+	struct sock *sock;
+	__u64 inode;
+	bool tells_its_end;
+	__u16 port; /* the server's, of TCP */
+};
+
+static __always_inline bool http_describe_socket(struct sock *sock, struct http_socket *out)
+{
+	struct socket *socket = BPF_CORE_READ(sock, sk_socket);
+	struct socket_alloc *both =
+		(void *)socket - bpf_core_field_offset(struct socket_alloc, socket);
+	unsigned short family = BPF_CORE_READ(sock, __sk_common.skc_family);
+	bool internet = family == AF_INET || family == AF_INET6;
+
+	if (!socket || BPF_CORE_READ(socket, type) != SOCK_STREAM)
+		return false;
+	out->sock = sock;
+	out->inode = BPF_CORE_READ(both, vfs_inode.i_ino);
+	out->port = internet ? BPF_CORE_READ(sock, __sk_common.skc_num) : 0;
+	out->tells_its_end =
+		!cfg.http_by_calls && internet && BPF_CORE_READ(sock, sk_protocol) == IPPROTO_TCP;
+	return true;
+}
+
+/* The socket behind a descriptor of the current process; NULL: there is none. */
+static __always_inline struct sock *http_sock_of(__u32 fd)
 {
 	struct task_struct *task = (struct task_struct *)bpf_get_current_task();
 	struct fdtable *table = BPF_CORE_READ(task, files, fdt);
 	struct file **files = BPF_CORE_READ(table, fd);
 	struct file *file = NULL;
 	struct socket *socket;
-	struct inode *inode;
-	unsigned short family;
 
 	if (fd >= BPF_CORE_READ(table, max_fds))
-		return 0;
+		return NULL;
 	bpf_probe_read_kernel(&file, sizeof(file), files + fd);
-	if (!file)
-		return 0;
-	inode = BPF_CORE_READ(file, f_inode);
-	if ((BPF_CORE_READ(inode, i_mode) & S_IFMT) != S_IFSOCK)
-		return 0;
+	if (!file || (BPF_CORE_READ(file, f_inode, i_mode) & S_IFMT) != S_IFSOCK)
+		return NULL;
 	socket = BPF_CORE_READ(file, private_data);
-	if (BPF_CORE_READ(socket, type) != SOCK_STREAM)
-		return 0;
-	family = BPF_CORE_READ(socket, sk, __sk_common.skc_family);
-	*port = family == AF_INET || family == AF_INET6
-			? BPF_CORE_READ(socket, sk, __sk_common.skc_num)
-			: 0;
-	return BPF_CORE_READ(inode, i_ino);
+	return BPF_CORE_READ(socket, sk);
 }
 
-static __always_inline struct http_conn *http_conn_of(__u32 fd, __u32 tgid)
+static __always_inline struct http_conn *http_conn_of(const struct http_socket *socket, __u32 tgid)
 {
-	__u16 port = 0;
-	__u64 key = http_socket(fd, &port);
-	struct http_conn *conn;
+	__u64 key = (__u64)socket->sock;
+	struct http_conn *conn = bpf_map_lookup_elem(&http_conns, &key);
 
-	if (!key)
-		return NULL;
-	conn = bpf_map_lookup_elem(&http_conns, &key);
-	if (conn)
+	if (conn && conn->inode == socket->inode)
 		return conn;
-	bpf_map_update_elem(&http_conns, &key, &http_stranger, BPF_NOEXIST);
+	/* One whose end nobody told. */
+	if (conn)
+		http_close(conn);
+	bpf_map_update_elem(&http_conns, &key, &http_stranger, BPF_ANY);
 	conn = bpf_map_lookup_elem(&http_conns, &key);
 	if (!conn) {
 		count(LOST_HTTP_CONNECTIONS, 1);
 		return NULL;
 	}
 	conn->number = __sync_fetch_and_add(&http_connections, 1) + 1;
+	conn->inode = socket->inode;
 	conn->tgid = tgid;
-	if (cfg.http_port && port != cfg.http_port)
+	if (!socket->tells_its_end)
+		__sync_fetch_and_add(&http_untold_ends, 1);
+	if (cfg.http_port && socket->port != cfg.http_port)
 		conn->role = HTTP_IGNORED;
 	return conn;
 }
 
-/* Which buffers a call used. False: it moved no bytes of the stream. */
+/*
+ * Which buffers a call used; of one that is not known the bytes pass unseen. False: it moved no
+ * bytes of the stream.
+ */
 static __always_inline bool http_describe(struct http_work *work, int call, struct pt_regs *regs)
 {
 	struct {
@@ -184,8 +216,110 @@ static __always_inline bool http_describe(struct http_work *work, int call, stru
 		work->vectors = message.buffers.bytes;
 		return true;
 	default:
-		return false;
+		work->opaque = 1;
+		return true;
 	}
+}
+
+static __always_inline void http_follow(const struct http_socket *socket, struct http_work *work,
+					__u64 id)
+{
+	struct http_conn *conn = http_conn_of(socket, id >> 32);
+
+	if (!conn)
+		return;
+	work->now_ns = bpf_ktime_get_ns();
+	work->tid = id;
+	work->first = 1;
+	http_transfer(conn, work);
+	if (conn->role == HTTP_SERVER)
+		conn->tgid = id >> 32;
+}
+
+static __always_inline struct pt_regs *entry_registers(void)
+{
+	return (struct pt_regs *)bpf_task_pt_regs((struct task_struct *)bpf_get_current_task_btf());
+}
+
+/* A socket of anybody's has taken or given `bytes`. */
+static __always_inline int http_moved(struct sock *sock, int bytes, __u32 direction)
+{
+	struct http_socket socket = {};
+	__u64 id = target_thread();
+	struct http_work *work;
+	struct pt_regs *regs;
+	int call;
+
+	if (!id || bytes <= 0)
+		return 0;
+	work = bpf_map_lookup_elem(&http_works, &direction);
+	if (!work)
+		return 0;
+	regs = entry_registers();
+	call = BPF_CORE_READ(regs, orig_ax);
+	/* Workers of a ring have the registers of who made it. */
+	if (call == __NR_io_uring_enter || call == __NR_io_uring_setup) {
+		count(COUNT_HTTP_URING, 1);
+		return 0;
+	}
+	work->total = bytes;
+	work->direction = direction;
+	if (!http_describe(work, call, regs) || work->direction != direction)
+		return 0;
+	/* The kernel may use sockets of its own for a call on a file (NFS). */
+	if (!work->opaque && http_sock_of(PT_REGS_PARM1_CORE_SYSCALL(regs)) != sock)
+		return 0;
+	if (http_describe_socket(sock, &socket))
+		http_follow(&socket, work, id);
+	return 0;
+}
+
+SEC("tp_btf/sock_recv_length")
+int BPF_PROG(http_received, struct sock *sock, int bytes, int flags)
+{
+	return http_moved(sock, bytes, HTTP_IN);
+}
+
+SEC("tp_btf/sock_send_length")
+int BPF_PROG(http_sent, struct sock *sock, int bytes, int flags)
+{
+	return http_moved(sock, bytes, HTTP_OUT);
+}
+
+/* Nothing can be written to this socket any more. Also in the context of others. */
+static __always_inline struct http_conn *http_end_of(const struct sock *sock)
+{
+	__u64 key = (__u64)sock;
+	struct http_conn *conn = enabled ? bpf_map_lookup_elem(&http_conns, &key) : NULL;
+	__u64 id;
+
+	if (!conn || process_of(conn->tgid) < 0)
+		return conn;
+	id = target_thread();
+	if (id)
+		conn->owner = id;
+	http_close(conn);
+	return conn;
+}
+
+/* close and shutdown: the only ways into these two states (tcp_close_state, net/ipv4/tcp.c). */
+SEC("tp_btf/inet_sock_set_state")
+int BPF_PROG(http_state, const struct sock *sock, int before, int state)
+{
+	if (state == TCP_FIN_WAIT1 || state == TCP_LAST_ACK)
+		http_end_of(sock);
+	return 0;
+}
+
+/* In close if the connection was over before (the client reset it, say), else later. */
+SEC("tp_btf/tcp_destroy_sock")
+int BPF_PROG(http_destroy, struct sock *sock)
+{
+	__u64 key = (__u64)sock;
+
+	if (http_end_of(sock))
+		bpf_map_delete_elem(&http_conns, &key);
+	return 0;
 }
 
 /* The end of read, readv, recvfrom, recvmsg, write, writev, sendto, sendmsg and sendfile. */
@@ -193,31 +327,38 @@ SEC("tp")
 int http_exit(struct trace_event_raw_sys_exit *ctx)
 {
 	__u64 id = target_thread();
+	struct http_socket socket = {};
 	__u32 zero = 0;
-	struct http_conn *conn;
 	struct http_work *work;
 	struct pt_regs *regs;
+	struct sock *sock;
 
 	if (!id || ctx->ret <= 0)
 		return 0;
 	work = bpf_map_lookup_elem(&http_works, &zero);
 	if (!work)
 		return 0;
-	regs = (struct pt_regs *)bpf_task_pt_regs((struct task_struct *)bpf_get_current_task_btf());
+	regs = entry_registers();
 	work->total = ctx->ret;
 	/* An int to the kernel (struct syscall_tp_t): behind it is padding. */
 	if (!http_describe(work, (int)ctx->id, regs))
 		return 0;
-	conn = http_conn_of(PT_REGS_PARM1_CORE_SYSCALL(regs), id >> 32);
-	if (!conn)
-		return 0;
-	work->now_ns = bpf_ktime_get_ns();
-	work->tid = id;
-	work->first = 1;
-	http_transfer(conn, work);
-	if (conn->role == HTTP_SERVER)
-		conn->tgid = id >> 32;
+	sock = http_sock_of(PT_REGS_PARM1_CORE_SYSCALL(regs));
+	if (sock && http_describe_socket(sock, &socket))
+		http_follow(&socket, work, id);
 	return 0;
+}
+
+/* The connection behind a descriptor, if its socket does not tell its end itself. */
+static __always_inline struct http_conn *http_conn_ending(__u32 fd, __u64 *key)
+{
+	struct http_socket socket = {};
+	struct sock *sock = http_sock_of(fd);
+
+	if (!sock || !http_describe_socket(sock, &socket) || socket.tells_its_end)
+		return NULL;
+	*key = (__u64)sock;
+	return bpf_map_lookup_elem(&http_conns, key);
 }
 
 SEC("tp/syscalls/sys_enter_close")
@@ -225,13 +366,11 @@ int http_enter_close(struct trace_event_raw_sys_enter *ctx)
 {
 	__u64 id = target_thread();
 	struct http_conn *conn;
-	__u16 port;
-	__u64 key;
+	__u64 key = 0;
 
 	if (!id)
 		return 0;
-	key = http_socket(ctx->args[0], &port);
-	conn = key ? bpf_map_lookup_elem(&http_conns, &key) : NULL;
+	conn = http_conn_ending(ctx->args[0], &key);
 	/* A child may close what it was born with and its parent still serves. */
 	if (!conn || conn->tgid != id >> 32)
 		return 0;
@@ -246,13 +385,11 @@ int http_enter_shutdown(struct trace_event_raw_sys_enter *ctx)
 {
 	__u64 id = target_thread();
 	struct http_conn *conn;
-	__u16 port;
-	__u64 key;
+	__u64 key = 0;
 
 	if (!id || ctx->args[1] == SHUT_RD)
 		return 0;
-	key = http_socket(ctx->args[0], &port);
-	conn = key ? bpf_map_lookup_elem(&http_conns, &key) : NULL;
+	conn = http_conn_ending(ctx->args[0], &key);
 	if (conn)
 		http_end_output(conn);
 	return 0;

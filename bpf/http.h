@@ -67,6 +67,7 @@ struct http_machine {
 
 struct http_conn {
 	__u64 number;      /* of the connection; part of its requests' ids */
+	__u64 inode;       /* of its socket: tells a new socket at an old one's address */
 	__u64 begin_ns;    /* of the request under way */
 	__u64 heads;       /* by request: is it HEAD */
 	__u64 method_word; /* of the request under way */

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
 # Installs what is missing to build, run and test, from stock Debian 12 (apt) and nothing else.
-#   tools/install-deps.sh [--quiet] [build|worker|tests|training|peers]...
+#   tools/install-deps.sh [--quiet] [build|worker|tests|training|peers|package]...
 # Without a group: build, worker and tests. A second run finds nothing to do.
 set -euo pipefail
 
@@ -34,6 +34,7 @@ libgtest-dev         # unit and replay tests
 libgmock-dev         # their matchers
 libbenchmark-dev     # benchmarks
 python3              # live tests and the demo's checks
+dpkg-dev             # tells what the Debian package depends on
 LIST
 }
 
@@ -57,6 +58,7 @@ libclang-rt-14-dev   # libFuzzer and sanitizer runtimes of clang
 xz-utils             # makes .gnu_debugdata for the tests
 util-linux           # setpriv: tests that run without root's rights
 musl-tools           # a program on another libc, which the census must name
+strace               # makes the tracer's system calls fail
 gdb                  # asks a target for its mallinfo2
 libc6-dbg            # tells gdb what mallinfo2 returns, names libc's functions
 libbpfcc-dev         # BCC's symbol cache: a second opinion on names
@@ -89,6 +91,12 @@ valgrind             # massif
 LIST
 }
 
+package_packages() {
+    sed 's/ *#.*//' <<'LIST'
+debootstrap          # a new Debian to try the package in
+LIST
+}
+
 training_packages() {
     sed 's/ *#.*//' <<'LIST'
 python3-torch        # trains the reference worker's model; nothing else needs it
@@ -100,7 +108,7 @@ groups=()
 for argument in "$@"; do
     case "$argument" in
         --quiet) quiet=1 ;;
-        build | worker | tests | training | peers) groups+=("$argument") ;;
+        build | worker | tests | training | peers | package) groups+=("$argument") ;;
         *)
             sed -n '3,5s/^# //p' "$0" >&2
             exit 2

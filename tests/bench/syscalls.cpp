@@ -1,8 +1,11 @@
 // SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
 // What a system call costs in CPU time: reads numbers of calls, answers with a line of nanoseconds
-// each of getppid (never probed), a read of one byte from /dev/zero, a write of one to /dev/null,
-// and a close of nothing.
+// each of getppid, a read of one byte from /dev/zero, a write of one to /dev/null, a close of
+// nothing, and a receipt of one byte that stays in the queue of a TCP connection.
+#include <arpa/inet.h>
 #include <fcntl.h>
+#include <netinet/in.h>
+#include <sys/socket.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -24,12 +27,33 @@ double cost_ns(long calls, Call call) {
     return (cpu_ns() - begin) / static_cast<double>(calls);
 }
 
+struct Connection {
+    int client = -1, server = -1;
+};
+
+Connection connect_to_self() {
+    Connection out;
+    sockaddr_in address{};
+    address.sin_family = AF_INET;
+    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    socklen_t length = sizeof(address);
+    auto* const name = reinterpret_cast<sockaddr*>(&address);
+    const int listener = ::socket(AF_INET, SOCK_STREAM, 0);
+    if (::bind(listener, name, length) != 0 || ::listen(listener, 1) != 0 ||
+        ::getsockname(listener, name, &length) != 0)
+        return out;
+    out.client = ::socket(AF_INET, SOCK_STREAM, 0);
+    if (::connect(out.client, name, length) == 0) out.server = ::accept(listener, nullptr, nullptr);
+    return out;
+}
+
 }  // namespace
 
 int main() {
     const int zero = ::open("/dev/zero", O_RDONLY);
     const int null = ::open("/dev/null", O_WRONLY);
-    if (zero < 0 || null < 0) return 2;
+    const Connection tcp = connect_to_self();
+    if (zero < 0 || null < 0 || tcp.server < 0 || ::send(tcp.client, "x", 1, 0) != 1) return 2;
     long calls = 0;
     while (std::scanf("%ld", &calls) == 1) {
         char byte = 0;
@@ -37,7 +61,9 @@ int main() {
         const double reads = cost_ns(calls, [&] { (void)!::read(zero, &byte, 1); });
         const double writes = cost_ns(calls, [&] { (void)!::write(null, &byte, 1); });
         const double closes = cost_ns(calls, [] { ::close(-1); });
-        std::printf("%.2f %.2f %.2f %.2f\n", plain, reads, writes, closes);
+        const double receipts =
+            cost_ns(calls, [&] { (void)!::recv(tcp.server, &byte, 1, MSG_PEEK); });
+        std::printf("%.2f %.2f %.2f %.2f %.2f\n", plain, reads, writes, closes, receipts);
         std::fflush(stdout);
     }
     return 0;

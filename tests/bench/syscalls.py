@@ -1,8 +1,8 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
 """What --request http costs processes that are not traced: nanoseconds a system call, without a
-tracer and while another process is traced by intervals and by http, interleaved; medians of the
-differences within a round.
+tracer and while another process is traced by intervals, by http, and by http as on kernels before
+6.3, interleaved; medians of the differences within a round.
 
     sudo tests/bench/syscalls.py BUILD_DIR [ROUNDS]
 """
@@ -14,7 +14,8 @@ import sys
 
 CALLS = 200000
 REPEATS = 5
-KINDS = ("getppid (no probe)", "read", "write", "close")
+KINDS = ("getppid", "read of a device", "write to a device", "close", "recv, TCP")
+WAYS = (("every:1",), ("http",), ("http", "--http-by-calls"))
 
 
 def measure(bystander):
@@ -26,10 +27,10 @@ def measure(bystander):
     return [min(column) for column in zip(*samples)]
 
 
-def traced(build, target, bystander, request):
+def traced(build, target, bystander, *request):
     tracer = subprocess.Popen(
         [os.path.join(build, "bin", "asrtrace"), "attach", "--pid", str(target.pid), "--tier",
-         "watch", "--no-census", "--request", request], stdout=subprocess.DEVNULL,
+         "watch", "--no-census", "--request", *request], stdout=subprocess.DEVNULL,
         stderr=subprocess.PIPE, text=True)
     try:
         for line in tracer.stderr:
@@ -41,25 +42,26 @@ def traced(build, target, bystander, request):
         tracer.communicate()
 
 
+def difference(rows, none, column):
+    added = [row[column] - quiet[column] for row, quiet in zip(rows, none)]
+    return f"{statistics.median(added):+.0f} ({min(added):+.0f} to {max(added):+.0f})"
+
+
 def main():
     build, rounds = sys.argv[1], int(sys.argv[2]) if len(sys.argv) > 2 else 7
     start = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True}
     bystander = subprocess.Popen([os.path.join(build, "bin", "syscalls")], **start)
     target = subprocess.Popen(["/bin/cat"], **start)
-    none, every, http = [], [], []
+    none, rows = [], {way: [] for way in WAYS}
     for _ in range(rounds):
         none.append(measure(bystander))
-        every.append(traced(build, target, bystander, "every:1"))
-        http.append(traced(build, target, bystander, "http"))
-    print(f"{'':20} {'untraced':>9} {'every':>9} {'http':>9}   nanoseconds a call; medians of "
-          f"{rounds} rounds, differences to untraced")
+        for way in WAYS:
+            rows[way].append(traced(build, target, bystander, *way))
+    print(f"nanoseconds a call: median of {rounds} rounds; then differences to it, median (spread)")
+    print(f"{'':18} {'untraced':>9} " + " ".join(f"{' '.join(way):>23}" for way in WAYS))
     for i, kind in enumerate(KINDS):
-        base = statistics.median(row[i] for row in none)
-        added = [statistics.median(row[i] - quiet[i] for row, quiet in zip(rows, none))
-                 for rows in (every, http)]
-        spread = [row[i] - quiet[i] for row, quiet in zip(http, none)]
-        print(f"{kind:20} {base:9.1f} {added[0]:+9.1f} {added[1]:+9.1f}   "
-              f"({min(spread):+.1f} to {max(spread):+.1f})")
+        print(f"{kind:18} {statistics.median(row[i] for row in none):9.0f} " +
+              " ".join(f"{difference(rows[way], none, i):>23}" for way in WAYS))
     for process in (bystander, target):
         process.stdin.close()
         process.wait(10)

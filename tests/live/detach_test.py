@@ -11,6 +11,7 @@ import harness
 
 # Kernel-side removal after SIGKILL is asynchronous.
 REMOVAL_SECONDS = 10
+KILLS = 50 if os.environ.get("ASRTRACE_LONG") else 15
 
 
 def uprobe_events():
@@ -123,6 +124,58 @@ class Detach(harness.LiveTest):
             tracer.stop(self.random.choice((signal.SIGINT, signal.SIGTERM, signal.SIGKILL)))
             tracer.end()
         self.check_answers(program)
+
+    def test_kill_at_random_moments(self):
+        """Of attaching, tracing and detaching, one tracer behind the other."""
+        before = harness.loaded_objects()
+        events_before = uprobe_events()
+        program = self.start("throwing_requests", "--seed", self.seed % 100000)
+        program.say("go")
+        attached = 0
+        for _ in range(KILLS):
+            tracer = self.attach(program.pid, "--request", "func:begin_request,end_request",
+                                 "--duration", "0.2")
+            time.sleep(self.random.uniform(0, 0.9))
+            tracer.process.kill()
+            tracer.wait(10)
+            attached += "attached to" in tracer.stderr
+            if os.path.exists(tracer.trace_path):
+                self.check_readable(tracer.trace_path)
+        harness.note(f"  {attached} of {KILLS} had attached")
+        self.assertGreater(attached, KILLS // 10)
+        self.assertLess(attached, KILLS)
+        self.check_gone(program, harness.new_objects(before), events_before)
+        self.check_answers(program)
+
+    def check_readable(self, trace):
+        """What there is of it is shown; a trace that was killed before its first line says so."""
+        shown = subprocess.run([harness.ASRTRACE, "report", trace], stdout=subprocess.PIPE,
+                               stderr=subprocess.STDOUT, timeout=60, check=False)
+        self.assertIn(shown.returncode, (0, 2, 3), shown.stdout.decode())
+
+    def test_latency_returns_after_a_kill(self):
+        pairs = subprocess.Popen([os.path.join(harness.BUILD_DIR, "bin", "malloc_pairs")],
+                                 stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+        for action in (pairs.stdout.close, pairs.stdin.close, pairs.wait, pairs.kill):
+            self.addCleanup(action)
+
+        def nanoseconds():
+            pairs.stdin.write("20000\n")
+            pairs.stdin.flush()
+            return float(pairs.stdout.readline())
+
+        untraced = min(nanoseconds() for _ in range(5))
+        for _ in range(3):
+            tracer = self.attach(pairs.pid).wait_attached()
+            traced = nanoseconds()
+            tracer.process.kill()
+            tracer.wait(10)
+            time.sleep(0.5)
+            afterwards = min(nanoseconds() for _ in range(5))
+            harness.note(f"  {untraced} ns a pair, traced {traced}, after the kill {afterwards}")
+            # A trap costs a hundred times a pair: whether one is left, no noise can hide.
+            self.assertGreater(traced, 20 * untraced)
+            self.assertLess(afterwards, 5 * untraced)
 
     def test_two_tracers(self):
         """A second tracer on the same target changes nothing for the first."""

@@ -58,7 +58,7 @@ class Exactness(harness.LiveTest):
         self.mix("--threads", 32, "--operations", 4000)
 
     def test_ways_to_attach_on_older_kernels(self):
-        for method in ("multi", "perf"):
+        for method in harness.probe_methods("multi", "perf"):
             with self.subTest(method=method):
                 self.mix("--threads", 4, "--operations", 8000,
                          tracer_arguments=("--probe-method", method))

@@ -166,10 +166,11 @@ class Nginx(HttpTest):
         return [("GET", "/" + self.random.choice(("small", "page", "big")), None)
                 for _ in range(number)]
 
-    def traced(self, concurrency, port_asked):
+    def traced(self, concurrency, port_asked, *way):
         command, port = self.configure("off")
         process = self.spawn(command, port, stderr=sys.stderr)
-        tracer = self.watch(process.pid, "--request", f"http:{port}" if port_asked else "auto")
+        tracer = self.watch(process.pid, "--request", f"http:{port}" if port_asked else "auto",
+                            *way)
         load = http_load.Load(port, self.requests(REQUESTS), concurrency)
         self.assertEqual(load.errors, [])
         return self.check(tracer, load.count, load.median_ms if concurrency == 1 else None)
@@ -179,6 +180,9 @@ class Nginx(HttpTest):
 
     def test_files_at_eight(self):
         self.traced(8, True)
+
+    def test_files_at_eight_by_system_calls(self):
+        self.traced(8, True, "--http-by-calls")
 
     def test_several_workers_on_one_socket(self):
         command, port = self.configure("on")

@@ -3,6 +3,7 @@
 #include <exception>
 #include <iostream>
 #include <memory>
+#include <system_error>
 
 #include "tools/asrtrace/census.h"
 #include "tools/asrtrace/help.h"
@@ -44,6 +45,11 @@ int run(int argc, char** argv) {
 int main(int argc, char** argv) {
     try {
         return run(argc, argv);
+    } catch (const std::system_error& error) {
+        const bool thread = error.code() == std::errc::resource_unavailable_try_again;
+        std::cerr << "asrtrace: " << (thread ? "no more threads (ulimit -u, pids.max): " : "")
+                  << error.what() << '\n';
+        return asrtrace::kExitError;
     } catch (const std::exception& error) {
         std::cerr << "asrtrace: " << error.what() << '\n';
         return asrtrace::kExitError;

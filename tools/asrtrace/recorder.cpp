@@ -42,6 +42,7 @@ class Recorder::State {
           capture::RequestPlan plan, const ledger::LedgerConfig& config, trace::Writer writer);
 
     void attach(const capture::AllocatorProbes& allocator);
+    void warn(std::string note) { notes_.push_back(std::move(note)); }
     void follow(const std::atomic<bool>& stop, double progress_seconds,
                 const std::function<Wish(const Progress&)>& show);
     Result<ledger::Recording> finish();
@@ -185,6 +186,7 @@ void Recorder::State::on_record(Bytes bytes) {
 
 void Recorder::State::drain(int timeout_ms) {
     programs_.poll(timeout_ms, [this](Bytes bytes) { on_record(bytes); });
+    programs_.attach_http_ends(losses_.attach_failed);
 }
 
 void Recorder::State::add_stacks(const std::vector<SymbolizedStack>& stacks) {
@@ -376,6 +378,22 @@ const std::string& Recorder::summary() const {
     return state_->summary_;
 }
 
+namespace {
+
+/// What a seccomp filter in the target would lead to; empty: nothing.
+std::string danger_of_filters(const capture::Programs& programs) {
+    const auto safe = programs.returns_pass_filters();
+    if (safe && *safe) return {};
+    if (!safe)
+        return "whether this kernel kills such a process when a probed function returns could not "
+               "be found out (" +
+               safe.error().message + ")";
+    return "this kernel kills such a process when a probed function returns (from Linux 6.11 on, "
+           "mended in 6.14 and in later releases of 6.12 and 6.13)";
+}
+
+}  // namespace
+
 Result<Recorder> Recorder::start(const RecorderOptions& options) {
     auto process = capture::Process::open(options.pid);
     if (!process) return process.error();
@@ -396,9 +414,15 @@ Result<Recorder> Recorder::start(const RecorderOptions& options) {
                                          .http = plan->source == ledger::RequestSource::kHttp,
                                          .http_port = plan->http_port,
                                          .method = options.method,
+                                         .http_by_calls = options.http_by_calls,
                                          .at_symbols = options.at_symbols};
     auto programs = capture::Programs::load(config, features);
     if (!programs) return programs.error();
+    std::string danger;
+    if (options.tier != capture::Tier::kWatch) danger = danger_of_filters(*programs);
+    if (!danger.empty() && process->filters_system_calls())
+        return Error{"PID " + std::to_string(options.pid) + " has a seccomp filter, and " + danger +
+                     ": use --tier watch"};
     auto writer =
         options.output.empty() ? trace::Writer::in_memory() : trace::Writer::create(options.output);
     if (!writer) return writer.error();
@@ -416,6 +440,9 @@ Result<Recorder> Recorder::start(const RecorderOptions& options) {
     }
     auto state = std::make_unique<State>(options, std::move(*process), std::move(*programs),
                                          std::move(*plan), ledger_config, std::move(*writer));
+    if (!danger.empty())
+        state->warn("if the target installs a seccomp filter: " + danger +
+                    "; --tier watch is safe");
     state->attach(*allocator);
     // What reading ELF files and building tables has freed: a tool against retention keeps none.
     ::malloc_trim(0);

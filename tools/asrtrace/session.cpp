@@ -165,6 +165,8 @@ void add_tracing_options(CLI::App& verb, SessionOptions& options) {
                     "How probes with a return are attached (for measurements)")
         ->check(CLI::IsMember({"auto", "session", "multi", "perf"}))
         ->capture_default_str();
+    verb.add_flag("--http-by-calls", options.recorder.http_by_calls,
+                  "Watch system calls for HTTP, as on Linux before 6.3 (for measurements)");
     verb.add_flag("--probe-symbols", options.recorder.at_symbols,
                   "Put probes on first instructions, cheap or not (for measurements)");
 }

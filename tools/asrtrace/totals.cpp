@@ -55,7 +55,7 @@ std::vector<std::string> http_warnings(const ledger::HttpSeen& seen) {
     warn(seen.upgraded,
          "connections became something else (WebSocket, h2c, a tunnel): what they "
          "carry from then on");
-    warn(seen.io_uring_calls, "calls of io_uring_enter were made: requests that pass through them");
+    warn(seen.io_uring_calls, "calls went through io_uring: requests that pass there");
     return warnings;
 }
 

@@ -2,13 +2,17 @@
 #include "user/capture/calibration.h"
 
 #include <fcntl.h>
+#include <linux/filter.h>
+#include <linux/seccomp.h>
 #include <sys/prctl.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <array>
 #include <csignal>
+#include <cstddef>
 #include <ctime>
 #include <optional>
 #include <utility>
@@ -46,9 +50,28 @@ struct Order {
     int calls = 0;
 };
 
+enum class Filter : bool { kNone, kKills };
+
+/// What serve() needs is allowed, anything else kills.
+bool install_filter() {
+    std::array code{
+        sock_filter BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(seccomp_data, nr)),
+        sock_filter BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_read, 4, 0),
+        sock_filter BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_write, 3, 0),
+        sock_filter BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_clock_gettime, 2, 0),
+        sock_filter BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_exit_group, 1, 0),
+        sock_filter BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_KILL_PROCESS),
+        sock_filter BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
+    };
+    const sock_fprog program{static_cast<unsigned short>(code.size()), code.data()};
+    return ::prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0 &&
+           ::prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program) == 0;
+}
+
 /// The child: for each order the nanoseconds of a call, until the pipe is closed.
-[[noreturn]] void serve(int orders, int answers) {
+[[noreturn]] void serve(int orders, int answers, Filter filter) {
     ::prctl(PR_SET_PDEATHSIG, SIGKILL);
+    if (filter == Filter::kKills && !install_filter()) ::_exit(1);
     Order order;
     while (::read(orders, &order, sizeof(order)) == sizeof(order)) {
         const double begin = cpu_ns();
@@ -61,7 +84,7 @@ struct Order {
 
 class Child {
   public:
-    static Result<Child> start() {
+    static Result<Child> start(Filter filter) {
         int orders[2], answers[2];
         if (::pipe2(orders, O_CLOEXEC) != 0) return errno_error("pipe");
         UniqueFd order_read(orders[0]), order_write(orders[1]);
@@ -71,7 +94,7 @@ class Child {
         if (pid < 0) return errno_error("fork");
         if (pid == 0) {
             order_write.reset();
-            serve(order_read.get(), answer_write.get());
+            serve(order_read.get(), answer_write.get(), filter);
         }
         return Child(pid, std::move(order_write), std::move(answer_read));
     }
@@ -123,7 +146,7 @@ Result<UprobeSite> site_of(Function function) {
 
 Result<TrapCost> measure_traps(ProbeMethod method, CallPrograms entry, CallPrograms call) {
 #ifdef __x86_64__
-    auto child = Child::start();
+    auto child = Child::start(Filter::kNone);
     if (!child) return child.error();
     std::vector<UniqueFd> links;
     TrapCost cost;
@@ -148,6 +171,27 @@ Result<TrapCost> measure_traps(ProbeMethod method, CallPrograms entry, CallProgr
 #else
     (void)method, (void)entry, (void)call;
     return Error{"the cost of a probe's hit is measured on x86-64 only"};
+#endif
+}
+
+Result<bool> returns_pass_filters(ProbeMethod method, CallPrograms call) {
+#ifdef __x86_64__
+    const auto child = Child::start(Filter::kKills);
+    if (!child) return child.error();
+    const auto site = site_of(asrtrace_calibrate_call);
+    if (!site) return site.error();
+    const Order order{asrtrace_calibrate_call, 1};
+    if (!child->time(order)) return Error{"a child with a seccomp filter could not be started"};
+    std::vector<UniqueFd> links;
+    std::vector<std::string> failed;
+    link_sites(method, call, {*site}, child->pid(), links, failed);
+    const bool survives = child->time(order).has_value();
+    unlink_sites(links);
+    if (!failed.empty()) return Error{failed.front()};
+    return survives;
+#else
+    (void)method, (void)call;
+    return true;  // other machines have a trap for it
 #endif
 }
 

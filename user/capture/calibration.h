@@ -19,4 +19,10 @@ struct TrapCost {
 /// some 0.2 s. Error: why a hit's cost is not known.
 Result<TrapCost> measure_traps(ProbeMethod method, CallPrograms entry, CallPrograms call);
 
+/// Does a process with a seccomp filter survive a probe with a return? From 6.11 on the kernel
+/// takes a system call of its own for the return, which filters saw until 6.14 (and later releases
+/// of the series before it): most kill for it. Found with a child of our own, which has such a
+/// filter. Error: why it is not known.
+Result<bool> returns_pass_filters(ProbeMethod method, CallPrograms call);
+
 }  // namespace asrtrace::capture

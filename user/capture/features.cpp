@@ -93,6 +93,11 @@ Features detect_features() {
     features.fault_tracepoints =
         btf__find_by_name_kind(types, "btf_trace_page_fault_user", BTF_KIND_TYPEDEF) > 0 &&
         btf__find_by_name_kind(types, "btf_trace_page_fault_kernel", BTF_KIND_TYPEDEF) > 0;
+    features.socket_tracepoints = true;
+    for (const char* name : {"btf_trace_sock_recv_length", "btf_trace_sock_send_length",
+                             "btf_trace_inet_sock_set_state", "btf_trace_tcp_destroy_sock"})
+        features.socket_tracepoints = features.socket_tracepoints &&
+                                      btf__find_by_name_kind(types, name, BTF_KIND_TYPEDEF) > 0;
     // The first parameter is the tracepoint's own data pointer.
     features.exact_rss_stat =
         btf_has_function_typedef(types, "btf_trace_rss_stat", 3) && has_percpu_rss_stat(types);
@@ -123,6 +128,9 @@ std::vector<FeatureRow> feature_rows(const Features& f) {
          f.fault_tracepoints ? "" : "needs x86-64 and CONFIG_TRACEPOINTS"},
         {"exact_rss_stat", f.exact_rss_stat, false, "the weight of huge-page faults",
          f.exact_rss_stat ? "" : "needs Linux 6.2; each fault counts as one page"},
+        {"socket_tracepoints", f.socket_tracepoints, false,
+         "HTTP requests at no cost to other processes' system calls",
+         f.socket_tracepoints ? "" : "needs Linux 6.3; system calls are watched instead"},
         {"uprobe_session", f.uprobe_session, false, "the cheapest probes with a return",
          f.uprobe_session ? "" : "needs Linux 6.13; entry and return probes are used instead"},
         {"uprobe_multi", f.uprobe_multi, false, "probes that attach and detach in milliseconds",

@@ -79,6 +79,12 @@ std::vector<std::string> Process::cmdline() const {
     return arguments;
 }
 
+bool Process::filters_system_calls() const {
+    const auto status = read_text_file("/proc/" + std::to_string(pid_) + "/status");
+    const std::string mode = status ? status_field(*status, "Seccomp") : "";
+    return !mode.empty() && mode != "0";
+}
+
 double Process::cpu_seconds() const {
     clockid_t clock;
     timespec used{};

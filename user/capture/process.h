@@ -24,6 +24,8 @@ class Process {
     /// The running program's path; empty once the target has gone.
     std::string exe() const;
     std::vector<std::string> cmdline() const;
+    /// Does a seccomp filter judge its main thread's system calls?
+    bool filters_system_calls() const;
     /// User plus system time of all its threads, in seconds; 0 once the target has gone.
     double cpu_seconds() const;
 

@@ -44,6 +44,10 @@ std::string last_words(const std::string& log) {
     return words;
 }
 
+bool watches_calls(const ProgramsConfig& config, const Features& features) {
+    return config.http_by_calls || !features.socket_tracepoints;
+}
+
 wire::config make_config(const ProgramsConfig& config, const Features& features) {
     wire::config knobs{};
     struct stat pidns {};
@@ -59,6 +63,7 @@ wire::config make_config(const ProgramsConfig& config, const Features& features)
     knobs.exact_rss_stat = features.exact_rss_stat;
     knobs.follow = config.follow;
     knobs.http_port = config.http_port;
+    knobs.http_by_calls = watches_calls(config, features);
     return knobs;
 }
 
@@ -89,9 +94,14 @@ void choose_programs(planes* skeleton, const ProgramsConfig& config, const Featu
     const bool exact = features.fault_tracepoints && features.exact_rss_stat;
     bpf_program__set_autoload(programs.rss_stat, exact);
     bpf_program__set_autoload(programs.page_alloc, exact);
-    for (bpf_program* program : {programs.http_exit, programs.http_enter_close,
-                                 programs.http_enter_shutdown, programs.http_enter_io_uring})
+    const bool calls = watches_calls(config, features);
+    for (bpf_program* program : {programs.http_enter_close, programs.http_enter_shutdown})
         bpf_program__set_autoload(program, config.http);
+    for (bpf_program* program : {programs.http_exit, programs.http_enter_io_uring})
+        bpf_program__set_autoload(program, config.http && calls);
+    for (bpf_program* program :
+         {programs.http_received, programs.http_sent, programs.http_state, programs.http_destroy})
+        bpf_program__set_autoload(program, config.http && !calls);
     bpf_map__set_autocreate(skeleton->maps.http_conns, config.http);
     bpf_map__set_autocreate(skeleton->maps.http_works, config.http);
     if (method == ProbeMethod::kPerf) return;
@@ -169,7 +179,8 @@ struct Programs::State {
     const std::function<void(Bytes)>* sink = nullptr;  ///< during poll() only
     std::vector<UniqueFd> links;                       ///< of the request plane
     std::vector<UniqueFd> allocator_links;             ///< come and go with windows
-    std::vector<bpf_link*> system_calls;               ///< one program on several tracepoints
+    std::vector<bpf_link*> http;                       ///< one program on several tracepoints
+    bool http_ends = false;                            ///< close and shutdown are watched
     std::jthread allocator_removal;                    ///< of the links of the window before
     __u32 allocator_windows = 0;
     /// What probes are restricted to. A child is born with its parent's breakpoints but not with a
@@ -195,10 +206,28 @@ struct Programs::State {
         counters = {static_cast<const Counters*>(memory), rows};
         return ok_status();
     }
+    /// Programs that do nothing, for a probe with a return.
+    CallPrograms idle_call(ProbeMethod method) const {
+        const auto& programs = skeleton->progs;
+        if (method != ProbeMethod::kSession)
+            return {bpf_program__fd(programs.calibrate_entry),
+                    bpf_program__fd(programs.calibrate_return)};
+        const int session = bpf_program__fd(programs.calibrate_session);
+        return {session, session};
+    }
+    void keep_http(bpf_link* link, const std::string& what, std::vector<std::string>& failed) {
+        if (link != nullptr)
+            http.push_back(link);
+        else
+            failed.push_back(what + ": " + std::strerror(errno));
+    }
+    void attach_http(bpf_program* program, std::vector<std::string>& failed) {
+        keep_http(bpf_program__attach(program), bpf_program__section_name(program), failed);
+    }
     ~State() {
         links.clear();
         allocator_links.clear();
-        for (bpf_link* link : system_calls) bpf_link__destroy(link);
+        for (bpf_link* link : http) bpf_link__destroy(link);
         ring_buffer__free(ring);
         if (!counters.empty())
             ::munmap(const_cast<Counters*>(counters.data()), counters.size_bytes());
@@ -307,12 +336,12 @@ void Programs::detach_allocator() {
 }
 
 Result<TrapCost> Programs::measure_traps() const {
-    const auto& programs = state_->skeleton->progs;
-    const bool session = method_ == ProbeMethod::kSession;
-    const int alone = bpf_program__fd(programs.calibrate_entry);
-    const int entry = session ? bpf_program__fd(programs.calibrate_session) : alone;
-    const int leave = session ? entry : bpf_program__fd(programs.calibrate_return);
-    return capture::measure_traps(method_, {alone}, {entry, leave});
+    const int alone = bpf_program__fd(state_->skeleton->progs.calibrate_entry);
+    return capture::measure_traps(method_, {alone}, state_->idle_call(method_));
+}
+
+Result<bool> Programs::returns_pass_filters() const {
+    return capture::returns_pass_filters(method_, state_->idle_call(method_));
 }
 
 void Programs::attach_requests(const std::vector<RequestProbe>& probes,
@@ -338,21 +367,31 @@ void Programs::attach_requests(const std::vector<RequestProbe>& probes,
 }
 
 void Programs::attach_http(std::vector<std::string>& failed) {
-    const auto keep = [&](bpf_link* link, const std::string& what) {
-        if (link != nullptr)
-            state_->system_calls.push_back(link);
-        else
-            failed.push_back(what + ": " + std::strerror(errno));
-    };
     const auto& programs = state_->skeleton->progs;
-    for (const char* call : {"read", "readv", "recvfrom", "recvmsg", "write", "writev", "sendto",
-                             "sendmsg", "sendfile64"}) {
-        const std::string name = std::string("sys_exit_") + call;
-        keep(bpf_program__attach_tracepoint(programs.http_exit, "syscalls", name.c_str()), name);
+    if (bpf_program__autoload(programs.http_exit)) {
+        for (const char* call : {"read", "readv", "recvfrom", "recvmsg", "write", "writev",
+                                 "sendto", "sendmsg", "sendfile64"}) {
+            const std::string name = std::string("sys_exit_") + call;
+            state_->keep_http(
+                bpf_program__attach_tracepoint(programs.http_exit, "syscalls", name.c_str()), name,
+                failed);
+        }
+        for (bpf_program* program : {programs.http_enter_close, programs.http_enter_shutdown,
+                                     programs.http_enter_io_uring})
+            state_->attach_http(program, failed);
+        state_->http_ends = true;
+        return;
     }
     for (bpf_program* program :
-         {programs.http_enter_close, programs.http_enter_shutdown, programs.http_enter_io_uring})
-        keep(bpf_program__attach(program), bpf_program__section_name(program));
+         {programs.http_received, programs.http_sent, programs.http_state, programs.http_destroy})
+        state_->attach_http(program, failed);
+}
+
+void Programs::attach_http_ends(std::vector<std::string>& failed) {
+    if (state_->http_ends || state_->skeleton->bss->http_untold_ends == 0) return;
+    state_->http_ends = true;
+    state_->attach_http(state_->skeleton->progs.http_enter_close, failed);
+    state_->attach_http(state_->skeleton->progs.http_enter_shutdown, failed);
 }
 
 void Programs::raise_sampling(std::uint64_t low, std::uint64_t high) {
@@ -370,7 +409,7 @@ void Programs::detach() {
     std::vector<std::jthread> removals;
     for (auto* links : {&state_->links, &state_->allocator_links})
         removals.emplace_back([links] { unlink_sites(*links); });
-    for (bpf_link* link : std::exchange(state_->system_calls, {}))
+    for (bpf_link* link : std::exchange(state_->http, {}))
         removals.emplace_back([link] { bpf_link__destroy(link); });
     const bpf_object_skeleton* object = state_->skeleton->skeleton;
     for (int i = 0; i < object->prog_cnt; ++i) {

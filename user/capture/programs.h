@@ -42,6 +42,7 @@ struct ProgramsConfig {
     std::uint16_t http_port = 0;  ///< only connections to this port; 0: all
     // For tests and benchmarks:
     std::optional<ProbeMethod> method;  ///< nothing: the cheapest there is
+    bool http_by_calls = false;         ///< sockets are seen by system calls alone
     bool at_symbols = false;            ///< probes on first instructions, cheap or not
 };
 
@@ -82,8 +83,11 @@ class Programs {
     /// Allocations are no longer followed. The probes go in the background: that may take a while.
     void detach_allocator();
     void attach_requests(const std::vector<RequestProbe>& probes, std::vector<std::string>& failed);
-    /// The ends of the socket calls; needs config.http.
+    /// What goes through sockets; needs config.http.
     void attach_http(std::vector<std::string>& failed);
+    /// Watches close and shutdown, once there is a connection whose end nothing else tells (a Unix
+    /// socket's). To be called from time to time.
+    void attach_http_ends(std::vector<std::string>& failed);
     /// Sites tier: blocks of `low` to `high` bytes are from now on sampled as decode::kRaised says.
     void raise_sampling(std::uint64_t low, std::uint64_t high);
     /// Opens the window: until then attached programs do nothing.
@@ -97,6 +101,8 @@ class Programs {
 
     /// The cost of this method's probes here.
     Result<TrapCost> measure_traps() const;
+    /// Is a process with a seccomp filter safe from this method's probes?
+    Result<bool> returns_pass_filters() const;
 
     Counters counters() const;
     std::optional<wire::stack_record> stack(std::uint64_t key) const;

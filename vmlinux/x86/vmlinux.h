@@ -70,6 +70,8 @@ struct sock_common {
 
 struct sock {
 	struct sock_common __sk_common;
+	__u16 sk_protocol;
+	struct socket *sk_socket;
 };
 
 struct socket {
@@ -80,6 +82,18 @@ struct socket {
 struct inode {
 	unsigned short i_mode;
 	unsigned long i_ino;
+};
+
+/* A socket and its inode are one allocation (include/net/sock.h). */
+struct socket_alloc {
+	struct socket socket;
+	struct inode vfs_inode;
+};
+
+/* include/net/tcp_states.h */
+enum {
+	TCP_FIN_WAIT1 = 4,
+	TCP_LAST_ACK = 9,
 };
 
 struct file {
