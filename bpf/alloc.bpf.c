@@ -8,8 +8,6 @@
 #include "bpf/sample.bpf.h"
 #include "bpf/stack.bpf.h"
 
-extern bool bpf_session_is_return(void) __ksym __weak;
-
 /* Addresses of sampled blocks that are alive (sites tier). */
 struct {
 	__uint(type, BPF_MAP_TYPE_HASH);
@@ -294,12 +292,14 @@ static __always_inline bool freed_by_realloc(__u32 tid, __u64 address)
 	       (state->call_function & CALL_FUNCTION_MASK) == FN_REALLOC;
 }
 
+/*
+ * At the entry the thread is where the probe stands, at the return where the function was called
+ * from. (bpf_session_is_return would say it, too, but has another prototype from 7.0 on.)
+ */
 SEC("uprobe")
 int alloc_session(struct pt_regs *ctx)
 {
-	if (!bpf_session_is_return)
-		return 0;
-	if (bpf_session_is_return()) {
+	if (PT_REGS_IP(ctx) != bpf_get_func_ip(ctx)) {
 		leave_call(ctx);
 		return 0;
 	}

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
 # Installs what is missing to build, run and test, from stock Debian 12 (apt) and nothing else.
-#   tools/install-deps.sh [--quiet] [build|worker|tests|training|peers|package]...
+#   tools/install-deps.sh [--quiet] [build|worker|tests|training|peers|package|kernels]...
 # Without a group: build, worker and tests. A second run finds nothing to do.
 set -euo pipefail
 
@@ -91,6 +91,14 @@ valgrind             # massif
 LIST
 }
 
+kernels_packages() {
+    sed 's/ *#.*//' <<'LIST'
+qemu-system-x86      # boots other kernels
+cpio                 # makes their initramfs
+strace               # a test inside makes system calls fail
+LIST
+}
+
 package_packages() {
     sed 's/ *#.*//' <<'LIST'
 debootstrap          # a new Debian to try the package in
@@ -108,7 +116,7 @@ groups=()
 for argument in "$@"; do
     case "$argument" in
         --quiet) quiet=1 ;;
-        build | worker | tests | training | peers | package) groups+=("$argument") ;;
+        build | worker | tests | training | peers | package | kernels) groups+=("$argument") ;;
         *)
             sed -n '3,5s/^# //p' "$0" >&2
             exit 2

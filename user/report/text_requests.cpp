@@ -84,7 +84,8 @@ void put_requests(Page& page, const Source& source) {
         page.line(fmt::format("  latency: p50 {}, p95 {}, p99 {}", duration_ns(latency->p50_ns),
                               duration_ns(latency->p95_ns), duration_ns(latency->p99_ns)));
     if (const auto& share = source.summary.attributed_fraction)
-        page.line(fmt::format("  {} of the memory events belong to a {}", percent(*share),
+        page.line(fmt::format("  {} of the memory events belong to {} {}", percent(*share),
+                              std::string_view(source.unit()) == "interval" ? "an" : "a",
                               source.unit()));
     put_lifetimes(page, source);
     put_paths(page, recording);
