@@ -2,9 +2,10 @@
 # SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
 # Installs, builds and runs the tests: lint, fuzzing, sanitized tests, then unit, replay, live and
 # worker tests. Needs root and BPF; skips nothing.
-#   sudo tools/test.sh [--quick | --full]
+#   sudo tools/test.sh [--quick | --full | --kernels]
 # --full runs each fuzz target for five minutes, and clang-tidy over the tools as well.
 # --quick leaves out clang-tidy, sanitizers and fuzzing.
+# --kernels runs live tests on other kernels in QEMU (tests/vm), and nothing else.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 # shellcheck source=tools/stages.sh
@@ -20,8 +21,9 @@ case "${1:-}" in
         extent=full
         fuzz_seconds=300
         ;;
+    --kernels) extent=kernels ;;
     *)
-        sed -n '3,7s/^# //p' "$0" >&2
+        sed -n '3,8s/^# //p' "$0" >&2
         exit 2
         ;;
 esac
@@ -81,6 +83,12 @@ stages_say "kernel"
 mount_kernel_file_systems
 check_bpf
 
+if [[ $extent == kernels ]]; then
+    tools/install-deps.sh --quiet kernels
+    stage "build release" build_preset release &&
+        python3 -B tests/vm/matrix.py build/release --markdown build/kernels.md
+    exit
+fi
 if stage "build release" build_preset release; then
     if [[ $extent == quick ]]; then
         stage "lint (no clang-tidy)" tools/lint.sh --no-tidy || true
