@@ -5,6 +5,7 @@
  * says which function a probe stands on.
  */
 #include "bpf/emit.bpf.h"
+#include "bpf/own_stack.bpf.h"
 #include "bpf/sample.bpf.h"
 #include "bpf/stack.bpf.h"
 
@@ -299,6 +300,7 @@ static __always_inline bool freed_by_realloc(__u32 tid, __u64 address)
 SEC("uprobe")
 int alloc_session(struct pt_regs *ctx)
 {
+	stay_on_own_stack(ctx, &nowhere_session);
 	if (PT_REGS_IP(ctx) != bpf_get_func_ip(ctx)) {
 		leave_call(ctx);
 		return 0;
@@ -309,6 +311,7 @@ int alloc_session(struct pt_regs *ctx)
 SEC("uprobe")
 int alloc_enter(struct pt_regs *ctx)
 {
+	stay_on_own_stack(ctx, &nowhere_probe);
 	enter_call(ctx, bpf_get_attach_cookie(ctx));
 	return 0;
 }
@@ -316,6 +319,7 @@ int alloc_enter(struct pt_regs *ctx)
 SEC("uretprobe")
 int alloc_leave(struct pt_regs *ctx)
 {
+	stay_on_own_stack(ctx, &nowhere_probe);
 	leave_call(ctx);
 	return 0;
 }
@@ -328,6 +332,7 @@ int free_enter(struct pt_regs *ctx)
 	__u32 tid = id;
 	struct ev_free *record;
 
+	stay_on_own_stack(ctx, &nowhere_probe);
 	if (!id)
 		return 0;
 	count(COUNT_PROBE_HITS, 1);

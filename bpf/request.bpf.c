@@ -5,6 +5,7 @@
  * function that lets an exception pass would abort the target.
  */
 #include "bpf/emit.bpf.h"
+#include "bpf/own_stack.bpf.h"
 
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
@@ -58,6 +59,7 @@ int request_mark(struct pt_regs *ctx)
 	struct ev_request *record;
 	struct usdt_spec *spec = NULL;
 
+	stay_on_own_stack(ctx, &nowhere_probe);
 	if (!id)
 		return 0;
 	count(COUNT_PROBE_HITS, 1);

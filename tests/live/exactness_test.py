@@ -38,6 +38,7 @@ class Exactness(harness.LiveTest):
     def mix(self, *arguments, tracer_arguments=()):
         program = self.start("alloc_mix", "--seed", self.seed % 1000003, *arguments)
         truth, report, tracer = self.trace(program, *tracer_arguments)
+        harness.note(f"  losses {report['losses']}")
         self.check_calls(truth, report)
         self.check_bytes(truth, report)
         self.assert_nothing_lost(report)

@@ -34,7 +34,7 @@ CASES = (
     ("mappings_test.py", "Mappings.test_over_what_is_mapped", "attach_cookie"),
     ("faults_test.py", "Faults.test_user_code_and_read", "exact_rss_stat"),
     ("requests_test.py", "Requests.test_leak_between_two_functions", "attach_cookie"),
-    ("http_edges_test.py", "HttpEdges.test_conversations", "attach_cookie"),
+    ("http_edges_test.py", "HttpEdges.test_connections_from_before_the_attach", "attach_cookie"),
     ("exactness_test.py", "Exactness.test_children_are_not_the_parent", "attach_cookie"),
     ("detach_test.py", "Detach.test_interrupt", "attach_cookie"),
     ("detach_test.py", "Detach.test_kill", "attach_cookie"),

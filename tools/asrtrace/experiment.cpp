@@ -89,17 +89,17 @@ Status run_all(const Options& options, const Variants& variants, report::Experim
     auto trials = run_variants(options.run, variants, stop_requested());
     if (!trials) return trials.error();
     out.trials = std::move(*trials);
-    std::vector<classify::Finding> findings;
+    experiment::TracedRun traced;
     if (options.trace) {
         auto found = trace_stock(options.run, stop_requested());
         if (!found && stop_requested()) return found.error();
-        if (found) findings = std::move(*found);
+        if (found) traced = std::move(*found);
         if (!found) out.not_traced = found.error().message;
     }
     if (options.budget_mib > 0) {
         if (auto tried = try_budget(options, out); !tried) return tried;
     }
-    out.predictions = experiment::predictions(out.trials, findings);
+    out.predictions = experiment::predictions(out.trials, traced);
     out.limits = experiment::smallest_limit(out.trials);
     out.recommendation = experiment::recommend(out.trials);
     return ok_status();

@@ -138,15 +138,18 @@ Result<std::vector<experiment::Trial>> run_variants(const ExperimentOptions& opt
     return trials;
 }
 
-Result<std::vector<classify::Finding>> trace_stock(const ExperimentOptions& options,
-                                                   const std::atomic<bool>& stop) {
+Result<experiment::TracedRun> trace_stock(const ExperimentOptions& options,
+                                          const std::atomic<bool>& stop) {
     fmt::print(stderr, "stock, traced\n");
     SoakRunOptions run = soak_of(options);
     run.trace = true;
+    Figures heap;
+    run.at_end = [&](std::int32_t pid) { read_heap(pid, options.trim_url, heap); };
     const auto outcome = whole_run(run, stop);
     if (!outcome) return outcome.error();
     if (!outcome->recording) return Error{"there is no recording"};
-    return classify::analyze(*outcome->recording).findings;
+    return experiment::TracedRun{classify::analyze(*outcome->recording).findings,
+                                 heap.retained_bytes, heap.trimmed_bytes};
 }
 
 std::optional<std::string> find_library(const std::string& file) {

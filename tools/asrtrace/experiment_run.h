@@ -10,7 +10,7 @@
 
 #include "tools/asrtrace/recorder.h"
 #include "user/base/result.h"
-#include "user/classify/findings.h"
+#include "user/experiment/prediction.h"
 #include "user/experiment/trial.h"
 #include "user/load/plan.h"
 
@@ -31,9 +31,9 @@ Result<std::vector<experiment::Trial>> run_variants(
     const ExperimentOptions& options, const std::vector<experiment::Variant>& variants,
     const std::atomic<bool>& stop);
 
-/// What a trace of the stock worker under the same load finds.
-Result<std::vector<classify::Finding>> trace_stock(const ExperimentOptions& options,
-                                                   const std::atomic<bool>& stop);
+/// What a trace of the stock worker under the same load finds, and what its heap keeps then.
+Result<experiment::TracedRun> trace_stock(const ExperimentOptions& options,
+                                          const std::atomic<bool>& stop);
 
 /// A library of the dynamic loader's, by its file name.
 std::optional<std::string> find_library(const std::string& file);

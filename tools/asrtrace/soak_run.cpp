@@ -348,7 +348,6 @@ SoakOutcome SoakRun::run() {
     follow_phase(load_end + scaled_seconds(plan.recovery, plan.scale));
 
     drain();
-    if (!stop_ && !gone_ && options_.at_end) options_.at_end(outcome_.pid);
     if (stop_) happened("stopped before the end of the run");
     if (load_) {
         outcome_.tally = load_->finish();
@@ -358,6 +357,7 @@ SoakOutcome SoakRun::run() {
     outcome_.oom_kills.machine = oom.machine - oom_before_.machine;
     if (!gone_) outcome_.oom_kills.cgroup = oom.cgroup - oom_before_.cgroup;
     finish_recorder();
+    if (!stop_ && !gone_ && options_.at_end) options_.at_end(outcome_.pid);
     return std::move(outcome_);
 }
 

@@ -35,7 +35,8 @@ struct SoakRunOptions {
     std::string csv;       ///< file for the rows; empty: none
     bool closely = false;  ///< also look at PSS ten times a second: SoakOutcome::moments
     bool drain = false;    ///< behind the recovery, wait for answers that are still to come
-    /// Called behind the recovery with the worker's pid, while it still runs; may be empty.
+    /// Called behind the recovery and the tracer's end with the pid of the worker, which still
+    /// runs; may be empty.
     std::function<void(std::int32_t)> at_end;
 };
 

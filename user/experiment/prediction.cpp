@@ -28,31 +28,32 @@ const char* variant_for(Remedy remedy) {
     return nullptr;
 }
 
-/// By how much a variant's retained memory is less than stock's.
-std::optional<double> saved(const std::vector<Trial>& trials, const std::string& variant) {
+/// By how much a variant's retained memory is less than that of the traced run.
+std::optional<double> saved(const std::vector<Trial>& trials, const TracedRun& traced,
+                            const std::string& variant) {
     const Trial* trial = find_trial(trials, variant);
-    const auto& stock = trials.front().figures.retained_bytes;
-    if (trial == nullptr || !stock || !trial->figures.retained_bytes) return std::nullopt;
-    return *stock - *trial->figures.retained_bytes;
+    if (trial == nullptr || !traced.retained_bytes || !trial->figures.retained_bytes)
+        return std::nullopt;
+    return *traced.retained_bytes - *trial->figures.retained_bytes;
 }
 
 void add_saving(std::vector<Prediction>& out, const std::vector<Trial>& trials,
-                const Saving& saving) {
+                const TracedRun& traced, const Saving& saving) {
     if (saving.remedy == Remedy::kTrim) {
-        if (const auto& trimmed = trials.front().figures.trimmed_bytes)
-            out.push_back({"stock: malloc_trim(0)", kByFindings, saving.bytes, *trimmed});
+        if (traced.trimmed_bytes)
+            out.push_back(
+                {"traced: malloc_trim(0)", kByFindings, saving.bytes, *traced.trimmed_bytes});
         return;
     }
     const char* variant = variant_for(saving.remedy);
-    const auto came = variant != nullptr ? saved(trials, variant) : std::nullopt;
+    const auto came = variant != nullptr ? saved(trials, traced, variant) : std::nullopt;
     if (came)
         out.push_back({variant + std::string(": retained"), kByFindings, saving.bytes, *came});
 }
 
 }  // namespace
 
-std::vector<Prediction> predictions(const std::vector<Trial>& trials,
-                                    const std::vector<Finding>& findings) {
+std::vector<Prediction> predictions(const std::vector<Trial>& trials, const TracedRun& traced) {
     std::vector<Prediction> out;
     for (const Trial& trial : trials) {
         const auto& said = trial.figures.releasable_bytes;
@@ -61,8 +62,8 @@ std::vector<Prediction> predictions(const std::vector<Trial>& trials,
             out.push_back({trial.variant.name + ": malloc_trim(0)", kByReading, *said, *came});
     }
     double growth = 0;
-    for (const Finding& finding : findings) {
-        for (const Saving& saving : finding.savings) add_saving(out, trials, saving);
+    for (const Finding& finding : traced.findings) {
+        for (const Saving& saving : finding.savings) add_saving(out, trials, traced, saving);
         if (classify::endless(finding) && finding.per_request) growth += finding.per_request->value;
     }
     if (growth > 0)
