@@ -67,7 +67,7 @@ class Cost(harness.LiveTest):
         program, request = self.leaky("--requests", 700)
         truth, report, _ = self.trace(program, "--request", request, "--budget-cpu", 1000,
                                       tier="auto")
-        harness.note(f"  {report['overhead']}")
+        harness.note(f"  {report['overhead']} {report['notes']}")
         self.assertEqual(report["overhead"]["tier"], "full")
         self.assertEqual(report["counts"]["calls"]["posix_memalign"], 2 * truth["requests"])
         self.assert_nothing_lost(report)

@@ -11,7 +11,7 @@ import harness
 
 # Kernel-side removal after SIGKILL is asynchronous.
 REMOVAL_SECONDS = 10
-KILLS = 50 if os.environ.get("ASRTRACE_LONG") else 15
+KILLS = 50 if os.environ.get("ASRTRACE_LONG") else 10
 
 
 def uprobe_events():

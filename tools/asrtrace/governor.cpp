@@ -31,8 +31,10 @@ std::uint64_t nanoseconds(double seconds) {
 
 Governor::Cost Governor::between(const Usage& from, const Usage& to) {
     Cost cost;
-    cost.seconds = to.probe_seconds - from.probe_seconds;
-    cost.own = std::max(0.0, to.target_seconds - from.target_seconds - cost.seconds);
+    const double all = std::max(0.0, to.target_seconds - from.target_seconds);
+    // It is a part of the target's time: what is more comes of a timed run that was interrupted.
+    cost.seconds = std::min(to.probe_seconds - from.probe_seconds, all);
+    cost.own = all - cost.seconds;
     // Where nearly all of the time goes into probes the difference is noise.
     cost.own = std::max(cost.own, 0.01 * cost.seconds);
     cost.elapsed = static_cast<double>(to.now_ns - from.now_ns) * 1e-9;
