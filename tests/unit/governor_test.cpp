@@ -122,6 +122,18 @@ TEST(Governor, StepsDownWithinTwoSecondsWhenTheRateRises) {
     }
 }
 
+TEST(Governor, ATimedRunThatWasInterruptedIsNoReasonToStepDown) {
+    Simulation target(10);
+    target.own = 0.06;
+    target.price = 0.15;
+    target.now.probe_seconds = 0.2;  // by the mean of a few runs; the target itself used 0.007
+    target.run(0.1);
+    target.now.probe_seconds -= 0.2;
+    target.run(60);
+    EXPECT_EQ(target.governor.mode(), Governor::Mode::kFull);
+    EXPECT_TRUE(target.closed_at.empty());
+}
+
 TEST(Governor, ComesBackWhenTheRateFalls) {
     Simulation target;
     target.own = 0.9;
