@@ -115,14 +115,17 @@ class HttpEdges(harness.LiveTest):
             self.until(connection, b"\r\n\r\n5")
         return 10
 
+    def answered_and_uploading(self, program):
+        """A connection with a whole request behind it and a part of the next."""
+        connection = self.dial(program)
+        connection.sendall(GET)
+        self.answers(connection, 1)
+        connection.sendall(b"POST /upload HTTP/1.1\r\nContent-Length: 100000\r\n\r\n" + b"u" * 5000)
+        return connection
+
     def vanishing(self, program):
         for _ in range(7):
-            connection = self.dial(program)
-            connection.sendall(GET)
-            self.answers(connection, 1)
-            connection.sendall(b"POST /upload HTTP/1.1\r\nContent-Length: 100000\r\n\r\n" +
-                               b"u" * 5000)
-            connection.close()
+            self.answered_and_uploading(program).close()
         for _ in range(3):
             connection = self.dial(program)
             connection.sendall(b"GET /forget HTTP/1.1\r\n\r\n")
@@ -134,13 +137,9 @@ class HttpEdges(harness.LiveTest):
         return 7
 
     def reset(self, program):
-        """Closed with an answer on its way to a client that has not read the last one."""
+        """The client ends the connection by RST: the server's close changes no state any more."""
         for _ in range(3):
-            connection = self.dial(program)
-            connection.sendall(GET)
-            self.answers(connection, 1)
-            connection.sendall(b"POST /upload HTTP/1.1\r\nContent-Length: 100000\r\n\r\n" +
-                               b"u" * 5000)
+            connection = self.answered_and_uploading(program)
             connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
             connection.close()
         time.sleep(0.3)

@@ -388,7 +388,8 @@ void Programs::attach_http(std::vector<std::string>& failed) {
 }
 
 void Programs::attach_http_ends(std::vector<std::string>& failed) {
-    if (state_->http_ends || state_->skeleton->bss->http_untold_ends == 0) return;
+    const auto* const seen = state_->skeleton->bss;
+    if (state_->http_ends || seen->enabled == 0 || seen->http_untold_ends == 0) return;
     state_->http_ends = true;
     state_->attach_http(state_->skeleton->progs.http_enter_close, failed);
     state_->attach_http(state_->skeleton->progs.http_enter_shutdown, failed);
