@@ -13,7 +13,7 @@ static __always_inline void *reserve(__u64 size, __u8 tag, __u32 tid)
 	struct ev_header *header = bpf_ringbuf_reserve(&events, size, 0);
 
 	if (!header) {
-		count(LOST_RING, 1);
+		count(tag <= EV_REALLOC_END ? LOST_RING_ALLOCATOR : LOST_RING_OTHER, 1);
 		return NULL;
 	}
 	header->tag = tag;

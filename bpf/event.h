@@ -243,7 +243,7 @@ enum counter {
 	COUNT_FAULT_PAGES = 19, /* anonymous pages brought by faults */
 	COUNT_STACK_TRUNCATED = 20,
 	COUNT_STACK_HEURISTIC = 21,
-	LOST_RING = 22,             /* ring full */
+	LOST_RING_ALLOCATOR = 22,   /* ring full: a record of the malloc family */
 	LOST_STACK_MAP = 23,        /* `stacks` full */
 	LOST_STACK_WALK = 24,       /* no stack could be taken */
 	LOST_THREAD_MAP = 25,       /* `threads` full: the call was not followed */
@@ -251,6 +251,7 @@ enum counter {
 	LOST_INFLIGHT = 27,         /* a call's return was never seen */
 	LOST_PROCESS_MAP = 28,      /* too many processes: a child is not followed */
 	COUNT_RETURN_HITS = 29,     /* part of COUNT_PROBE_HITS: at a call's return */
+	LOST_RING_OTHER = 30,       /* ring full: any other record */
 	LOST_HTTP_CONNECTIONS = 32, /* too many sockets at a time: one is not followed */
 	LOST_HTTP_CONFUSED = 33,    /* bytes of a connection that could not be followed */
 	COUNT_HTTP_TLS = 34,        /* connections that cannot be read: TLS */

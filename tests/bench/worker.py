@@ -1,14 +1,16 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
-"""What tracing costs the reference worker: CPU and latency of a request in each tier, against the
-same worker untraced, interleaved in one run. The first round warms the caches and is not counted.
+"""What tracing costs the reference worker: CPU and latency of a request in each tier. Two workers run
+side by side and are asked in turn, request by request; one of them is traced, in the next round the
+other. So what else the machine does falls on both alike, and what differs is the tracing; what the
+tracer itself takes of the machine does, too, and has a column of its own.
 
-    sudo tests/bench/worker.py BUILD_DIR [--rounds 5] [--tier NAME]... [--requests 60] [--rate 0]
+    sudo tests/bench/worker.py BUILD_DIR [--rounds 6] [--tier NAME]... [--requests 100] [--rate 10]
 
 A ratio comes with the upper end of its 95 % interval (bootstrap over the rounds). The tier auto is
 measured behind its first window, and wants samples that are longer than the pause between two:
 
-    sudo tests/bench/worker.py BUILD_DIR --tier auto --rounds 20 --requests 600 --rate 10
+    sudo tests/bench/worker.py BUILD_DIR --tier auto --rounds 20 --requests 600
 """
 
 import argparse
@@ -19,6 +21,7 @@ import statistics
 import subprocess
 import sys
 import tempfile
+import time
 
 TIERS = ["watch", "auto", "sites", "full"]
 RESAMPLES = 2000
@@ -32,44 +35,68 @@ def cpu_seconds(pid):
     return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
-def load(options, port, wavs):
-    text = subprocess.run(
-        [os.path.join(options.build, "bin", "asr-load"), "--port", port, "--wavs", wavs,
-         "--requests", str(options.requests), "--rate", str(options.rate), "--json", "-"],
-        check=True, capture_output=True, text=True).stdout
-    return json.loads(text[text.index("{"):])
+class Worker:
+    def __init__(self, build, wavs):
+        self._build, self._wavs = build, wavs
+        self._process = subprocess.Popen([os.path.join(build, "bin", "asr-worker"), "--port", "0"],
+                                         stdout=subprocess.PIPE, text=True)
+        self._port = self._process.stdout.readline().split(":")[1].split()[0]
+        self.pid = self._process.pid
+
+    def begin_load(self, requests, rate):
+        return subprocess.Popen(
+            [os.path.join(self._build, "bin", "asr-load"), "--port", self._port, "--wavs",
+             self._wavs, "--requests", str(requests), "--rate", str(rate), "--json", "-"],
+            stdout=subprocess.PIPE, text=True)
+
+    def end(self):
+        self._process.terminate()
+        self._process.wait()
 
 
-def wait_begun(tracer, tier, options, port, wavs):
-    """auto decides once it has seen the worker work."""
+def latency_of(load):
+    text = load.communicate()[0]
+    if load.returncode != 0:
+        raise RuntimeError(f"the load failed: {text}")
+    return json.loads(text[text.index("{"):])["latency_ms"]
+
+
+def begin_tracing(build, tier, worker):
+    """A tracer; auto decides once it has seen the worker work."""
+    tracer = subprocess.Popen(
+        [os.path.join(build, "bin", "asrtrace"), "attach", "--pid", str(worker.pid), "--tier",
+         tier], stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
     for line in tracer.stderr:
         if line.startswith("attached"):
             break
-    if tier not in BEGUN:
-        return
-    load(argparse.Namespace(**{**vars(options), "requests": 100, "rate": 0}), port, wavs)
-    for line in tracer.stderr:
-        if any(words in line for words in BEGUN[tier]) or " full" in line:
-            return
+    if tier in BEGUN:
+        latency_of(worker.begin_load(100, 0))
+        for line in tracer.stderr:
+            if any(words in line for words in BEGUN[tier]) or " full" in line:
+                break
+    return tracer
 
 
-def measure(options, tier, worker, port, wavs):
-    """CPU milliseconds, and p50 and p99 of the latency in milliseconds, of a request."""
-    tracer = None
-    if tier != "none":
-        tracer = subprocess.Popen(
-            [os.path.join(options.build, "bin", "asrtrace"), "attach", "--pid", str(worker.pid),
-             "--tier", tier], stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
-        wait_begun(tracer, tier, options, port, wavs)
+def measure(options, tier, traced, other):
+    """For the traced worker and the other one: CPU milliseconds, p50 and p99 of the latency in
+    milliseconds, of a request. Then the tracer's own CPU milliseconds a request."""
+    tracer = begin_tracing(options.build, tier, traced)
     try:
-        before = cpu_seconds(worker.pid)
-        latency = load(options, port, wavs)["latency_ms"]
-        used = cpu_seconds(worker.pid) - before
+        workers = (traced, other)
+        before = [cpu_seconds(worker.pid) for worker in workers]
+        tracer_before = cpu_seconds(tracer.pid)
+        loads = []
+        for worker in workers:
+            loads.append(worker.begin_load(options.requests, options.rate))
+            time.sleep(0.5 / options.rate)  # in turn
+        latencies = [latency_of(load) for load in loads]
+        used = [cpu_seconds(worker.pid) - first for worker, first in zip(workers, before)]
+        own = cpu_seconds(tracer.pid) - tracer_before
     finally:
-        if tracer:
-            tracer.terminate()
-            tracer.communicate()
-    return 1000 * used / options.requests, latency["p50"], latency["p99"]
+        tracer.terminate()
+        tracer.communicate()
+    return *((1000 * seconds / options.requests, latency["p50"], latency["p99"])
+             for seconds, latency in zip(used, latencies)), 1000 * own / options.requests
 
 
 def upper_bound(ratios):
@@ -80,46 +107,50 @@ def upper_bound(ratios):
     return means[int(0.975 * RESAMPLES)]
 
 
-def ratio(rows, base, part):
-    ratios = [row[part] / first[part] for row, first in zip(rows, base)]
-    return (f"{statistics.median(ratios):.3f} ({min(ratios):.3f} to {max(ratios):.3f}), "
-            f"mean below {upper_bound(ratios):.3f}")
+def cells(rows, part):
+    """Of the other worker, of the traced one, and the ratio."""
+    ratios = [traced[part] / other[part] for traced, other, _ in rows]
+    traced, other = (statistics.median(row[side][part] for row in rows) for side in (0, 1))
+    return [f"{other:.1f}", f"{traced:.1f}",
+            f"{statistics.median(ratios):.3f} ({min(ratios):.3f} to {max(ratios):.3f}), "
+            f"mean {statistics.fmean(ratios):.3f}, below {upper_bound(ratios):.3f}"]
 
 
 def main(arguments):
     parser = argparse.ArgumentParser(description=__doc__,
                                      formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("build")
-    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--rounds", type=int, default=6, help="an even number")
     parser.add_argument("--tier", action="append", choices=TIERS)
-    parser.add_argument("--requests", type=int, default=60)
-    parser.add_argument("--rate", type=float, default=0)
+    parser.add_argument("--requests", type=int, default=100)
+    parser.add_argument("--rate", type=float, default=10, help="requests a second, of each worker")
     options = parser.parse_args(arguments)
-    tiers = ["none", *(options.tier or TIERS)]
-    results = {tier: [] for tier in tiers}
+    if options.rounds % 2 or options.rounds <= 0 or options.rate <= 0:
+        parser.error("each worker has to be traced as often as the other")
+    results = {tier: [] for tier in options.tier or TIERS}
     with tempfile.TemporaryDirectory() as wavs:
         subprocess.run([os.path.join(options.build, "bin", "asr-speak"), "--out", wavs, "--count",
                         "60", "--max-seconds", "6"], check=True, stdout=subprocess.DEVNULL)
-        worker = subprocess.Popen([os.path.join(options.build, "bin", "asr-worker"), "--port", "0"],
-                                  stdout=subprocess.PIPE, text=True)
+        workers = []
         try:
-            port = worker.stdout.readline().split(":")[1].split()[0]
-            for number in range(options.rounds + 1):
-                for tier in tiers:
-                    figures = measure(options, tier, worker, port, wavs)
-                    if number:
-                        results[tier].append(figures)
+            for _ in range(2):
+                workers.append(Worker(options.build, wavs))
+            for worker in workers:
+                latency_of(worker.begin_load(200, 0))  # fills its caches
+            for _ in range(options.rounds):
+                workers.reverse()
+                for tier, rows in results.items():
+                    rows.append(measure(options, tier, *workers))
         finally:
-            worker.terminate()
-            worker.wait()
-    print("| tier | CPU ms a request | ratio to none | p50 ms | ratio | p99 ms | ratio |")
-    print("|---|---|---|---|---|---|---|")
+            for worker in workers:
+                worker.end()
+    print("| tier | CPU ms a request, untraced | traced | ratio | p50 ms, untraced | traced | ratio "
+          "| p99 ms, untraced | traced | ratio | CPU ms of the tracer a request |")
+    print("|---" * 11 + "|")
     for tier, rows in results.items():
-        cells = [tier]
-        for part in range(3):
-            cells += [f"{statistics.median(row[part] for row in rows):.1f}",
-                      ratio(rows, results["none"], part)]
-        print("| " + " | ".join(cells) + " |")
+        row = [tier, *(cell for part in range(3) for cell in cells(rows, part)),
+               f"{statistics.median(own for *_, own in rows):.2f}"]
+        print("| " + " | ".join(row) + " |")
 
 
 if __name__ == "__main__":

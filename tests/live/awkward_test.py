@@ -74,7 +74,7 @@ class Awkward(harness.LiveTest):
         self.assertEqual(tracer.stop(), 0, tracer.stderr)
         self.assertEqual(program.quit(), 0)
         report = tracer.report()
-        counts, lost = report["counts"], report["losses"]["ring_events"]
+        counts, lost = report["counts"], report["losses"]["ring_calls"]
         seen = (counts["allocated_blocks"] + counts["freed_blocks"] +
                 counts["freed_unknown_blocks"])
         harness.note(f"  {truth['events']} events, {seen} seen, losses {report['losses']}")

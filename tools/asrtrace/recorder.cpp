@@ -298,7 +298,7 @@ void Recorder::State::update_progress(std::uint64_t now_ns) {
     progress_.rss_anon_kb = rss_anon_kb_;
     progress_.overhead = overhead_;
     if (tracking_) progress_.tracking = tracking_->mode_name();
-    progress_.lost_events = programs_.counters()[wire::LOST_RING];
+    progress_.lost_events = ring_losses(programs_.counters());
 }
 
 void Recorder::State::follow(const std::atomic<bool>& stop, double progress_seconds,

@@ -21,9 +21,14 @@ ledger::Counts counts_of(const capture::Counters& counters) {
     return counts;
 }
 
+std::uint64_t ring_losses(const capture::Counters& counters) {
+    return counters[wire::LOST_RING_ALLOCATOR] + counters[wire::LOST_RING_OTHER];
+}
+
 void add_losses(const capture::Counters& counters, const capture::ProgramStatistics& statistics,
                 ledger::Losses& losses) {
-    losses.ring_events = counters[wire::LOST_RING];
+    losses.ring_events = ring_losses(counters);
+    losses.ring_calls = counters[wire::LOST_RING_ALLOCATOR];
     losses.map_full_events = counters[wire::LOST_STACK_MAP] + counters[wire::LOST_THREAD_MAP] +
                              counters[wire::LOST_PROCESS_MAP] + counters[wire::LOST_SAMPLED_MAP] +
                              counters[wire::LOST_HTTP_CONNECTIONS];

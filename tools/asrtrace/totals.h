@@ -13,6 +13,9 @@ namespace asrtrace {
 /// Calls, faults and their pages.
 ledger::Counts counts_of(const capture::Counters& counters);
 
+/// Events of whatever kind that found the ring full.
+std::uint64_t ring_losses(const capture::Counters& counters);
+
 /// The part of the losses that the kernel side knows.
 void add_losses(const capture::Counters& counters, const capture::ProgramStatistics& statistics,
                 ledger::Losses& losses);

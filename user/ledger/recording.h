@@ -196,6 +196,7 @@ struct Counts {
 /// Every way in which something may be missing. All zero: nothing was lost.
 struct Losses {
     std::uint64_t ring_events = 0;      ///< ring buffer full
+    std::uint64_t ring_calls = 0;       ///< of them, of the malloc family
     std::uint64_t map_full_events = 0;  ///< a BPF map was full
     std::uint64_t missed_programs = 0;  ///< programs the kernel skipped (recursion)
     std::uint64_t stacks_failed = 0;

@@ -37,6 +37,7 @@ std::vector<std::pair<const char*, std::int64_t>> book_classes(const ledger::Boo
 
 std::vector<std::pair<const char*, std::uint64_t>> loss_counters(const ledger::Losses& losses) {
     return {{"ring_events", losses.ring_events},
+            {"ring_calls", losses.ring_calls},
             {"map_full_events", losses.map_full_events},
             {"missed_programs", losses.missed_programs},
             {"stacks_failed", losses.stacks_failed},
@@ -52,6 +53,7 @@ std::vector<std::pair<const char*, std::uint64_t>> loss_counters(const ledger::L
 const char* loss_meaning(const std::string& name) {
     static const std::map<std::string, const char*> meanings{
         {"ring_events", "events: the ring buffer was full"},
+        {"ring_calls", "of these events were calls of malloc and its family"},
         {"map_full_events", "events: a kernel map was full"},
         {"missed_programs", "probe hits that the kernel skipped"},
         {"stacks_failed", "stacks that could not be taken, shown as [unknown]"},

@@ -221,6 +221,7 @@ void count_fields(Visitor& v, Counts& c) {
 template <typename Visitor, typename Losses>
 void loss_fields(Visitor& v, Losses& l) {
     v("losses.ring_events", l.ring_events);
+    v("losses.ring_calls", l.ring_calls);
     v("losses.map_full_events", l.map_full_events);
     v("losses.missed_programs", l.missed_programs);
     v("losses.stacks_failed", l.stacks_failed);
