@@ -13,10 +13,13 @@ endif()
 if(ASRTRACE_WERROR)
   add_compile_options(-Werror)
 endif()
+if(ASRTRACE_SANITIZERS)
+  add_compile_options(-fsanitize=${ASRTRACE_SANITIZERS} -fno-sanitize-recover=undefined)
+  add_link_options(-fsanitize=${ASRTRACE_SANITIZERS})
+endif()
 if(ASRTRACE_CHECKED)
-  # Coverage for the fuzz targets as well: one build serves them and the sanitized tests.
-  add_compile_options(-fsanitize=address,undefined,fuzzer-no-link -fno-sanitize-recover=undefined)
-  add_link_options(-fsanitize=address,undefined)
+  # For the fuzz targets: one build serves them and the sanitized tests.
+  add_compile_options(-fsanitize=fuzzer-no-link)
 endif()
 
 # Of asrtrace itself lines and functions are enough for a backtrace: the rest is a third of what it

@@ -83,6 +83,7 @@ LIST
 peers_packages() {
     sed 's/ *#.*//' <<'LIST'
 bpfcc-tools          # memleak-bpfcc
+linux-headers-amd64  # what it compiles against
 bpftrace             # a script that does what a leak tracer does
 heaptrack            # allocations by preloading
 libjemalloc2         # jemalloc with its sampling profiler

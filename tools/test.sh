@@ -2,10 +2,11 @@
 # SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
 # Installs, builds and runs the tests: lint, fuzzing, sanitized tests, then unit, replay, live and
 # worker tests. Needs root and BPF; skips nothing.
-#   sudo tools/test.sh [--quick | --full | --kernels]
+#   sudo tools/test.sh [--quick | --full | --kernels | --sanitized]
 # --full runs each fuzz target for five minutes, and clang-tidy over the tools as well.
 # --quick leaves out clang-tidy, sanitizers and fuzzing.
 # --kernels runs live tests on other kernels in QEMU (tests/vm), and nothing else.
+# --sanitized runs live tests with the tracer under ASan and UBSan, then under TSan, and nothing else.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 # shellcheck source=tools/stages.sh
@@ -22,8 +23,9 @@ case "${1:-}" in
         fuzz_seconds=300
         ;;
     --kernels) extent=kernels ;;
+    --sanitized) extent=sanitized ;;
     *)
-        sed -n '3,8s/^# //p' "$0" >&2
+        sed -n '3,9s/^# //p' "$0" >&2
         exit 2
         ;;
 esac
@@ -65,6 +67,14 @@ sanitized_tests() {
         --no-tests=error -j "$(nproc)"
 }
 
+# Live tests whose figures do not depend on how fast the tracer is, with a tracer of another preset.
+sanitized_live_tests() {
+    local names='exactness|faults|mappings|requests|http|http_edges|http_paths|files|raw|rebuilt'
+    names+='|follow|moving|run|hostile|worker|injection'
+    ASRTRACE_COMMAND=$PWD/build/$1/bin/asrtrace UBSAN_OPTIONS=print_stacktrace=1 \
+        ctest --test-dir build/release -R "^live\\.($names)\$" --output-on-failure --no-tests=error
+}
+
 # Shows the live tests as they pass, everything that fails, and the summary.
 all_tests() {
     local log=$stages_logs/tests.log
@@ -89,7 +99,13 @@ if [[ $extent == kernels ]]; then
         python3 -B tests/vm/matrix.py build/release --markdown build/kernels.md
     exit
 fi
-if stage "build release" build_preset release; then
+if [[ $extent == sanitized ]]; then
+    stage "build release" build_preset release
+    for preset in asan-live tsan-live; do
+        stage "build $preset" build_preset "$preset" &&
+            stage "live tests, $preset" sanitized_live_tests "$preset" || true
+    done
+elif stage "build release" build_preset release; then
     if [[ $extent == quick ]]; then
         stage "lint (no clang-tidy)" tools/lint.sh --no-tidy || true
     elif stage "build asan" build_preset asan; then

@@ -11,6 +11,7 @@ memleak-bpfcc counts only if the kernel says that its probes are attached (bpfto
 """
 
 import argparse
+import glob
 import json
 import os
 import re
@@ -28,6 +29,16 @@ REQUESTS = 40
 RATE = 8
 BPFTOOL = shutil.which("bpftool") or "/usr/sbin/bpftool"
 LIBRARIES = "/usr/lib/x86_64-linux-gnu/"
+# memleak-bpfcc wants headers of the running kernel by name; any will do for what it compiles. In a
+# mount namespace of its own, so that nobody else sees them.
+WITH_HEADERS = """
+headers=$(ls -d /usr/src/linux-headers-*-amd64 | tail -n 1)
+mount -t tmpfs none /lib/modules
+mkdir "/lib/modules/$(uname -r)"
+ln -s "$headers" "/lib/modules/$(uname -r)/build"
+ln -s "${headers%-amd64}-common" "/lib/modules/$(uname -r)/source"
+exec "$@"
+"""
 BPFTRACE_SCRIPT = """
 uprobe:LIBC:malloc /pid == PID/ { @size[tid] = arg0; }
 uretprobe:LIBC:malloc /pid == PID && @size[tid]/ {
@@ -157,6 +168,13 @@ def libc_of(pid):
         return next(line.split()[-1] for line in maps if "/libc.so.6" in line or "/libc-" in line)
 
 
+def memleak_command(pid):
+    if not glob.glob("/usr/src/linux-headers-*-amd64"):
+        raise NotHere("linux-headers-amd64 is not installed")
+    return ["unshare", "--mount", "sh", "-c", WITH_HEADERS, "sh",
+            need("/usr/sbin/memleak-bpfcc", "bpfcc-tools"), "-p", str(pid), "60"]
+
+
 def bpftrace_command(pid):
     script = BPFTRACE_SCRIPT.replace("LIBC", libc_of(pid)).replace("PID", str(pid))
     return [need("bpftrace", "bpftrace"), "-e", script]
@@ -170,8 +188,7 @@ def tools(build, directory):
         "asrtrace auto": lambda: Asrtrace(build, "auto"),
         "asrtrace sites": lambda: Asrtrace(build, "sites"),
         "asrtrace full": lambda: Asrtrace(build, "full"),
-        "memleak-bpfcc": lambda: Memleak(
-            lambda pid: [need("/usr/sbin/memleak-bpfcc", "bpfcc-tools"), "-p", str(pid), "60"]),
+        "memleak-bpfcc": lambda: Memleak(memleak_command),
         "bpftrace script": lambda: Bpftrace(bpftrace_command),
         "heaptrack": lambda: Started(prefix=(need("heaptrack", "heaptrack"), "-o", profile)),
         "jemalloc, profiling": lambda: Started(

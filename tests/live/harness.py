@@ -21,7 +21,8 @@ import unittest
 
 BUILD_DIR = os.environ.get("ASRTRACE_BUILD_DIR") or os.path.join(
     os.path.dirname(os.path.abspath(__file__)), "..", "..", "build", "release")
-ASRTRACE = os.path.join(BUILD_DIR, "bin", "asrtrace")
+# Another build of it, with sanitizers (tools/test.sh --sanitized).
+ASRTRACE = os.environ.get("ASRTRACE_COMMAND") or os.path.join(BUILD_DIR, "bin", "asrtrace")
 PROGS = os.path.join(BUILD_DIR, "progs")
 BPFTOOL = shutil.which("bpftool") or "/usr/sbin/bpftool"
 UPROBE_EVENTS = "/sys/kernel/tracing/uprobe_events"

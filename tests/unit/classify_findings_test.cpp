@@ -273,6 +273,35 @@ TEST(Findings, RetentionHasACause) {
               "threshold");
 }
 
+/// Remedies and what they would save, of many arenas that keep 10 MB: 4 of them in large chunks, 3
+/// in tops.
+std::vector<std::pair<classify::Remedy, double>> savings_of_arenas(std::uint64_t mmap_threshold) {
+    auto recording = quiet();
+    grow(recording, &ledger::Books::heap_retained,
+         [](std::uint64_t requests) { return requests * 100'000; });
+    for (Reading& reading : recording.readings) {
+        reading.arenas = 1 + reading.requests / 20;
+        reading.mmap_threshold = mmap_threshold;
+        reading.retained_large = 4'000'000;
+        reading.retained_top = 3'000'000;
+        reading.releasable = 6'000'000;
+    }
+    const auto finding = only(recording);
+    EXPECT_EQ(finding.subkind, "arenas");
+    EXPECT_NE(finding.advice.find("MALLOC_ARENA_MAX=2"), std::string::npos);
+    std::vector<std::pair<classify::Remedy, double>> savings;
+    for (const auto& saving : finding.savings) savings.emplace_back(saving.remedy, saving.bytes);
+    return savings;
+}
+
+TEST(Findings, WhatArenasKeepOfBlocksThatWereMappedOnceHasAFigure) {
+    using Savings = std::vector<std::pair<classify::Remedy, double>>;
+    EXPECT_EQ(savings_of_arenas(4 << 20),
+              (Savings{{classify::Remedy::kTrim, 6e6}, {classify::Remedy::kMmapThreshold, 7e6}}));
+    EXPECT_EQ(savings_of_arenas(128 << 10), (Savings{{classify::Remedy::kTrim, 6e6}}))
+        << "blocks are mapped as ever";
+}
+
 TEST(Findings, OtherBooksThatGrow) {
     const auto rising = [](std::uint64_t requests) { return requests * 100'000; };
     auto recording = quiet();

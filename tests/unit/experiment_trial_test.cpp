@@ -132,7 +132,7 @@ TEST(ExperimentPredictions, BesideWhatCame) {
 
 TEST(ExperimentPredictions, NoneOfWhatWasNotRun) {
     EXPECT_TRUE(predictions({named("stock", figures(1, 1))},
-                            {.findings = {retention(Remedy::kTwoArenas, kMib)},
+                            {.findings = {retention(Remedy::kMmapThreshold, kMib)},
                              .retained_bytes = {},
                              .trimmed_bytes = {}})
                     .empty());

@@ -46,7 +46,6 @@ enum class Confidence : std::uint8_t { kDefinite, kProbable, kPossible };
 enum class Remedy : std::uint8_t {
     kTrim,           ///< malloc_trim(0), now
     kNoThreadCache,  ///< glibc.malloc.tcache_count=0
-    kTwoArenas,      ///< MALLOC_ARENA_MAX=2
     kMmapThreshold,  ///< a fixed size from which blocks are mapped
     kTrimThreshold,  ///< a fixed size above which the top goes back
 };

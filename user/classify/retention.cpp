@@ -15,6 +15,7 @@ using ledger::Reading;
 
 constexpr double kMost = 0.5;  ///< of the growth: names its cause
 constexpr std::uint64_t kManyArenas = 3;
+constexpr std::uint64_t kFirstMmapThreshold = 128 << 10;  ///< DEFAULT_MMAP_THRESHOLD_MIN, malloc.c
 constexpr std::size_t kPins = 5;
 
 double grown(const Reading& first, const Reading& last, std::uint64_t Reading::*part) {
@@ -38,29 +39,21 @@ const char* cause_of(const Reading& first, const Reading& last, double growth) {
     return top >= kMost * growth ? "top" : "fragmentation";
 }
 
-/// What two arenas would not keep: all but that of the two that keep most.
-double beyond_two_arenas(const ledger::Recording& recording) {
-    double sum = 0;
-    for (std::size_t i = 2; i < recording.arenas.size(); ++i)
-        sum += static_cast<double>(recording.arenas[i].resident_free);
-    return sum;
-}
-
-std::vector<Saving> savings_for(const std::string& cause, const ledger::Recording& recording) {
-    const Reading& last = recording.readings.back();
+std::vector<Saving> savings_for(const std::string& cause, const Reading& last) {
     const auto saving = [](Remedy remedy, std::uint64_t size) {
         return Saving{remedy, static_cast<double>(size)};
     };
     std::vector<Saving> savings = {saving(Remedy::kTrim, last.releasable)};
     if (cause == "tcache") savings.push_back(saving(Remedy::kNoThreadCache, last.retained_tcache));
-    if (cause == "arenas") savings.push_back({Remedy::kTwoArenas, beyond_two_arenas(recording)});
-    if (cause == "threshold")
+    // Each of many arenas keeps big blocks because these are no longer mapped.
+    const bool moved = cause == "arenas" && last.mmap_threshold > kFirstMmapThreshold;
+    if (cause == "threshold" || moved)
         savings.push_back(saving(Remedy::kMmapThreshold, last.retained_large + last.retained_top));
     if (cause == "top") savings.push_back(saving(Remedy::kTrimThreshold, last.retained_top));
     return savings;
 }
 
-std::string advice_of(const Saving& saving, const Reading& last) {
+std::string advice_of(const Saving& saving) {
     switch (saving.remedy) {
         case Remedy::kTrim:
             break;
@@ -69,9 +62,6 @@ std::string advice_of(const Saving& saving, const Reading& last) {
                 "GLIBC_TUNABLES=glibc.malloc.tcache_count=0 would save up to {}, at the price of "
                 "slower calls",
                 bytes(saving.bytes));
-        case Remedy::kTwoArenas:
-            return fmt::format("MALLOC_ARENA_MAX=2 instead of {} arenas would save up to {}",
-                               last.arenas, bytes(saving.bytes));
         case Remedy::kMmapThreshold:
             return fmt::format(
                 "GLIBC_TUNABLES=glibc.malloc.mmap_threshold=131072 keeps big blocks out of the "
@@ -86,10 +76,16 @@ std::string advice_of(const Saving& saving, const Reading& last) {
     return fmt::format("malloc_trim(0) would give back {} now", bytes(saving.bytes));
 }
 
-std::string advice_of(const std::vector<Saving>& savings, const Reading& last) {
+std::string advice_of(const std::vector<Saving>& savings, const std::string& cause,
+                      const Reading& last) {
     std::string text;
-    for (const Saving& saving : savings)
-        text += (text.empty() ? "" : "; ") + advice_of(saving, last);
+    for (const Saving& saving : savings) text += (text.empty() ? "" : "; ") + advice_of(saving);
+    // No figure: what an arena keeps is up to which threads meet in it and when.
+    if (cause == "arenas")
+        text += fmt::format(
+            "; MALLOC_ARENA_MAX=2 instead of {} arenas keeps less, asrtrace experiment measures "
+            "how much",
+            last.arenas);
     return text;
 }
 
@@ -135,8 +131,8 @@ std::vector<Finding> retention_findings(const Evidence& evidence) {
         finding.evidence.push_back(fmt::format("nearly all of it came in the first {:.0f} {}s",
                                                growth.settled_at, evidence.unit()));
     finding.forecast = growth.forecast;
-    finding.savings = savings_for(finding.subkind, evidence.recording);
-    finding.advice = advice_of(finding.savings, evidence.recording.readings.back());
+    finding.savings = savings_for(finding.subkind, last);
+    finding.advice = advice_of(finding.savings, finding.subkind, last);
     for (const Arena& arena : evidence.recording.arenas) {
         if (finding.stacks.size() == kPins || arena.pin_address == 0) continue;
         if (std::ranges::find(finding.stacks, arena.pin_stack) == finding.stacks.end())

@@ -16,8 +16,6 @@ constexpr const char* kByFindings = "findings of a traced run";
 /// The usual variant that does what a finding advises; null if there is none.
 const char* variant_for(Remedy remedy) {
     switch (remedy) {
-        case Remedy::kTwoArenas:
-            return "arenas";
         case Remedy::kMmapThreshold:
         case Remedy::kTrimThreshold:
             return "thresholds";
