@@ -100,10 +100,11 @@ if [[ $extent == kernels ]]; then
     exit
 fi
 if [[ $extent == sanitized ]]; then
-    stage "build release" build_preset release
+    stage "build release" build_preset release || true
     for preset in asan-live tsan-live; do
-        stage "build $preset" build_preset "$preset" &&
+        if stage "build $preset" build_preset "$preset"; then
             stage "live tests, $preset" sanitized_live_tests "$preset" || true
+        fi
     done
 elif stage "build release" build_preset release; then
     if [[ $extent == quick ]]; then
