@@ -17,10 +17,6 @@ if(ASRTRACE_SANITIZERS)
   add_compile_options(-fsanitize=${ASRTRACE_SANITIZERS} -fno-sanitize-recover=undefined)
   add_link_options(-fsanitize=${ASRTRACE_SANITIZERS})
 endif()
-if(ASRTRACE_CHECKED)
-  # For the fuzz targets: one build serves them and the sanitized tests.
-  add_compile_options(-fsanitize=fuzzer-no-link)
-endif()
 
 # Of asrtrace itself lines and functions are enough for a backtrace: the rest is a third of what it
 # takes to compile. What is traced and tested has all of it.

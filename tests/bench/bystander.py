@@ -1,10 +1,11 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
-"""What --request http costs processes that are not traced: nanoseconds a system call, without a
-tracer and while another process is traced by intervals, by http, and by http as on kernels before
-6.3, interleaved; medians of the differences within a round.
+"""What processes that are not traced pay: nanoseconds of a pair of malloc and free and of system
+calls, without a tracer and while every allocation of another process is followed, with requests by
+intervals, by http, and by http as on kernels before 6.3, interleaved; medians of the differences
+within a round.
 
-    sudo tests/bench/syscalls.py BUILD_DIR [ROUNDS]
+    sudo tests/bench/bystander.py BUILD_DIR [ROUNDS]
 """
 
 import os
@@ -14,7 +15,7 @@ import sys
 
 CALLS = 200000
 REPEATS = 5
-KINDS = ("getppid", "read of a device", "write to a device", "close", "recv, TCP")
+KINDS = ("malloc and free", "getppid", "read of a device", "write to a device", "close", "recv, TCP")
 WAYS = (("every:1",), ("http",), ("http", "--http-by-calls"))
 
 
@@ -30,7 +31,7 @@ def measure(bystander):
 def traced(build, target, bystander, *request):
     tracer = subprocess.Popen(
         [os.path.join(build, "bin", "asrtrace"), "attach", "--pid", str(target.pid), "--tier",
-         "watch", "--no-census", "--request", *request], stdout=subprocess.DEVNULL,
+         "full", "--no-census", "--request", *request], stdout=subprocess.DEVNULL,
         stderr=subprocess.PIPE, text=True)
     try:
         for line in tracer.stderr:
@@ -44,13 +45,13 @@ def traced(build, target, bystander, *request):
 
 def difference(rows, none, column):
     added = [row[column] - quiet[column] for row, quiet in zip(rows, none)]
-    return f"{statistics.median(added):+.0f} ({min(added):+.0f} to {max(added):+.0f})"
+    return f"{statistics.median(added):+.1f} ({min(added):+.1f} to {max(added):+.1f})"
 
 
 def main():
     build, rounds = sys.argv[1], int(sys.argv[2]) if len(sys.argv) > 2 else 7
     start = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True}
-    bystander = subprocess.Popen([os.path.join(build, "bin", "syscalls")], **start)
+    bystander = subprocess.Popen([os.path.join(build, "bin", "bystander")], **start)
     target = subprocess.Popen(["/bin/cat"], **start)
     none, rows = [], {way: [] for way in WAYS}
     for _ in range(rounds):
@@ -60,7 +61,7 @@ def main():
     print(f"nanoseconds a call: median of {rounds} rounds; then differences to it, median (spread)")
     print(f"{'':18} {'untraced':>9} " + " ".join(f"{' '.join(way):>23}" for way in WAYS))
     for i, kind in enumerate(KINDS):
-        print(f"{kind:18} {statistics.median(row[i] for row in none):9.0f} " +
+        print(f"{kind:18} {statistics.median(row[i] for row in none):9.1f} " +
               " ".join(f"{difference(rows[way], none, i):>23}" for way in WAYS))
     for process in (bystander, target):
         process.stdin.close()

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
-// What a system call costs in CPU time: reads numbers of calls, answers with a line of nanoseconds
-// each of getppid, a read of one byte from /dev/zero, a write of one to /dev/null, a close of
-// nothing, and a receipt of one byte that stays in the queue of a TCP connection.
+// What calls cost in CPU time: reads numbers of calls, answers with a line of nanoseconds each of
+// malloc and free of 100 bytes, getppid, a read of one byte from /dev/zero, a write of one to
+// /dev/null, a close of nothing, and a receipt of one byte that stays in the queue of a TCP
+// connection.
 #include <arpa/inet.h>
 #include <fcntl.h>
 #include <netinet/in.h>
@@ -10,6 +11,7 @@
 #include <unistd.h>
 
 #include <cstdio>
+#include <cstdlib>
 #include <ctime>
 
 namespace {
@@ -57,13 +59,19 @@ int main() {
     long calls = 0;
     while (std::scanf("%ld", &calls) == 1) {
         char byte = 0;
+        const double pairs = cost_ns(calls, [] {
+            void* const block = std::malloc(100);
+            asm volatile("" ::"r"(block) : "memory");
+            std::free(block);
+        });
         const double plain = cost_ns(calls, [] { ::syscall(SYS_getppid); });
         const double reads = cost_ns(calls, [&] { (void)!::read(zero, &byte, 1); });
         const double writes = cost_ns(calls, [&] { (void)!::write(null, &byte, 1); });
         const double closes = cost_ns(calls, [] { ::close(-1); });
         const double receipts =
             cost_ns(calls, [&] { (void)!::recv(tcp.server, &byte, 1, MSG_PEEK); });
-        std::printf("%.2f %.2f %.2f %.2f %.2f\n", plain, reads, writes, closes, receipts);
+        std::printf("%.2f %.2f %.2f %.2f %.2f %.2f\n", pairs, plain, reads, writes, closes,
+                    receipts);
         std::fflush(stdout);
     }
     return 0;
