@@ -27,7 +27,8 @@ fi
 stages_say "probes in the target, $rounds rounds"
 tests/bench/probes.py build/release "$rounds"
 stages_say "the worker, $rounds rounds"
-tests/bench/worker.py build/release --rounds "$rounds"
+# Each of its two workers is traced as often as the other.
+tests/bench/worker.py build/release --rounds "$((rounds + rounds % 2))"
 stages_say "a census, $rounds rounds"
 tests/bench/census.py build/release "$rounds"
 stages_say "an hour of requests over 5,000 sites, simulated"

@@ -79,11 +79,12 @@ class Hostile(harness.LiveTest):
         self.render("report", tracer.trace_path, "--html", page)
         with open(page, encoding="utf-8") as file:
             self.assertNotRegex(file.read(), r"<script>FORGED|<img src=x")
-        for form in ("folded", "svg"):
+        # A semicolon ends a frame in the one, and is a character of a name in the other.
+        for form, forged in (("folded", r"FORGED;main 9"), ("svg", r"<script>FORGED|<img src=x")):
             picture = self.render("flamegraph", tracer.trace_path, "--kind", "live", "--format",
                                   form, "-o", "-")
             self.assert_not_forged(picture, form)
-            self.assertNotRegex(picture, r"<script>FORGED|<img src=x|FORGED;main 9")
+            self.assertNotRegex(picture, forged)
         return report
 
     def test_requests_by_http(self):
