@@ -70,7 +70,8 @@ struct FieldsOf {
                 .address = e.new_address,
                 .size = e.new_length,
                 .old_address = e.old_address,
-                .detail = fmt::format("old_size={} flags={}", e.old_length, e.map_flags)};
+                .detail = fmt::format("old_size={} flags={}{}", e.old_length, e.map_flags,
+                                      e.end && e.new_address == 0 ? " failed=1" : "")};
     }
     Fields operator()(const decode::Brk& e) const {
         return {.event = "brk", .address = e.brk, .old_address = e.old_brk};
