@@ -8,6 +8,7 @@
 #include "bpf/own_stack.bpf.h"
 #include "bpf/sample.bpf.h"
 #include "bpf/stack.bpf.h"
+#include <asm-generic/errno-base.h>
 
 /* Addresses of sampled blocks that are alive (sites tier). */
 struct {
@@ -54,17 +55,45 @@ static __always_inline __u64 call_size(__u64 first, __u64 second, __u64 third, _
 	}
 }
 
+/*
+ * How many of the sampled blocks have an address of this hash: nearly all blocks that are freed are
+ * none, and a look here costs a tenth of one into the map.
+ */
+enum {
+	SAMPLED_HASHES = 1 << 16,
+};
+__u32 sampled_hashes[SAMPLED_HASHES] = {};
+
+static __always_inline __u32 *sampled_hash(__u64 address)
+{
+	return &sampled_hashes[(address * 0x9e3779b97f4a7c15ULL >> 48) & (SAMPLED_HASHES - 1)];
+}
+
 /* Takes a block out of the sampled ones; true if it was one. */
 static __always_inline bool forget_sampled(__u64 address)
 {
-	return bpf_map_delete_elem(&sampled, &address) == 0;
+	__u32 *blocks = sampled_hash(address);
+
+	if (!*(volatile __u32 *)blocks || bpf_map_delete_elem(&sampled, &address))
+		return false;
+	__sync_fetch_and_sub(blocks, 1);
+	return true;
 }
 
+/* Its address is told to nobody else yet: no other thread can be forgetting it. */
 static __always_inline void remember_sampled(__u64 address)
 {
+	__u32 *blocks = sampled_hash(address);
 	__u8 one = 1;
+	long error;
 
-	if (bpf_map_update_elem(&sampled, &address, &one, BPF_ANY))
+	__sync_fetch_and_add(blocks, 1);
+	error = bpf_map_update_elem(&sampled, &address, &one, BPF_NOEXIST);
+	if (!error)
+		return;
+	__sync_fetch_and_sub(blocks, 1);
+	/* Still there if its free passed unseen. */
+	if (error != -EEXIST)
 		count(LOST_SAMPLED_MAP, 1);
 }
 
@@ -158,7 +187,9 @@ static __always_inline int enter_call(struct pt_regs *ctx, __u32 function)
 
 	if (!id)
 		return 1;
-	count(COUNT_PROBE_HITS, 1);
+	struct counter_row *counters_here = own_counters();
+
+	count_in(counters_here, COUNT_PROBE_HITS, 1);
 	struct thread_state *state = thread_state_of(tid);
 	if (!state)
 		return 1;
@@ -173,7 +204,7 @@ static __always_inline int enter_call(struct pt_regs *ctx, __u32 function)
 	if (state->call_sp)
 		count(LOST_INFLIGHT, 1);
 	state->call_sp = 0;
-	count(COUNT_CALLS + function, 1);
+	count_in(counters_here, COUNT_CALLS + function, 1);
 	start_countdowns(state);
 	bool raised = !cfg.sample_all && is_raised(size);
 	bool is_sampled = cfg.sample_all || (raised ? sample_raised(size)
@@ -267,9 +298,11 @@ static __always_inline void leave_call(struct pt_regs *ctx)
 
 	if (!id)
 		return;
-	count(COUNT_PROBE_HITS, 1);
-	count(COUNT_RETURN_HITS, 1);
-	struct thread_state *state = bpf_map_lookup_elem(&threads, &tid);
+	struct counter_row *counters_here = own_counters();
+
+	count_in(counters_here, COUNT_PROBE_HITS, 1);
+	count_in(counters_here, COUNT_RETURN_HITS, 1);
+	struct thread_state *state = find_thread_state(tid);
 	/* `ret` has popped the return address: anything else is the return of a nested call. */
 	if (!state || state->window != window || !state->call_sp || sp != state->call_sp + 8)
 		return;
@@ -287,7 +320,7 @@ static __always_inline bool freed_by_realloc(__u32 tid, __u64 address)
 
 	if (!zero_reallocs)
 		return false;
-	state = bpf_map_lookup_elem(&threads, &tid);
+	state = find_thread_state(tid);
 	return state && state->window == allocator_window && state->call_sp &&
 	       state->call_argument == address &&
 	       (state->call_function & CALL_FUNCTION_MASK) == FN_REALLOC;
@@ -330,15 +363,17 @@ int free_enter(struct pt_regs *ctx)
 	__u64 id = allocator_window ? target_thread() : 0;
 	__u64 address = PT_REGS_PARM1(ctx);
 	__u32 tid = id;
+	struct counter_row *counters_here;
 	struct ev_free *record;
 
 	stay_on_own_stack(ctx, &nowhere_probe);
 	if (!id)
 		return 0;
-	count(COUNT_PROBE_HITS, 1);
+	counters_here = own_counters();
+	count_in(counters_here, COUNT_PROBE_HITS, 1);
 	if (!address || freed_by_realloc(tid, address))
 		return 0;
-	count(COUNT_CALLS + FN_FREE, 1);
+	count_in(counters_here, COUNT_CALLS + FN_FREE, 1);
 	if (!cfg.sample_all && !forget_sampled(address))
 		return 0;
 	record = reserve(sizeof(*record), EV_FREE, tid);

@@ -91,7 +91,7 @@ int BPF_PROG(page_alloc, struct page *page, unsigned int order, unsigned int gfp
 
 	if (!id || !page || !(gfp_flags & GFP_MOVABLE) || order > MAX_FAULT_ORDER)
 		return 0;
-	state = bpf_map_lookup_elem(&threads, &tid);
+	state = find_thread_state(tid);
 	if (state && state->fault_pending && order > state->fault_order)
 		state->fault_order = order;
 	return 0;
@@ -110,7 +110,7 @@ int BPF_PROG(rss_stat, struct mm_struct *mm, int member)
 
 	if (!id)
 		return 0;
-	state = bpf_map_lookup_elem(&threads, &tid);
+	state = find_thread_state(tid);
 	if (!state || !state->fault_pending)
 		return 0;
 	state->fault_pending = 0;

@@ -33,7 +33,7 @@ static __always_inline struct thread_state *leaving(__u32 *tid)
 	if (!id)
 		return NULL;
 	*tid = id;
-	return bpf_map_lookup_elem(&threads, tid);
+	return find_thread_state(*tid);
 }
 
 SEC("tp/syscalls/sys_enter_mmap")

@@ -84,6 +84,28 @@ struct thread_state {
 	__u32 window;      /* that the call under way belongs to */
 };
 
+/*
+ * Most threads have their state in the place that the low bits of their id name: those of a process
+ * lie close together, and an array costs a tenth of a hash. Who finds the place taken has it in
+ * `threads`.
+ */
+enum {
+	THREAD_PLACES = 4096,
+};
+
+struct thread_place {
+	__u32 owner; /* tid, 0: free */
+	__u32 pad;
+	struct thread_state state;
+};
+
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, THREAD_PLACES);
+	__type(key, __u32);
+	__type(value, struct thread_place);
+} thread_places SEC(".maps") __weak;
+
 struct {
 	__uint(type, BPF_MAP_TYPE_HASH);
 	__uint(max_entries, 16384);
@@ -91,15 +113,25 @@ struct {
 	__type(value, struct thread_state);
 } threads SEC(".maps") __weak;
 
-static __always_inline void count(__u32 index, __u64 amount)
+/* This CPU's row; with count_in() what adds to several counters looks it up once. */
+static __always_inline struct counter_row *own_counters(void)
 {
 	__u32 cpu = bpf_get_smp_processor_id();
-	struct counter_row *row = bpf_map_lookup_elem(&counters, &cpu);
 
+	return bpf_map_lookup_elem(&counters, &cpu);
+}
+
+static __always_inline void count_in(struct counter_row *row, __u32 index, __u64 amount)
+{
 	/* Atomic even though the counter is this CPU's: on preemptible kernels a program may
 	 * interrupt. */
 	if (row && index < COUNTER_MAX)
 		__sync_fetch_and_add(&row->values[index], amount);
+}
+
+static __always_inline void count(__u32 index, __u64 amount)
+{
+	count_in(own_counters(), index, amount);
 }
 
 /* The current thread as (tgid << 32 | tid) in the tracer's pid namespace; 0 if it is not there. */
@@ -144,17 +176,53 @@ static __always_inline __u64 target_thread(void)
 	return process_of(id >> 32) >= 0 ? id : 0;
 }
 
-static __always_inline struct thread_state *thread_state_of(__u32 tid)
+static __always_inline struct thread_place *thread_place_of(__u32 tid)
 {
-	struct thread_state *state = bpf_map_lookup_elem(&threads, &tid);
+	__u32 index = tid & (THREAD_PLACES - 1);
 
-	if (state)
-		return state;
+	return bpf_map_lookup_elem(&thread_places, &index);
+}
+
+/* NULL: it has none yet. */
+static __always_inline struct thread_state *find_thread_state(__u32 tid)
+{
+	struct thread_place *place = thread_place_of(tid);
+
+	if (place && place->owner == tid)
+		return &place->state;
+	return bpf_map_lookup_elem(&threads, &tid);
+}
+
+static __noinline struct thread_state *new_thread_state(__u32 tid)
+{
+	struct thread_place *place = thread_place_of(tid);
 	struct thread_state empty = {};
 
+	if (place && !__sync_val_compare_and_swap(&place->owner, 0, tid))
+		return &place->state;
 	if (bpf_map_update_elem(&threads, &tid, &empty, BPF_NOEXIST))
 		count(LOST_THREAD_MAP, 1);
 	return bpf_map_lookup_elem(&threads, &tid);
+}
+
+static __always_inline struct thread_state *thread_state_of(__u32 tid)
+{
+	struct thread_state *state = find_thread_state(tid);
+
+	return state ? state : new_thread_state(tid);
+}
+
+/* A thread that ends, or becomes another program. */
+static __always_inline void forget_thread_state(__u32 tid)
+{
+	struct thread_place *place = thread_place_of(tid);
+
+	if (!place || place->owner != tid) {
+		bpf_map_delete_elem(&threads, &tid);
+		return;
+	}
+	__builtin_memset(&place->state, 0, sizeof(place->state));
+	place->owner = 0;
 }
 
 #endif

@@ -80,7 +80,7 @@ int BPF_PROG(on_exec, struct task_struct *task)
 	if (!id)
 		return 0;
 	unwind_on_exit(id >> 32);
-	bpf_map_delete_elem(&threads, &tid);
+	forget_thread_state(tid);
 	emit_task(EV_EXEC, id, id >> 32, 0, 0);
 	return 0;
 }
@@ -97,7 +97,7 @@ int BPF_PROG(on_exit, struct task_struct *task)
 	/* do_exit() has counted this thread out already: kernel/exit.c */
 	last = BPF_CORE_READ(task, signal, live.counter) == 0;
 	emit_task(EV_EXIT, id, tid, task->exit_code, last ? EV_PROCESS_ENDED : 0);
-	bpf_map_delete_elem(&threads, &tid);
+	forget_thread_state(tid);
 	if (last && tgid != cfg.tgid) {
 		unwind_on_exit(tgid);
 		bpf_map_delete_elem(&followed, &tgid);

@@ -58,6 +58,11 @@ class Exactness(harness.LiveTest):
     def test_many_threads(self):
         self.mix("--threads", 32, "--operations", 4000)
 
+    def test_threads_that_share_a_place(self):
+        """Ids whose low bits are the same: all but one have their state elsewhere
+        (thread_places, bpf/maps.bpf.h)."""
+        self.mix("--threads", 6, "--operations", 8000, "--ids-apart", 4096)
+
     def test_ways_to_attach_on_older_kernels(self):
         for method in harness.probe_methods("multi", "perf"):
             with self.subTest(method=method):

@@ -1,8 +1,11 @@
 // SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
 // Every allocation function, in every way that it can go, from several threads that free each
 // other's blocks. Options: --seed N --threads N --operations N (per thread) --before N (blocks
-// allocated before "go" and freed after it).
+// allocated before "go" and freed after it), --ids-apart N (thread ids that differ by multiples of
+// N).
 #include <pthread.h>
+#include <semaphore.h>
+#include <unistd.h>
 
 #include <cstdlib>
 
@@ -27,6 +30,9 @@ struct Run {
     unsigned threads = 8;
     std::uint64_t operations = 20'000;
     std::uint64_t seed = 1;
+    unsigned ids_apart = 1;
+    bool has_wanted_id = false;  ///< the thread made last, once it has posted `began`
+    sem_t began;
     Mailbox mailboxes[kMaxThreads];
     AllocTruth truths[kMaxThreads];
     pthread_barrier_t start, end, quit;
@@ -170,6 +176,10 @@ void Worker::step() {
 }
 
 void* worker_main(void* argument) {
+    const bool stays = (gettid() - getpid()) % static_cast<int>(run.ids_apart) == 0;
+    run.has_wanted_id = stays;
+    sem_post(&run.began);
+    if (!stays) return nullptr;
     Worker worker(static_cast<unsigned>(static_cast<AllocTruth*>(argument) - run.truths));
     pthread_barrier_wait(&run.start);
     worker.work();
@@ -178,19 +188,34 @@ void* worker_main(void* argument) {
     return nullptr;
 }
 
+/// Threads with other ids end at once, until there is one with the id that is wanted.
+bool start_worker(pthread_t& thread, AllocTruth& truth) {
+    for (;;) {
+        if (pthread_create(&thread, nullptr, worker_main, &truth) != 0) return false;
+        while (sem_wait(&run.began) != 0) {
+        }
+        if (run.has_wanted_id) return true;
+        pthread_join(thread, nullptr);
+    }
+}
+
 int main_program(int argc, char** argv) {
     run.seed = option(argc, argv, "--seed", 1);
     run.threads = static_cast<unsigned>(option(argc, argv, "--threads", 8));
     run.operations = option(argc, argv, "--operations", 20'000);
     const std::uint64_t blocks_before = option(argc, argv, "--before", 0);
-    if (run.threads == 0 || run.threads > kMaxThreads || blocks_before > kMaxBefore) return 2;
+    run.ids_apart = static_cast<unsigned>(option(argc, argv, "--ids-apart", 1));
+    if (run.ids_apart == 0 || run.threads == 0 || run.threads > kMaxThreads ||
+        blocks_before > kMaxBefore)
+        return 2;
+    sem_init(&run.began, 0, 0);
     pthread_barrier_init(&run.start, nullptr, run.threads + 1);
     pthread_barrier_init(&run.end, nullptr, run.threads + 1);
     pthread_barrier_init(&run.quit, nullptr, run.threads + 1);
 
     pthread_t threads[kMaxThreads];
     for (unsigned i = 0; i < run.threads; ++i) {
-        if (pthread_create(&threads[i], nullptr, worker_main, &run.truths[i]) != 0) return 2;
+        if (!start_worker(threads[i], run.truths[i])) return 2;
     }
     for (std::uint64_t i = 0; i < blocks_before; ++i) {
         before[i] = {static_cast<unsigned char*>(std::malloc(i + 1)), i + 1};
