@@ -37,6 +37,12 @@ TEST(Summary, TheLeakIsFirstAndExact) {
     EXPECT_EQ(summary.memory.rss_anon->delta(), 39 * 40 * 1024);
     EXPECT_EQ(summary.memory.mem_available->delta(), -39 * 40 * 1024);
     EXPECT_FALSE(summary.memory.cgroup_current) << "the last sample has none";
+    EXPECT_EQ(summary.memory.page_tables->delta(), 39 * 1024);
+    EXPECT_EQ(summary.memory.mem_free->delta(), -39 * 40 * 1024);
+    EXPECT_EQ(summary.memory.swap_used->last, 39U * 1024);
+    EXPECT_EQ(summary.memory.cgroup_max->last, 1U << 30);
+    EXPECT_EQ(summary.memory.cgroup_oom_kills->delta(), 1);
+    EXPECT_EQ(summary.memory.cgroup_stalled_us->delta(), 39'000);
     EXPECT_NEAR(summary.rss_anon_per_request->value, 4096, 1);
 }
 

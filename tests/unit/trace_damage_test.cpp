@@ -7,6 +7,7 @@
 #include "user/classify/findings.h"
 #include "user/report/json.h"
 #include "user/report/text.h"
+#include "user/trace/database.h"
 
 namespace asrtrace::trace {
 namespace {
@@ -95,6 +96,16 @@ TEST_F(TraceDamage, CutsSayWhatIsMissing) {
     EXPECT_EQ(text.find("nothing lost"), std::string::npos);
 }
 
+TEST_F(TraceDamage, ATableThatOlderFormatsLackIsMissed) {
+    write_file(path(), whole_);
+    Database::open_for_writing(path()).execute("DROP TABLE surroundings");
+    const auto got = read(path());
+    ASSERT_TRUE(got) << got.error().message;
+    EXPECT_FALSE(got->samples.front().around.has_value());
+    ASSERT_EQ(got->damage.size(), 1U);
+    EXPECT_NE(got->damage[0].find("around the process"), std::string::npos) << got->damage[0];
+}
+
 void expect_refused(const std::string& path, const std::string& reason) {
     const auto got = read(path);
     ASSERT_FALSE(got) << reason;
@@ -114,7 +125,7 @@ TEST_F(TraceDamage, ForeignFilesAreRefusedByName) {
     image = whole_;
     image[63] = 7;
     write_file(directory_ / "newer", image);
-    expect_refused(directory_ / "newer", "has trace format 7, this asrtrace reads up to 3");
+    expect_refused(directory_ / "newer", "has trace format 7, this asrtrace reads up to 4");
     expect_refused("/dev/null", "no regular file");
 }
 

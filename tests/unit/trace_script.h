@@ -72,6 +72,18 @@ inline ledger::ProcSample scripted_sample(std::uint64_t i) {
     sample.mem_total_kb = 4'000'000;
     if (i % 2 == 0) sample.cgroup_current_bytes = 123'456'789 + i;
     sample.threads = 4;
+    sample.around = {.page_tables_kb = 300 + i,
+                     .huge_pages_kb = 0,
+                     .mem_free_kb = 1'000'000 - 40 * i,
+                     .cached_kb = 800'000,
+                     .shmem_kb = 1000,
+                     .slab_reclaimable_kb = 50'000 + i,
+                     .swap_total_kb = 1'000'000,
+                     .swap_free_kb = 1'000'000 - i,
+                     .cgroup_max_bytes = 1 << 30,
+                     .cgroup_oom_kills = i / 30,
+                     .cgroup_stalled_us = 1000 * i};
+    if (i == 3) sample.around->cgroup_max_bytes.reset();
     return sample;
 }
 

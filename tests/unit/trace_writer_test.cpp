@@ -61,6 +61,15 @@ void expect_script(const ledger::Recording& got, const Script& script) {
     ASSERT_EQ(got.samples.size(), script.epochs);
     EXPECT_EQ(got.samples[2].cgroup_current_bytes, 123'456'791U);
     EXPECT_FALSE(got.samples[3].cgroup_current_bytes.has_value());
+    for (std::size_t i = 0; i < script.epochs; ++i) {
+        ASSERT_TRUE(got.samples[i].around.has_value()) << i;
+        const auto& around = *got.samples[i].around;
+        EXPECT_EQ(around.t_ns, got.samples[i].t_ns);
+        EXPECT_EQ(around.page_tables_kb, 300 + i);
+        EXPECT_EQ(around.swap_free_kb, 1'000'000 - i);
+        EXPECT_EQ(around.cgroup_max_bytes.has_value(), i != 3);
+        EXPECT_EQ(around.cgroup_stalled_us, 1000 * i);
+    }
 }
 
 TEST(TraceWriter, RoundTripThroughAFile) {

@@ -9,6 +9,7 @@
 #include <string>
 
 #include "user/base/maps.h"
+#include "user/capture/cgroup.h"
 #include "user/capture/sampler.h"
 
 namespace asrtrace::capture {
@@ -88,6 +89,8 @@ std::optional<ledger::ProcSample> sample_tree(pid_t root, bool with_pss) {
         sum->vm_swap_kb += one->vm_swap_kb;
         sum->pss_kb += one->pss_kb;
         sum->threads += one->threads;
+        sum->around->page_tables_kb += one->around->page_tables_kb;
+        sum->around->huge_pages_kb += one->around->huge_pages_kb;
     }
     return sum;
 }
@@ -112,12 +115,7 @@ OomKills oom_kills(pid_t pid) {
     OomKills kills;
     if (const auto text = read_text_file("/proc/vmstat"))
         kills.machine = counter(*text, "oom_kill");
-    const auto membership = read_text_file(directory_of(pid) + "/cgroup");
-    const std::size_t at = membership ? membership->find("0::") : std::string::npos;
-    if (at == std::string::npos) return kills;
-    const std::string path = membership->substr(at + 3, membership->find('\n', at) - at - 3);
-    if (const auto text = read_text_file("/sys/fs/cgroup" + path + "/memory.events"))
-        kills.cgroup = counter(*text, "oom_kill");
+    kills.cgroup = read_cgroup_memory(pid).oom_kills.value_or(0);
     return kills;
 }
 

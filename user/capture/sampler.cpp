@@ -6,6 +6,7 @@
 #include <string>
 
 #include "user/base/maps.h"
+#include "user/capture/cgroup.h"
 
 namespace asrtrace::capture {
 namespace {
@@ -23,20 +24,21 @@ std::uint64_t field(const std::string& text, const std::string& name) {
     return value;
 }
 
-/// memory.current of the target's cgroup v2, where it is mounted at its usual place.
-std::optional<std::uint64_t> cgroup_current(const std::string& directory) {
-    const auto membership = read_text_file(directory + "/cgroup");
-    if (!membership) return std::nullopt;
-    const std::size_t at = membership->find("0::");
-    if (at == std::string::npos) return std::nullopt;
-    const std::string path = membership->substr(at + 3, membership->find('\n', at) - at - 3);
-    const auto text = read_text_file("/sys/fs/cgroup" + path + "/memory.current");
-    std::uint64_t bytes = 0;
-    if (!text ||
-        std::from_chars(text->data(), text->data() + text->size(), bytes).ec != std::errc{}) {
-        return std::nullopt;
-    }
-    return bytes;
+ledger::Surroundings surroundings(const std::string& status, const std::string& meminfo,
+                                  const CgroupMemory& group) {
+    ledger::Surroundings around;
+    around.page_tables_kb = field(status, "VmPTE");
+    around.huge_pages_kb = field(status, "HugetlbPages");
+    around.mem_free_kb = field(meminfo, "MemFree");
+    around.cached_kb = field(meminfo, "Cached");
+    around.shmem_kb = field(meminfo, "Shmem");
+    around.slab_reclaimable_kb = field(meminfo, "SReclaimable");
+    around.swap_total_kb = field(meminfo, "SwapTotal");
+    around.swap_free_kb = field(meminfo, "SwapFree");
+    around.cgroup_max_bytes = group.max_bytes;
+    around.cgroup_oom_kills = group.oom_kills;
+    around.cgroup_stalled_us = group.stalled_us;
+    return around;
 }
 
 }  // namespace
@@ -56,7 +58,9 @@ std::optional<ledger::ProcSample> sample_process(pid_t pid, bool with_pss) {
     sample.threads = static_cast<std::uint32_t>(field(*status, "Threads"));
     sample.mem_available_kb = field(*meminfo, "MemAvailable");
     sample.mem_total_kb = field(*meminfo, "MemTotal");
-    sample.cgroup_current_bytes = cgroup_current(directory);
+    const CgroupMemory group = read_cgroup_memory(pid);
+    sample.cgroup_current_bytes = group.current_bytes;
+    sample.around = surroundings(*status, *meminfo, group);
     if (with_pss) sample.pss_kb = pss_kb(pid);
     return sample;
 }

@@ -11,8 +11,8 @@
 
 namespace asrtrace::capture {
 
-/// Reads status, smaps_rollup (if `with_pss`: it walks the page tables), meminfo and the cgroup's
-/// memory.current. t_ns is left 0. Nothing if the target has gone.
+/// Reads status, smaps_rollup (if `with_pss`: it walks the page tables), meminfo and what the
+/// control group says. t_ns is left 0. Nothing if the target has gone.
 std::optional<ledger::ProcSample> sample_process(pid_t pid, bool with_pss);
 
 /// By smaps_rollup; 0 if the process has gone or may not be looked at.

@@ -15,10 +15,46 @@ namespace {
 using ledger::ProcSample;
 using ledger::Recording;
 using ledger::SiteKind;
+using ledger::Surroundings;
 
 Change change_of(const Recording& recording, std::uint64_t ProcSample::*kilobytes) {
     return {recording.samples.front().*kilobytes * 1024,
             recording.samples.back().*kilobytes * 1024};
+}
+
+/// `of` gives the value of one sample's surroundings, if there is one.
+template <typename Of>
+std::optional<Change> change_around(const Recording& recording, Of of) {
+    const auto value = [&](const ProcSample& sample) -> std::optional<std::uint64_t> {
+        return sample.around ? of(*sample.around) : std::nullopt;
+    };
+    const auto first = value(recording.samples.front());
+    const auto last = value(recording.samples.back());
+    return first && last ? std::optional(Change{*first, *last}) : std::nullopt;
+}
+
+void add_surroundings(const Recording& recording, Memory& memory) {
+    const auto kilobytes = [&](std::uint64_t Surroundings::*member) {
+        return change_around(recording, [=](const Surroundings& around) {
+            return std::optional<std::uint64_t>(around.*member * 1024);
+        });
+    };
+    const auto of_group = [&](std::optional<std::uint64_t> Surroundings::*member) {
+        return change_around(recording, [=](const Surroundings& around) { return around.*member; });
+    };
+    memory.page_tables = kilobytes(&Surroundings::page_tables_kb);
+    memory.huge_pages = kilobytes(&Surroundings::huge_pages_kb);
+    memory.mem_free = kilobytes(&Surroundings::mem_free_kb);
+    memory.cached = kilobytes(&Surroundings::cached_kb);
+    memory.shmem = kilobytes(&Surroundings::shmem_kb);
+    memory.slab_reclaimable = kilobytes(&Surroundings::slab_reclaimable_kb);
+    memory.swap_used = change_around(recording, [](const Surroundings& around) {
+        return std::optional(
+            1024 * (around.swap_total_kb - std::min(around.swap_total_kb, around.swap_free_kb)));
+    });
+    memory.cgroup_max = of_group(&Surroundings::cgroup_max_bytes);
+    memory.cgroup_oom_kills = of_group(&Surroundings::cgroup_oom_kills);
+    memory.cgroup_stalled_us = of_group(&Surroundings::cgroup_stalled_us);
 }
 
 Memory memory_of(const Recording& recording) {
@@ -33,6 +69,7 @@ Memory memory_of(const Recording& recording) {
     const auto first = recording.samples.front().cgroup_current_bytes;
     const auto last = recording.samples.back().cgroup_current_bytes;
     if (first && last) memory.cgroup_current = Change{*first, *last};
+    add_surroundings(recording, memory);
     return memory;
 }
 

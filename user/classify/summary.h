@@ -19,9 +19,16 @@ struct Change {
     std::int64_t delta() const { return static_cast<std::int64_t>(last - first); }
 };
 
-/// Bytes, first and last sample; nothing without samples (cgroup: without a readable cgroup).
+/// Bytes, first and last sample; nothing without samples, or where the trace or the kernel does not
+/// say (cgroup).
 struct Memory {
-    std::optional<Change> rss_anon, rss_file, rss_shmem, pss, swap, mem_available, cgroup_current;
+    std::optional<Change> rss_anon, rss_file, rss_shmem, pss, swap, mem_available;
+    std::optional<Change> page_tables, huge_pages;
+    /// Of the machine.
+    std::optional<Change> mem_free, cached, shmem, slab_reclaimable, swap_used;
+    std::optional<Change> cgroup_current, cgroup_max;  ///< the limit: none where there is none
+    std::optional<Change> cgroup_oom_kills;            ///< a number
+    std::optional<Change> cgroup_stalled_us;           ///< waits for memory, microseconds
 };
 
 /// A stack over the whole window. Sums are of the window, levels of its end.

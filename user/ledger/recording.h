@@ -105,6 +105,16 @@ struct Request {
     std::uint64_t outlived_bytes = 0;  ///< of these, live when it ended
 };
 
+/// What surrounds the resident memory of a sample: pages that are in none of its classes, the
+/// machine, the control group. Nothing where the kernel does not say.
+struct Surroundings {
+    std::uint64_t t_ns = 0;
+    std::uint64_t page_tables_kb = 0, huge_pages_kb = 0;  ///< of the process (hugetlbfs)
+    std::uint64_t mem_free_kb = 0, cached_kb = 0, shmem_kb = 0, slab_reclaimable_kb = 0;
+    std::uint64_t swap_total_kb = 0, swap_free_kb = 0;
+    std::optional<std::uint64_t> cgroup_max_bytes, cgroup_oom_kills, cgroup_stalled_us;
+};
+
 /// One procfs sample (kB as procfs prints them).
 struct ProcSample {
     std::uint64_t t_ns = 0;
@@ -114,6 +124,7 @@ struct ProcSample {
     std::uint64_t mem_available_kb = 0, mem_total_kb = 0;
     std::optional<std::uint64_t> cgroup_current_bytes;
     std::uint32_t threads = 0;
+    std::optional<Surroundings> around;  ///< nothing in traces up to format 3
 };
 
 /// Resident anonymous bytes by class; with `unexplained` they add up to all of them.

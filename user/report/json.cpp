@@ -90,7 +90,17 @@ Json memory(const classify::Memory& from) {
     out["pss"] = change(from.pss);
     out["swap"] = change(from.swap);
     out["mem_available"] = change(from.mem_available);
+    out["page_tables"] = change(from.page_tables);
+    out["huge_pages"] = change(from.huge_pages);
+    out["mem_free"] = change(from.mem_free);
+    out["cached"] = change(from.cached);
+    out["shmem"] = change(from.shmem);
+    out["slab_reclaimable"] = change(from.slab_reclaimable);
+    out["swap_used"] = change(from.swap_used);
     out["cgroup_current"] = change(from.cgroup_current);
+    out["cgroup_max"] = change(from.cgroup_max);
+    out["cgroup_oom_kills"] = change(from.cgroup_oom_kills);
+    out["cgroup_stalled_us"] = change(from.cgroup_stalled_us);
     return out;
 }
 

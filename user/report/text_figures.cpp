@@ -28,6 +28,38 @@ void put_change(Page& page, const char* name, const std::optional<Change>& chang
                           remark));
 }
 
+void put_change_unless_zero(Page& page, const char* name, const std::optional<Change>& change) {
+    if (change && (change->first | change->last) != 0) put_change(page, name, change);
+}
+
+std::string of_limit(const classify::Memory& memory) {
+    if (!memory.cgroup_current || !memory.cgroup_max || memory.cgroup_max->last == 0) return {};
+    return fmt::format("of {} that the cgroup may use, {:.0f} %", bytes(memory.cgroup_max->last),
+                       100.0 * static_cast<double>(memory.cgroup_current->last) /
+                           static_cast<double>(memory.cgroup_max->last));
+}
+
+/// What came upon the control group meanwhile.
+void put_group_events(Page& page, const classify::Memory& memory) {
+    const auto& kills = memory.cgroup_oom_kills;
+    if (kills && kills->delta() > 0)
+        page.line(fmt::format("  processes of the cgroup killed for want of memory: {}",
+                              grouped(static_cast<std::uint64_t>(kills->delta()))));
+    const auto& stalled = memory.cgroup_stalled_us;
+    if (stalled && stalled->delta() > 0)
+        page.line(fmt::format("  tasks of the cgroup waited {:.3f} s for memory",
+                              static_cast<double>(stalled->delta()) * 1e-6));
+}
+
+void put_machine(Page& page, const classify::Memory& memory) {
+    put_change(page, "MemAvailable", memory.mem_available, "of the machine, as what follows");
+    put_change(page, "MemFree", memory.mem_free);
+    put_change(page, "Cached", memory.cached);
+    put_change(page, "Shmem", memory.shmem);
+    put_change(page, "SReclaimable", memory.slab_reclaimable);
+    put_change_unless_zero(page, "swap used", memory.swap_used);
+}
+
 std::string per_unit(const std::optional<Slope>& slope, const char* unit) {
     if (!slope || !slope->ci95) return {};
     return fmt::format("{} per {} ({})", signed_bytes(slope->value), unit,
@@ -64,8 +96,11 @@ void put_memory(Page& page, const Source& source) {
         put_change(page, "RssShmem", memory.rss_shmem);
         put_change(page, "Pss", memory.pss);
         put_change(page, "swap", memory.swap);
-        put_change(page, "cgroup", memory.cgroup_current);
-        put_change(page, "MemAvailable", memory.mem_available, "of the machine");
+        put_change(page, "page tables", memory.page_tables);
+        put_change_unless_zero(page, "huge pages", memory.huge_pages);
+        put_change(page, "cgroup", memory.cgroup_current, of_limit(memory));
+        put_machine(page, memory);
+        put_group_events(page, memory);
     }
     const auto peak = source.recording.counts.peak_rss_anon_bytes;
     if (peak != 0) page.line(fmt::format("  highest RssAnon sampled: {}", bytes(peak)));

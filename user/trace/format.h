@@ -9,7 +9,7 @@
 namespace asrtrace::trace {
 
 constexpr std::uint32_t kApplicationId = 0x41535254;  ///< "ASRT", in the file's header at 68
-constexpr std::uint32_t kFormatVersion = 3;           ///< user_version, in the header at 60
+constexpr std::uint32_t kFormatVersion = 4;           ///< user_version, in the header at 60
 
 /// Rows are verified in blocks of so many keys; an epoch with its sites is a block of its own.
 constexpr std::uint64_t kBlockRows = 128;
@@ -73,6 +73,14 @@ constexpr std::array<Table, 14> kTables{{
      "unreachable_bytes INTEGER, unreachable_chunks INTEGER, unmatched_bytes INTEGER, "
      "unmatched_chunks INTEGER, duration_ns INTEGER)"},
 }};
+
+/// Since format 4.
+constexpr Table kSurroundings{
+    "surroundings",
+    "CREATE TABLE surroundings(sequence INTEGER PRIMARY KEY, t_ns INTEGER, page_tables_kb INTEGER, "
+    "huge_pages_kb INTEGER, mem_free_kb INTEGER, cached_kb INTEGER, shmem_kb INTEGER, "
+    "slab_reclaimable_kb INTEGER, swap_total_kb INTEGER, swap_free_kb INTEGER, "
+    "cgroup_max_bytes INTEGER, cgroup_oom_kills INTEGER, cgroup_stalled_us INTEGER)"};
 
 /// Only in a trace that keeps raw events, then both. The last: who gets half a file has the rest.
 constexpr std::array<Table, 2> kRawTables{{

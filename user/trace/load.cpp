@@ -43,6 +43,7 @@ class Loader {
     void load_latencies();
     template <typename Row>
     void load_series(std::vector<decltype(Row::value)>& out, const char* what);
+    void load_surroundings();
     void load_arenas();
 
     /// Calls `use` for each row, stops where the database is damaged.
@@ -68,6 +69,7 @@ class Loader {
     ledger::Recording out_;
     BlockMap stored_;  ///< what the trace says its blocks are
     BlockMap found_;   ///< what they are
+    bool has_surroundings_ = false;
     std::vector<std::uint64_t> epoch_ids_;
     std::string broken_tables_, broken_why_;
 };
@@ -96,6 +98,7 @@ ledger::Recording Loader::load(bool recording) {
     load_requests();
     load_latencies();
     load_series<SampleRow>(out_.samples, "memory samples");
+    load_surroundings();
     load_series<ReadingRow>(out_.readings, "readings of the heap");
     load_series<ReachRow>(out_.reach, "readings of reachability");
     load_arenas();
@@ -113,10 +116,11 @@ void Loader::check_schema() {
         const auto found = tables.find(table.name);
         return found != tables.end() && found->second == table.create;
     };
+    has_surroundings_ = is_there(kSurroundings);
     const auto raw = static_cast<std::size_t>(std::ranges::count_if(kRawTables, is_there));
     const bool same = std::ranges::all_of(kTables, is_there) &&
                       (raw == 0 || raw == kRawTables.size()) &&
-                      tables.size() == kTables.size() + raw;
+                      tables.size() == kTables.size() + raw + (has_surroundings_ ? 1 : 0);
     if (!same) throw SqlError(kCorrupt, "its tables are not those of a trace");
 }
 
@@ -360,6 +364,24 @@ void Loader::load_series(std::vector<decltype(Row::value)>& out, const char* wha
         return true;
     });
     cut_rows(out, sequences, Row::kTable, what);
+}
+
+void Loader::load_surroundings() {
+    constexpr auto kWhat = "samples of what is around the process";
+    if (!has_surroundings_) {
+        const auto named = [](const auto& block) {
+            return block.first.first == SurroundingsRow::kTable;
+        };
+        if (std::ranges::any_of(stored_, named)) damage(kWhat);
+        return;
+    }
+    std::vector<ledger::Surroundings> around;
+    load_series<SurroundingsRow>(around, kWhat);
+    auto sample = out_.samples.begin();
+    for (const ledger::Surroundings& one : around) {
+        while (sample != out_.samples.end() && sample->t_ns < one.t_ns) ++sample;
+        if (sample != out_.samples.end() && sample->t_ns == one.t_ns) sample->around = one;
+    }
 }
 
 void Loader::load_arenas() {

@@ -109,6 +109,19 @@ struct SampleRow {
     }
 };
 
+struct SurroundingsRow {
+    static constexpr const char* kTable = "surroundings";
+    std::uint64_t sequence = 0;
+    ledger::Surroundings value;
+    template <typename Self, typename Visitor>
+    static void columns(Self& r, Visitor& v) {
+        v(r.sequence), v(r.value.t_ns), v(r.value.page_tables_kb), v(r.value.huge_pages_kb);
+        v(r.value.mem_free_kb), v(r.value.cached_kb), v(r.value.shmem_kb);
+        v(r.value.slab_reclaimable_kb), v(r.value.swap_total_kb), v(r.value.swap_free_kb);
+        v(r.value.cgroup_max_bytes), v(r.value.cgroup_oom_kills), v(r.value.cgroup_stalled_us);
+    }
+};
+
 struct ReadingRow {
     static constexpr const char* kTable = "readings";
     std::uint64_t sequence = 0;

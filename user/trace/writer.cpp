@@ -150,6 +150,9 @@ void Writer::add_reach(const ledger::ReachReading& reach) {
 
 void Writer::add_sample(const ledger::ProcSample& sample) {
     state_->queue.samples.push_back(sample);
+    if (!sample.around) return;
+    state_->queue.surroundings.push_back(*sample.around);
+    state_->queue.surroundings.back().t_ns = sample.t_ns;
 }
 
 Status Writer::commit() {

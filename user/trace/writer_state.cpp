@@ -51,6 +51,7 @@ Writer::State::State(Database database, Limits limits, std::string path)
               EpochStore(limits.epochs, limits.site_rows),
               RequestStore(limits.requests),
               SeriesStore<SampleRow>(limits.samples),
+              SeriesStore<SurroundingsRow>(limits.samples),
               SeriesStore<ReadingRow>(limits.readings),
               SeriesStore<ReachRow>(limits.readings)} {}
 
@@ -60,6 +61,7 @@ void Writer::State::set_up() {
     database_.execute(("PRAGMA application_id=" + std::to_string(kApplicationId)).c_str());
     database_.execute(("PRAGMA user_version=" + std::to_string(kFormatVersion)).c_str());
     for (const auto& table : kTables) database_.execute(table.create);
+    database_.execute(kSurroundings.create);
     database_.execute("COMMIT");
     if (path_.empty()) return;
     // NORMAL: a commit need not reach the disk, but a crash never corrupts what did.
@@ -138,6 +140,7 @@ void Writer::State::write_queue(bool finished) {
     write_stacks();
     stores_.epochs.write(database_, stores_.blocks, queue.epochs);
     stores_.samples.write(database_, stores_.blocks, queue.samples);
+    stores_.surroundings.write(database_, stores_.blocks, queue.surroundings);
     stores_.readings.write(database_, stores_.blocks, queue.readings);
     stores_.reach.write(database_, stores_.blocks, queue.reach);
     write_arenas();

@@ -45,6 +45,7 @@ class Writer::State {
         std::vector<ledger::Request> requests;
         std::vector<ledger::EpochRecord> epochs;
         std::vector<ledger::ProcSample> samples;
+        std::vector<ledger::Surroundings> surroundings;  ///< of the samples
         std::vector<ledger::Reading> readings;
         std::optional<std::vector<ledger::Arena>> arenas;  ///< replace what was written
         std::vector<ledger::ReachReading> reach;
@@ -62,6 +63,7 @@ class Writer::State {
         EpochStore epochs;
         RequestStore requests;
         SeriesStore<SampleRow> samples;
+        SeriesStore<SurroundingsRow> surroundings;
         SeriesStore<ReadingRow> readings;
         SeriesStore<ReachRow> reach;
     };
