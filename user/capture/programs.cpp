@@ -104,14 +104,40 @@ void choose_programs(planes* skeleton, const ProgramsConfig& config, const Featu
         bpf_program__set_autoload(program, config.http && !calls);
     bpf_map__set_autocreate(skeleton->maps.http_conns, config.http);
     bpf_map__set_autocreate(skeleton->maps.http_works, config.http);
+    bpf_program__set_autoload(programs.mapping_call, method != ProbeMethod::kPerf);
     if (method == ProbeMethod::kPerf) return;
     set_attach_type(programs.alloc_session, kAttachUprobeSession);
     set_attach_type(programs.calibrate_session, kAttachUprobeSession);
     for (bpf_program* program :
          {programs.alloc_enter, programs.alloc_leave, programs.free_enter, programs.request_mark,
-          programs.calibrate_entry, programs.calibrate_return}) {
+          programs.mapping_call, programs.calibrate_entry, programs.calibrate_return}) {
         set_attach_type(program, kAttachUprobeMulti);
     }
+}
+
+/// Unless it was not loaded. What fails is appended to `failed`, by name and reason.
+void attach_tracepoint(bpf_program* program, bpf_link*& link, std::vector<std::string>& failed) {
+    if (!bpf_program__autoload(program)) return;
+    link = bpf_program__attach(program);
+    if (link == nullptr)
+        failed.push_back(std::string(bpf_program__section_name(program)) + ": " +
+                         std::strerror(errno));
+}
+
+std::uint64_t wire_call(MappingCall call) {
+    switch (call) {
+        case MappingCall::kMmap:
+            return wire::MAPPING_MMAP;
+        case MappingCall::kMunmap:
+            return wire::MAPPING_MUNMAP;
+        case MappingCall::kMremap:
+            return wire::MAPPING_MREMAP;
+        case MappingCall::kBrk:
+            return wire::MAPPING_BRK;
+        case MappingCall::kMadvise:
+            return wire::MAPPING_MADVISE;
+    }
+    return wire::MAPPING_COOKIE_CALL;
 }
 
 wire::usdt_arg wire_argument(const UsdtArg& argument) {
@@ -275,17 +301,47 @@ void Programs::attach_kernel_plane(std::vector<std::string>& failed) {
     auto& programs = state_->skeleton->progs;
     auto& links = state_->skeleton->links;
     const auto attach = [&](bpf_program* program, bpf_link** link) {
-        if (!bpf_program__autoload(program)) return;
-        *link = bpf_program__attach(program);
-        if (*link == nullptr) {
-            failed.push_back(std::string(bpf_program__section_name(program)) + ": " +
-                             std::strerror(errno));
-        }
+        attach_tracepoint(program, *link, failed);
     };
     attach(programs.on_exit, &links.on_exit);
     attach(programs.on_fork, &links.on_fork);
     attach(programs.on_exec, &links.on_exec);
     attach(programs.on_oom, &links.on_oom);
+    attach(programs.page_alloc, &links.page_alloc);
+    attach(programs.rss_stat, &links.rss_stat);
+    attach(programs.fault_user, &links.fault_user);
+    attach(programs.fault_kernel, &links.fault_kernel);
+}
+
+Status Programs::attach_mapping_sites(const std::vector<MappingSite>& sites) {
+    std::vector<UprobeSite> probes;
+    probes.reserve(sites.size());
+    for (const MappingSite& site : sites)
+        probes.push_back(
+            {.path = site.path,
+             .file_offset = site.file_offset,
+             .cookie = wire_call(site.call) | std::uint64_t{site.distance}
+                                                  << wire::MAPPING_COOKIE_DISTANCE_SHIFT,
+             .ref_ctr_offset = 0,
+             .what = std::string(call_name(site.call))});
+    std::vector<UniqueFd> links;
+    std::vector<std::string> failed;
+    link_sites(method_, {bpf_program__fd(state_->skeleton->progs.mapping_call)}, std::move(probes),
+               state_->probed_pid(), links, failed);
+    if (!failed.empty()) {
+        unlink_sites(links);
+        return Error{failed.front()};
+    }
+    for (UniqueFd& link : links) state_->links.push_back(std::move(link));
+    return ok_status();
+}
+
+void Programs::attach_mapping_calls(std::vector<std::string>& failed) {
+    auto& programs = state_->skeleton->progs;
+    auto& links = state_->skeleton->links;
+    const auto attach = [&](bpf_program* program, bpf_link** link) {
+        attach_tracepoint(program, *link, failed);
+    };
     // Exits first: an entry without its exit would wait for ever.
     attach(programs.exit_mmap, &links.exit_mmap);
     attach(programs.enter_mmap, &links.enter_mmap);
@@ -297,10 +353,12 @@ void Programs::attach_kernel_plane(std::vector<std::string>& failed) {
     attach(programs.enter_brk, &links.enter_brk);
     attach(programs.exit_madvise, &links.exit_madvise);
     attach(programs.enter_madvise, &links.enter_madvise);
-    attach(programs.page_alloc, &links.page_alloc);
-    attach(programs.rss_stat, &links.rss_stat);
-    attach(programs.fault_user, &links.fault_user);
-    attach(programs.fault_kernel, &links.fault_kernel);
+}
+
+void Programs::set_break(std::uint64_t program_break) {
+    __u64 unknown = 0;
+    __atomic_compare_exchange_n(&state_->skeleton->bss->last_break, &unknown, program_break, false,
+                                __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST);
 }
 
 void Programs::attach_allocator(const AllocatorProbes& probes, std::vector<std::string>& failed) {
@@ -457,7 +515,7 @@ ProgramStatistics Programs::statistics() const {
     const auto is_of_uprobes = [&](const bpf_program* program) {
         return program == programs.alloc_session || program == programs.alloc_enter ||
                program == programs.alloc_leave || program == programs.free_enter ||
-               program == programs.request_mark;
+               program == programs.request_mark || program == programs.mapping_call;
     };
     // What interrupts one of these on its own CPU is an interrupt's page or our own read of a stack
     // that may not fault: nothing of the target's, so a run that the kernel skips there is no loss.

@@ -20,6 +20,7 @@
 #include "user/capture/allocator_probes.h"
 #include "user/capture/calibration.h"
 #include "user/capture/features.h"
+#include "user/capture/mapping_sites.h"
 #include "user/capture/unwinding.h"
 #include "user/capture/uprobes.h"
 #include "user/capture/usdt.h"
@@ -77,6 +78,12 @@ class Programs {
 
     /// What could not be attached is appended to `failed`, by name and reason.
     void attach_kernel_plane(std::vector<std::string>& failed);
+    /// Changes of mappings, by probes behind the calls. Error: what failed; none is attached then.
+    Status attach_mapping_sites(const std::vector<MappingSite>& sites);
+    /// The same by tracepoints of system calls.
+    void attach_mapping_calls(std::vector<std::string>& failed);
+    /// The target's break, unless a probe has told it already.
+    void set_break(std::uint64_t program_break);
     /// From now on allocations are followed; again after detach_allocator(), whose end it waits
     /// for.
     void attach_allocator(const AllocatorProbes& probes, std::vector<std::string>& failed);
