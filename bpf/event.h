@@ -262,6 +262,9 @@ enum counter {
 	COUNT_HTTP_2 = 35,          /* HTTP/2 without TLS */
 	COUNT_HTTP_UPGRADED = 36,   /* became something else: WebSocket, h2c, a tunnel */
 	COUNT_HTTP_URING = 37,      /* calls of io_uring_enter */
+	COUNT_HTTP_MATCHED = 38,    /* socket calls seen by both tracepoint and probe */
+	LOST_HTTP_BYPASSED = 39,    /* socket calls that passed no probe */
+	LOST_HTTP_WORK = 40,        /* too many socket calls on one CPU at a time */
 	COUNTER_MAX = 48,
 };
 
@@ -311,17 +314,10 @@ enum {
 	USDT_SPEC_MAX = 64,
 };
 
-/* Cookies of probes behind system call instructions: which call, and how far behind. */
-enum mapping_call {
-	MAPPING_MMAP = 0,
-	MAPPING_MUNMAP = 1,
-	MAPPING_MREMAP = 2,
-	MAPPING_BRK = 3,
-	MAPPING_MADVISE = 4,
-};
+/* Cookies of probes behind system calls: its number, and the bytes behind its instruction. */
 enum {
-	MAPPING_COOKIE_CALL = 0xff,
-	MAPPING_COOKIE_DISTANCE_SHIFT = 8,
+	CALL_COOKIE_CALL = 0xff,
+	CALL_COOKIE_DISTANCE_SHIFT = 8,
 };
 
 #ifdef __cplusplus

@@ -1,27 +1,11 @@
 // SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
 /*
- * mmap, munmap, mremap, brk and madvise of the target, by probes behind the system call
- * instructions of its own modules, which no other process pays for. There the result is in its
- * register and the arguments still are in theirs, so that one hit tells all of a call:
- *
- *     mov  $9,%eax
- *     syscall
- *     cmp  $0xfffffffffffff000,%rax
- *     ja   error                      <- here: the kernel emulates the jump
- *
- * A range that went away is told when another thread may have it already; the ledger knows.
+ * mmap, munmap, mremap, brk and madvise of the target, by probes behind its own system calls. A
+ * range that went away is told when another thread may have it already; the ledger knows.
  */
+#include "bpf/call_sites.bpf.h"
 #include "bpf/mappings.bpf.h"
-#include "bpf/own_stack.bpf.h"
-
-/*
- * The system call instruction leaves the address behind it in rcx: whoever came another way, or
- * from another system call, is not meant.
- */
-static __always_inline bool comes_from_call(struct pt_regs *ctx, __u64 cookie)
-{
-	return ctx->cx + (cookie >> MAPPING_COOKIE_DISTANCE_SHIFT) == ctx->ip;
-}
+#include <asm/unistd.h>
 
 static __always_inline void keep_arguments(struct thread_state *state, struct pt_regs *ctx)
 {
@@ -35,7 +19,7 @@ SEC("uprobe")
 int mapping_call(struct pt_regs *ctx)
 {
 	__u64 cookie = bpf_get_attach_cookie(ctx);
-	__u32 call = cookie & MAPPING_COOKIE_CALL;
+	__u32 call = cookie & CALL_COOKIE_CALL;
 	__u64 id = current_thread();
 	__u64 result = ctx->ax, old_break = last_break, stack = 0;
 	struct thread_state *state;
@@ -44,7 +28,7 @@ int mapping_call(struct pt_regs *ctx)
 	if (process_of(id >> 32) < 0 || !comes_from_call(ctx, cookie))
 		return 0;
 	/* Before the window opens, too: the loader knows the break no better than by its page. */
-	if (call == MAPPING_BRK)
+	if (call == __NR_brk)
 		last_break = result;
 	if (!enabled)
 		return 0;
@@ -53,23 +37,23 @@ int mapping_call(struct pt_regs *ctx)
 	if (!state || is_error(result))
 		return 0;
 	keep_arguments(state, ctx);
-	if (call != MAPPING_MUNMAP && call != MAPPING_MADVISE)
+	if (call != __NR_munmap && call != __NR_madvise)
 		stack = take_kernel_entry_stack(state);
 	switch (call) {
-	case MAPPING_MMAP:
+	case __NR_mmap:
 		state->syscall_args[0] = PT_REGS_PARM5_SYSCALL(ctx);
 		emit_mmap(state, id, result, stack);
 		break;
-	case MAPPING_MUNMAP:
+	case __NR_munmap:
 		emit_range(id, EV_MUNMAP, state->syscall_args[0], state->syscall_args[1], 0);
 		break;
-	case MAPPING_MREMAP:
+	case __NR_mremap:
 		emit_mremap(state, id, EV_MREMAP, result, stack);
 		break;
-	case MAPPING_BRK:
+	case __NR_brk:
 		emit_brk(id, old_break, result, stack);
 		break;
-	case MAPPING_MADVISE:
+	case __NR_madvise:
 		emit_range(id, EV_MADVISE, state->syscall_args[0], state->syscall_args[1],
 			   state->syscall_args[2]);
 		break;

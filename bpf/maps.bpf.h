@@ -84,6 +84,8 @@ struct thread_state {
 	__u32 fault_order; /* of the largest user page allocated in the fault under way */
 	__u32 started;     /* the countdowns were drawn */
 	__u32 window;      /* that the call under way belongs to */
+	__u32 http_told;   /* a tracepoint told of a socket call that no probe has met yet */
+	__u32 pad;
 };
 
 struct {

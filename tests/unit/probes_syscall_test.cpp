@@ -9,7 +9,7 @@
 #include <map>
 
 #include "tests/unit/probes_hex.h"
-#include "user/capture/mapping_sites.h"
+#include "user/capture/call_sites.h"
 #include "user/capture/syscall_sites.h"
 #include "user/capture/target_module.h"
 
@@ -97,12 +97,12 @@ TEST(SyscallSites, HostileBytesAreBounded) {
 std::map<std::string, std::pair<int, int>> sites_of(const std::string& path) {
     const auto module = ElfModule::open(path);
     EXPECT_TRUE(module) << path;
-    MappingSites found;
-    add_mapping_sites(*module, path, path, found);
+    CallSites found;
+    add_mapping_calls(*module, path, path, found);
     EXPECT_EQ(found.doubt, "");
     std::map<std::string, std::pair<int, int>> calls;
-    for (const MappingSite& site : found.sites) {
-        auto& [all, cheap] = calls[std::string(call_name(site.call))];
+    for (const CallSite& site : found.sites) {
+        auto& [all, cheap] = calls[std::string(call_name(site.number))];
         ++all;
         cheap += static_cast<int>(site.emulated);
         const auto place = module->source().read(site.file_offset - site.distance - 2, 2);
@@ -111,7 +111,7 @@ std::map<std::string, std::pair<int, int>> sites_of(const std::string& path) {
     return calls;
 }
 
-TEST(MappingSites, OfThisLibcAreAllCheapButPosixMadvise) {
+TEST(CallSites, OfThisLibcAreAllCheapButPosixMadvise) {
     const auto modules = find_target_modules(::getpid());
     ASSERT_TRUE(modules);
     int seen = 0;
@@ -129,14 +129,14 @@ TEST(MappingSites, OfThisLibcAreAllCheapButPosixMadvise) {
     EXPECT_EQ(seen, 2);
 }
 
-TEST(MappingSites, OfThisProcessNoneIsDoubted) {
-    const auto found = find_mapping_sites(::getpid());
+TEST(CallSites, OfThisProcessNoneIsDoubted) {
+    const auto found = find_mapping_calls(::getpid());
     ASSERT_TRUE(found);
     EXPECT_EQ(found->doubt, "");
 }
 
-TEST(MappingSites, OfAProcessThatIsNotThereAreAnError) {
-    EXPECT_FALSE(find_mapping_sites(0));
+TEST(CallSites, OfAProcessThatIsNotThereAreAnError) {
+    EXPECT_FALSE(find_mapping_calls(0));
 }
 
 }  // namespace

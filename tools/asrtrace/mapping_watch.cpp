@@ -19,7 +19,7 @@ std::uint64_t program_break(pid_t pid, const std::vector<MapsEntry>& maps) {
 
 void MappingWatch::attach(capture::Programs& programs, std::vector<std::string>& failed) {
     if (probed()) {
-        const auto found = capture::find_mapping_sites(pid_);
+        const auto found = capture::find_mapping_calls(pid_);
         why_calls_ = found ? found->doubt : found.error().message;
         if (probed()) {
             if (const Status done = programs.attach_mapping_sites(found->sites); !done)

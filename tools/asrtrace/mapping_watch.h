@@ -9,7 +9,7 @@
 
 #include "tools/asrtrace/mapping_balance.h"
 #include "user/base/maps.h"
-#include "user/capture/mapping_sites.h"
+#include "user/capture/call_sites.h"
 #include "user/capture/programs.h"
 #include "user/ledger/ledger.h"
 

@@ -43,6 +43,15 @@ std::string why_mapping_calls(const RecorderOptions& options, capture::ProbeMeth
     return {};
 }
 
+/// Where probes may follow what goes through sockets; nowhere: the kernel's tracepoints have to.
+std::vector<capture::CallSite> socket_calls(const RecorderOptions& options,
+                                            capture::ProbeMethod method) {
+    if (options.http_by_sockets || options.follow || method == capture::ProbeMethod::kPerf)
+        return {};
+    auto found = capture::find_socket_calls(options.pid);
+    return found ? std::move(found->sites) : std::vector<capture::CallSite>{};
+}
+
 }  // namespace
 
 class Recorder::State {
@@ -145,7 +154,8 @@ void Recorder::State::attach(const capture::AllocatorProbes& allocator) {
     programs_.attach_kernel_plane(losses_.attach_failed);
     mappings_.attach(programs_, losses_.attach_failed);
     programs_.attach_requests(plan_.probes, losses_.attach_failed);
-    if (plan_.source == ledger::RequestSource::kHttp) programs_.attach_http(losses_.attach_failed);
+    if (plan_.source == ledger::RequestSource::kHttp)
+        programs_.attach_http(socket_calls(options_, programs_.method()), losses_.attach_failed);
     if (follows_allocator) programs_.attach_allocator(allocator, losses_.attach_failed);
     programs_.enable();
     const std::uint64_t maps_ns = monotonic_ns();
@@ -203,6 +213,11 @@ void Recorder::State::on_record(Bytes bytes) {
 void Recorder::State::drain(int timeout_ms) {
     programs_.poll(timeout_ms, [this](Bytes bytes) { on_record(bytes); });
     programs_.attach_http_ends(losses_.attach_failed);
+    if (programs_.audit_http(monotonic_ns(), losses_.attach_failed))
+        notes_.emplace_back(
+            "requests by http: the target makes socket calls past its libraries; from now on all "
+            "of "
+            "the machine are watched for them, which costs other processes 100 to 200 ns each");
 }
 
 void Recorder::State::add_stacks(const std::vector<SymbolizedStack>& stacks) {
@@ -431,6 +446,7 @@ Result<Recorder> Recorder::start(const RecorderOptions& options) {
                                          .sample_mean_bytes = options.sample_mean_bytes,
                                          .follow = options.follow,
                                          .http = plan->source == ledger::RequestSource::kHttp,
+                                         .http_by_probes = !options.http_by_sockets,
                                          .http_port = plan->http_port,
                                          .method = options.method,
                                          .http_by_calls = options.http_by_calls,

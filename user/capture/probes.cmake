@@ -3,10 +3,10 @@
 # tested and fuzzed without root.
 add_library(asrtrace_probes STATIC
   byte_source.cpp
+  call_sites.cpp
   disassembler.cpp
   elf_module.cpp
   elf_symbols.cpp
-  mapping_sites.cpp
   placement.cpp
   syscall_sites.cpp
   target_module.cpp

@@ -93,19 +93,24 @@ class Surroundings {
     }
 
   private:
-    /// mov $number,%eax or mov $number,%rax; not the end of a longer instruction: what a REX
-    /// prefix stands before means another register.
+    /// mov $number,%eax, mov $number,%rax or xor %eax,%eax; not the end of a longer instruction:
+    /// what a REX prefix stands before means another register.
     std::optional<std::uint32_t> number_loaded_at(std::size_t from) {
-        const std::uint8_t opcode = code_[from];
-        if (opcode != 0xb8 && opcode != 0xc7 && opcode != 0x48) return std::nullopt;
-        if (from > 0 && (code_[from - 1] & 0xf0) == 0x40) return std::nullopt;
-        const cs_insn* insn = disassembler_.decode(code_.subspan(from), vaddr_ + from);
-        if (insn == nullptr || insn->id != X86_INS_MOV || written_register(*insn) != X86_REG_RAX ||
-            insn->detail->x86.op_count != 2 || insn->detail->x86.operands[1].type != X86_OP_IMM)
+        static constexpr std::array<std::uint8_t, 5> kOpcodes{0xb8, 0xc7, 0x48, 0x31, 0x33};
+        if (std::find(kOpcodes.begin(), kOpcodes.end(), code_[from]) == kOpcodes.end() ||
+            (from > 0 && (code_[from - 1] & 0xf0) == 0x40))
             return std::nullopt;
-        const std::int64_t value = insn->detail->x86.operands[1].imm;
-        return value < 0 || value > UINT32_MAX ? std::nullopt
-                                               : std::optional(static_cast<std::uint32_t>(value));
+        const cs_insn* insn = disassembler_.decode(code_.subspan(from), vaddr_ + from);
+        if (insn == nullptr || written_register(*insn) != X86_REG_RAX ||
+            insn->detail->x86.op_count != 2)
+            return std::nullopt;
+        const cs_x86_op& source = insn->detail->x86.operands[1];
+        if (insn->id == X86_INS_XOR && source.type == X86_OP_REG && source.reg == X86_REG_EAX)
+            return 0;
+        if (insn->id != X86_INS_MOV || source.type != X86_OP_IMM || source.imm < 0 ||
+            source.imm > UINT32_MAX)
+            return std::nullopt;
+        return static_cast<std::uint32_t>(source.imm);
     }
 
     bool leads_to_call(std::size_t from) {
