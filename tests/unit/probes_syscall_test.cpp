@@ -17,7 +17,7 @@ namespace asrtrace::capture {
 namespace {
 
 constexpr std::uint64_t kCode = 0x1000;
-constexpr std::array<SyscallWish, 3> kWishes{{{9, 6}, {11, 2}, {12, 1}}};
+constexpr std::array<SyscallWish, 4> kWishes{{{9, 6}, {11, 2}, {12, 1}, {0, 3}}};
 
 SyscallSites find(std::string_view hex) {
     return find_syscall_sites(from_hex(hex), kCode, kWishes);
@@ -51,6 +51,13 @@ TEST(SyscallSites, TheNumberMayBeLoadedEarlier) {
     expect_none("b8 09000000 89d0 0f05 85c0 7825 c3", 0);                 // mov %edx,%eax
     expect_none("b8 09000000 ffd2 0f05 85c0 7825 c3", 0);                 // call *%rdx
     expect_none("b8 09000000 7402 0f05 85c0 7825 c3", 0);                 // je
+}
+
+TEST(SyscallSites, NumberZeroIsAnExclusiveOr) {
+    expect_site("31c0 0f05 483d00f0ffff 7725 c3", 0, 10, 6, true);  // read
+    expect_site("33c0 0f05 483d00f0ffff 7725 c3", 0, 10, 6, true);
+    expect_none("4531c0 0f05 483d00f0ffff 7725 c3", 0);  // xor %r8d,%r8d
+    expect_none("31d0 0f05 483d00f0ffff 7725 c3", 0);    // xor %edx,%eax
 }
 
 TEST(SyscallSites, OtherNumbersAndOtherRegisters) {
@@ -135,7 +142,21 @@ TEST(CallSites, OfThisProcessNoneIsDoubted) {
     EXPECT_EQ(found->doubt, "");
 }
 
+TEST(CallSites, SocketCallsOfThisProcessHaveCheapPlaces) {
+    const auto found = find_socket_calls(::getpid());
+    ASSERT_TRUE(found);
+    std::map<std::string, int> cheap;
+    for (const CallSite& site : found->sites)
+        if (site.emulated) ++cheap[std::string(call_name(site.number))];
+    for (const char* name : {"read", "readv", "recvfrom", "recvmsg", "write", "writev", "sendto",
+                             "sendmsg", "sendfile"})
+        EXPECT_GE(cheap[name], 1) << name;
+    // One for a single thread, one where the call may be cancelled.
+    EXPECT_GE(cheap["recvfrom"], 2);
+}
+
 TEST(CallSites, OfAProcessThatIsNotThereAreAnError) {
+    EXPECT_FALSE(find_socket_calls(0));
     EXPECT_FALSE(find_mapping_calls(0));
 }
 
