@@ -6,7 +6,9 @@
  *
  * Order: the ring is one queue for all CPUs, and a record is reserved where its effect cannot be
  * seen by others yet (free: before the call; malloc: after it). So the records of one address are
- * in the order in which the address changed hands, whichever threads they come from.
+ * in the order in which the address changed hands, whichever threads they come from. Not so
+ * EV_MUNMAP and EV_MREMAP, which are told behind the call: an EV_MMAP of another thread may be
+ * there first, and the ledger sorts that out.
  */
 #ifndef ASRTRACE_EVENT_H
 #define ASRTRACE_EVENT_H
@@ -43,6 +45,8 @@ enum ev_tag {
 	EV_HTTP_BEGIN = 19,    /* a request line was read on this thread */
 	EV_HTTP_DONE = 20,     /* its response was handed to the kernel, or never will be */
 	EV_HTTP_MOVED = 21,    /* this thread works on the request's connection now */
+	EV_MUNMAP = 22,        /* munmap() succeeded; the range may have a new owner already */
+	EV_MREMAP = 23,        /* mremap() succeeded, likewise */
 };
 
 /* Public functions of the allocator, as the probes tell them apart. */
@@ -120,7 +124,7 @@ struct ev_mmap {
 EV_ASSERT(sizeof(struct ev_mmap) == 56);
 
 struct ev_range {
-	struct ev_header h; /* EV_MUNMAP_BEGIN, EV_MADVISE */
+	struct ev_header h; /* EV_MUNMAP_BEGIN, EV_MUNMAP, EV_MADVISE */
 	__u64 address;
 	__u64 length;
 	__u64 argument; /* madvise: the advice */
@@ -134,7 +138,7 @@ struct ev_result {
 EV_ASSERT(sizeof(struct ev_result) == 24);
 
 struct ev_mremap {
-	struct ev_header h; /* begin and end; result is set at the end */
+	struct ev_header h; /* result is not set at the begin */
 	__u64 old_address;
 	__u64 old_length;
 	__u64 new_length;
@@ -258,6 +262,9 @@ enum counter {
 	COUNT_HTTP_2 = 35,          /* HTTP/2 without TLS */
 	COUNT_HTTP_UPGRADED = 36,   /* became something else: WebSocket, h2c, a tunnel */
 	COUNT_HTTP_URING = 37,      /* calls of io_uring_enter */
+	COUNT_HTTP_MATCHED = 38,    /* socket calls seen by both tracepoint and probe */
+	LOST_HTTP_BYPASSED = 39,    /* socket calls that passed no probe */
+	LOST_HTTP_WORK = 40,        /* too many socket calls on one CPU at a time */
 	COUNTER_MAX = 48,
 };
 
@@ -305,6 +312,12 @@ enum {
 	REQUEST_COOKIE_DONE = 1,       /* bit 0: begin or done */
 	REQUEST_COOKIE_SPEC_SHIFT = 8, /* from bit 8: 1 + index of `usdt_specs`, 0 for none */
 	USDT_SPEC_MAX = 64,
+};
+
+/* Cookies of probes behind system calls: its number, and the bytes behind its instruction. */
+enum {
+	CALL_COOKIE_CALL = 0xff,
+	CALL_COOKIE_DISTANCE_SHIFT = 8,
 };
 
 #ifdef __cplusplus

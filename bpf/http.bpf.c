@@ -4,10 +4,13 @@
  * socket calls. The arguments are still in the registers with which the thread entered the kernel,
  * so that a call counts that had begun before the attach.
  *
- * Two ways: by what the kernel tells of sockets (tracepoints of net/socket.c, since 6.3, and of
- * TCP's states), which leaves every other system call of the machine alone; or, before that, by the
- * ends of system calls (cfg.http_by_calls), where other processes pay a look per call.
+ * Three ways: by what the kernel tells of sockets (tracepoints of net/socket.c, since 6.3, and of
+ * TCP's states), which leaves every other system call of the machine alone; by probes behind the
+ * target's own system calls (http_by_sites) instead of the former, which leave all others alone;
+ * or, before 6.3, by the ends of system calls (cfg.http_by_calls), where other processes pay a look
+ * per call.
  */
+#include "bpf/call_sites.bpf.h"
 #include "bpf/emit.bpf.h"
 #include "bpf/http.bpf.h"
 #include <asm/unistd.h>
@@ -35,12 +38,15 @@ struct {
 } http_conns SEC(".maps");
 
 /*
- * By direction: a program does not interrupt itself on its CPU, but where tracepoints can be
- * preempted one of the other direction might.
+ * Two by direction: a program does not interrupt itself on its CPU, but where tracepoints can be
+ * preempted one of the other direction might. The rest is claimed by programs of uprobes, which a
+ * thread may hit while another is preempted within.
  */
+#define HTTP_CLAIMED_FROM 2
+#define HTTP_WORKS 6
 struct {
 	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
-	__uint(max_entries, 2);
+	__uint(max_entries, HTTP_WORKS);
 	__type(key, __u32);
 	__type(value, struct http_work);
 } http_works SEC(".maps");
@@ -50,6 +56,8 @@ static const struct http_conn http_stranger;
 __u64 http_connections = 0;
 /* Connections whose end only system calls tell. */
 __u64 http_untold_ends = 0;
+/* Probes behind the calls see them; tracepoints of sockets only tell if one passes by these. */
+__u32 http_by_sites = 0;
 
 static __always_inline void http_emit_begin(struct http_conn *conn, __u64 id)
 {
@@ -241,6 +249,21 @@ static __always_inline struct pt_regs *entry_registers(void)
 	return (struct pt_regs *)bpf_task_pt_regs((struct task_struct *)bpf_get_current_task_btf());
 }
 
+/*
+ * A socket call is under way that a probe will meet. If one before has met none, calls pass by the
+ * probes. (One call of sendfile sends more than once.)
+ */
+static __always_inline void http_audit(__u32 tid, int call)
+{
+	struct thread_state *state = thread_state_of(tid);
+
+	if (!state)
+		return;
+	if (state->http_told && call != __NR_sendfile)
+		count(LOST_HTTP_BYPASSED, 1);
+	state->http_told = 1;
+}
+
 /* A socket of anybody's has taken or given `bytes`. */
 static __always_inline int http_moved(struct sock *sock, int bytes, __u32 direction)
 {
@@ -269,7 +292,11 @@ static __always_inline int http_moved(struct sock *sock, int bytes, __u32 direct
 	/* The kernel may use sockets of its own for a call on a file (NFS). */
 	if (!work->opaque && http_sock_of(PT_REGS_PARM1_CORE_SYSCALL(regs)) != sock)
 		return 0;
-	if (http_describe_socket(sock, &socket))
+	if (!http_describe_socket(sock, &socket))
+		return 0;
+	if (http_by_sites)
+		http_audit(id, call);
+	else
 		http_follow(&socket, work, id);
 	return 0;
 }
@@ -322,6 +349,20 @@ int BPF_PROG(http_destroy, struct sock *sock)
 	return 0;
 }
 
+/* The current thread has come to the end of a call that moved `bytes`. */
+static __always_inline bool http_ended(struct http_work *work, struct http_socket *socket, int call,
+				       __u64 bytes)
+{
+	struct pt_regs *regs = entry_registers();
+	struct sock *sock;
+
+	work->total = bytes;
+	if (!http_describe(work, call, regs))
+		return false;
+	sock = http_sock_of(PT_REGS_PARM1_CORE_SYSCALL(regs));
+	return sock && http_describe_socket(sock, socket);
+}
+
 /* The end of read, readv, recvfrom, recvmsg, write, writev, sendto, sendmsg and sendfile. */
 SEC("tp")
 int http_exit(struct trace_event_raw_sys_exit *ctx)
@@ -330,22 +371,64 @@ int http_exit(struct trace_event_raw_sys_exit *ctx)
 	struct http_socket socket = {};
 	__u32 zero = 0;
 	struct http_work *work;
-	struct pt_regs *regs;
-	struct sock *sock;
 
 	if (!id || ctx->ret <= 0)
 		return 0;
 	work = bpf_map_lookup_elem(&http_works, &zero);
+	/* An int to the kernel (struct syscall_tp_t): behind it is padding. */
+	if (work && http_ended(work, &socket, (int)ctx->id, ctx->ret))
+		http_follow(&socket, work, id);
+	return 0;
+}
+
+/* As unwind_claim() does it. */
+static __always_inline struct http_work *http_claim(void)
+{
+	for (__u32 i = HTTP_CLAIMED_FROM; i < HTTP_WORKS; i++) {
+		__u32 slot = i;
+		struct http_work *work = bpf_map_lookup_elem(&http_works, &slot);
+
+		if (!work)
+			continue;
+		__sync_fetch_and_add(&work->busy, 1);
+		if (*(volatile __u32 *)&work->busy == 1)
+			return work;
+		__sync_fetch_and_add(&work->busy, -1);
+	}
+	count(LOST_HTTP_WORK, 1);
+	return NULL;
+}
+
+/* The same calls, by probes behind them. */
+SEC("uprobe")
+int http_call(struct pt_regs *ctx)
+{
+	__u64 cookie = bpf_get_attach_cookie(ctx);
+	__u64 id = target_thread();
+	struct http_socket socket = {};
+	struct thread_state *state;
+	struct http_work *work;
+	__u32 tid = id;
+
+	stay_on_own_stack(ctx, &nowhere_probe);
+	if (!id || !comes_from_call(ctx, cookie))
+		return 0;
+	count(COUNT_PROBE_HITS, 1);
+	if ((__s64)ctx->ax <= 0)
+		return 0;
+	work = http_claim();
 	if (!work)
 		return 0;
-	regs = entry_registers();
-	work->total = ctx->ret;
-	/* An int to the kernel (struct syscall_tp_t): behind it is padding. */
-	if (!http_describe(work, (int)ctx->id, regs))
-		return 0;
-	sock = http_sock_of(PT_REGS_PARM1_CORE_SYSCALL(regs));
-	if (sock && http_describe_socket(sock, &socket))
-		http_follow(&socket, work, id);
+	if (http_ended(work, &socket, cookie & CALL_COOKIE_CALL, ctx->ax)) {
+		state = bpf_map_lookup_elem(&threads, &tid);
+		if (state && state->http_told) {
+			state->http_told = 0;
+			count(COUNT_HTTP_MATCHED, 1);
+		}
+		if (http_by_sites)
+			http_follow(&socket, work, id);
+	}
+	__sync_fetch_and_add(&work->busy, -1);
 	return 0;
 }
 

@@ -105,6 +105,8 @@ struct http_work {
 	__u32 first;  /* nothing was looked at yet */
 	__u32 window_bytes;
 	__u32 at;
+	__u32 busy; /* of works that are claimed */
+	__u32 pad;
 	__u8 window[HTTP_WINDOW];
 };
 

@@ -1,13 +1,11 @@
 // SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
 /*
- * mmap, munmap, mremap, brk and madvise of the target, by per-syscall tracepoints: they cost other
- * processes a tenth of a raw sys_enter. Ranges that go away are told at entry, since another thread
- * may be given them before the call returns; the exit confirms or takes back.
+ * mmap, munmap, mremap, brk and madvise of the target, by per-syscall tracepoints, where probes
+ * behind its own system call instructions (mapping_sites.bpf.c) cannot do: any such tracepoint
+ * slows down every system call of the machine. Ranges that go away are told at entry, since another
+ * thread may be given them before the call returns; the exit confirms or takes back.
  */
-#include "bpf/emit.bpf.h"
-#include "bpf/stack.bpf.h"
-
-#define PROT_EXEC 4
+#include "bpf/mappings.bpf.h"
 
 static __always_inline struct thread_state *entering(__u32 *tid)
 {
@@ -55,41 +53,11 @@ int exit_mmap(struct trace_event_raw_sys_exit *ctx)
 {
 	__u32 tid;
 	struct thread_state *state = leaving(&tid);
-	struct ev_mmap *record;
-	__u64 stack;
 
-	if (!state || (ctx->ret < 0 && ctx->ret >= -4095))
+	if (!state || is_error(ctx->ret))
 		return 0;
-	stack = take_kernel_entry_stack(state);
-	record = reserve(sizeof(*record), EV_MMAP, tid);
-	if (!record)
-		return 0;
-	record->address = ctx->ret;
-	record->length = state->syscall_args[1];
-	record->prot = state->syscall_args[2];
-	record->map_flags = state->syscall_args[3];
-	record->fd = (__s32)state->syscall_args[0];
-	record->pad = 0;
-	record->stack = stack;
-	/* New code: until the reader has brought its tables, stacks through it end there. */
-	if (record->prot & PROT_EXEC)
-		bpf_ringbuf_submit(record, BPF_RB_FORCE_WAKEUP);
-	else
-		submit(record);
+	emit_mmap(state, tid, ctx->ret, take_kernel_entry_stack(state));
 	return 0;
-}
-
-static __always_inline void emit_range(__u32 tid, __u8 tag, __u64 address, __u64 length,
-				       __u64 argument)
-{
-	struct ev_range *record = reserve(sizeof(*record), tag, tid);
-
-	if (!record)
-		return;
-	record->address = address;
-	record->length = length;
-	record->argument = argument;
-	submit(record);
 }
 
 SEC("tp/syscalls/sys_enter_munmap")
@@ -116,22 +84,6 @@ int exit_munmap(struct trace_event_raw_sys_exit *ctx)
 	record->result = ctx->ret;
 	submit(record);
 	return 0;
-}
-
-static __always_inline void emit_mremap(struct thread_state *state, __u32 tid, __u8 tag,
-					__s64 result, __u64 stack)
-{
-	struct ev_mremap *record = reserve(sizeof(*record), tag, tid);
-
-	if (!record)
-		return;
-	record->old_address = state->syscall_args[0];
-	record->old_length = state->syscall_args[1];
-	record->new_length = state->syscall_args[2];
-	record->map_flags = state->syscall_args[3];
-	record->result = result;
-	record->stack = stack;
-	submit(record);
 }
 
 SEC("tp/syscalls/sys_enter_mremap")
@@ -175,19 +127,9 @@ int exit_brk(struct trace_event_raw_sys_exit *ctx)
 {
 	__u32 tid;
 	struct thread_state *state = leaving(&tid);
-	struct ev_brk *record;
-	__u64 stack;
 
-	if (!state)
-		return 0;
-	stack = take_kernel_entry_stack(state);
-	record = reserve(sizeof(*record), EV_BRK, tid);
-	if (!record)
-		return 0;
-	record->old_brk = state->syscall_args[0];
-	record->brk = ctx->ret;
-	record->stack = stack;
-	submit(record);
+	if (state)
+		emit_brk(tid, state->syscall_args[0], ctx->ret, take_kernel_entry_stack(state));
 	return 0;
 }
 

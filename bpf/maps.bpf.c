@@ -5,5 +5,6 @@ const volatile struct config cfg = {};
 __u32 enabled = 0;
 __u32 allocator_window = 0;
 __u64 target_mm = 0;
+__u64 last_break = 0;
 
 char LICENSE[] SEC("license") = "Dual BSD/GPL";

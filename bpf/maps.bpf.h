@@ -25,6 +25,8 @@ extern __u32 enabled SEC(".bss");
 extern __u32 allocator_window SEC(".bss");
 /* The target's mm, learned at its first fault; rss_stat also fires for strangers' mms. */
 extern __u64 target_mm SEC(".bss");
+/* Where the target's break was the last time, for those who are told only where it is. */
+extern __u64 last_break SEC(".bss");
 
 struct {
 	__uint(type, BPF_MAP_TYPE_RINGBUF);
@@ -82,6 +84,8 @@ struct thread_state {
 	__u32 fault_order; /* of the largest user page allocated in the fault under way */
 	__u32 started;     /* the countdowns were drawn */
 	__u32 window;      /* that the call under way belongs to */
+	__u32 http_told;   /* a tracepoint told of a socket call that no probe has met yet */
+	__u32 pad;
 };
 
 /*

@@ -2,8 +2,8 @@
 # SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
 """What processes that are not traced pay: nanoseconds of a pair of malloc and free and of system
 calls, without a tracer and while every allocation of another process is followed, with requests by
-intervals, by http, and by http as on kernels before 6.3, interleaved; medians of the differences
-within a round.
+intervals (and mappings followed by tracepoints), by http as probes, as tracepoints of sockets and as
+system calls (before Linux 6.3) see it, interleaved; medians of the differences within a round. Another tracer on the machine spoils it.
 
     sudo tests/bench/bystander.py BUILD_DIR [ROUNDS]
 """
@@ -12,11 +12,14 @@ import os
 import statistics
 import subprocess
 import sys
+import time
 
 CALLS = 200000
 REPEATS = 5
 KINDS = ("malloc and free", "getppid", "read of a device", "write to a device", "close", "recv, TCP")
-WAYS = (("every:1",), ("http",), ("http", "--http-by-calls"))
+WAYS = (("every:1",), ("every:1", "--mappings-by-calls"), ("http",), ("http", "--http-by-sockets"),
+        ("http", "--http-by-calls"))
+FIRST_LOOK_SECONDS = 6  # of tracepoints whether calls pass by the probes (user/capture/http_audit.h)
 
 
 def measure(bystander):
@@ -37,6 +40,8 @@ def traced(build, target, bystander, *request):
         for line in tracer.stderr:
             if line.startswith("attached"):
                 break
+        if request == ("http",):
+            time.sleep(FIRST_LOOK_SECONDS)
         return measure(bystander)
     finally:
         tracer.terminate()
@@ -59,10 +64,10 @@ def main():
         for way in WAYS:
             rows[way].append(traced(build, target, bystander, *way))
     print(f"nanoseconds a call: median of {rounds} rounds; then differences to it, median (spread)")
-    print(f"{'':18} {'untraced':>9} " + " ".join(f"{' '.join(way):>23}" for way in WAYS))
+    print(f"{'':18} {'untraced':>9} " + " ".join(f"{' '.join(way):>27}" for way in WAYS))
     for i, kind in enumerate(KINDS):
         print(f"{kind:18} {statistics.median(row[i] for row in none):9.1f} " +
-              " ".join(f"{difference(rows[way], none, i):>23}" for way in WAYS))
+              " ".join(f"{difference(rows[way], none, i):>27}" for way in WAYS))
     for process in (bystander, target):
         process.stdin.close()
         process.wait(10)

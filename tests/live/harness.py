@@ -246,6 +246,12 @@ def traced_calls(report):
     return calls
 
 
+def mapping_calls(report):
+    """Of the system calls that change mappings; each that succeeded is one hit of a probe."""
+    calls = report["counts"]["calls"]
+    return sum(calls.get(name, 0) for name in ("mmap", "munmap", "mremap", "brk", "madvise"))
+
+
 def folded(trace, kind):
     """(frames root first, bytes) of each stack of a trace's flame graph."""
     done = subprocess.run([ASRTRACE, "flamegraph", trace, "--kind", kind, "--format", "folded"],

@@ -159,6 +159,40 @@ class HttpEdges(harness.LiveTest):
     def test_conversations_by_system_calls(self):
         self.converse("--http-by-calls")
 
+    def test_conversations_by_tracepoints_of_sockets(self):
+        self.converse("--http-by-sockets")
+
+    def test_calls_past_the_libraries_are_noticed(self):
+        for way in ((), ("--http-by-sockets",)):
+            with self.subTest(way=way):
+                self.past_the_libraries(*way)
+
+    def past_the_libraries(self, *way):
+        program = self.serve("--calls", 4)
+        tracer = self.attach(program.pid, "--no-census", "--request", "http", *way, tier="watch")
+        tracer.wait_attached()
+        early = self.dial(program)
+        for _ in range(2):
+            early.sendall(GET)
+            self.answers(early, 1)
+        time.sleep(0.5)
+        late = self.dial(program)
+        for _ in range(30):
+            late.sendall(GET)
+            self.answers(late, 1)
+        time.sleep(0.3)
+        self.assertEqual(tracer.stop(), 0, tracer.stderr)
+        report = tracer.report()
+        harness.note(f"  {way}: {report['requests']['count']} of 32, {report['losses']}")
+        said = len([note for note in report["notes"] if "past its libraries" in note])
+        if way or not harness.probe_methods("multi"):
+            self.assertEqual((report["requests"]["count"], said), (32, 0))
+            self.assert_nothing_lost(report)
+        else:
+            self.assertIn(report["requests"]["count"], range(30, 33))
+            self.assertEqual(said, 1)
+            self.assertGreater(report["losses"]["unseen_http_calls"], 0)
+
     def converse(self, *way):
         """All at once: a server and a tracer each."""
         self.unix_path = os.path.join(self.directory, "socket")
@@ -314,8 +348,10 @@ class HttpEdges(harness.LiveTest):
             return [line for line in mine if "name http_" in line]
 
         self.assertEqual(names("every:1"), [])
-        self.assertEqual(len(names("http")), 6)
-        self.assertEqual(len(names("auto")), 6)
+        by_probes = len(harness.probe_methods("multi"))
+        self.assertEqual(len(names("http")), 6 + by_probes)
+        self.assertEqual(len(names("auto")), 6 + by_probes)
+        self.assertEqual(len(names("http", "--http-by-sockets")), 6)
         self.assertEqual(len(names("http", "--http-by-calls")), 4)
 
 

@@ -181,6 +181,9 @@ class Nginx(HttpTest):
     def test_files_at_eight(self):
         self.traced(8, True)
 
+    def test_files_at_eight_by_tracepoints_of_sockets(self):
+        self.traced(8, True, "--http-by-sockets")
+
     def test_files_at_eight_by_system_calls(self):
         self.traced(8, True, "--http-by-calls")
 

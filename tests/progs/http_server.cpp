@@ -4,11 +4,12 @@
 //   /steady /cached /leaky     answers of 100 bytes; /leaky forgets --leak bytes a request
 //   /upload                    answers with the number of body bytes
 //   /chunked /until-close /no-content /forget (closes without an answer)
-// --calls 0..3: read+write, recv+send, readv+writev, recvmsg+sendmsg; --read-bytes N: at most N a
-// read; --unix PATH: listens there.
+// --calls 0..4: read+write, recv+send, readv+writev, recvmsg+sendmsg, past libc's functions;
+// --read-bytes N: at most N a read; --unix PATH: listens there.
 #include <arpa/inet.h>
 #include <netinet/in.h>
 #include <sys/socket.h>
+#include <sys/syscall.h>
 #include <sys/uio.h>
 #include <sys/un.h>
 #include <unistd.h>
@@ -26,7 +27,7 @@
 namespace asrtrace::progs {
 namespace {
 
-enum class Calls : std::uint8_t { kPlain, kSocket, kVector, kMessage };
+enum class Calls : std::uint8_t { kPlain, kSocket, kVector, kMessage, kRaw };
 
 struct Settings {
     Calls calls = Calls::kPlain;
@@ -62,6 +63,8 @@ ssize_t receive(int fd, void* data, std::size_t bytes) {
             return ::readv(fd, halves.parts.data(), 2);
         case Calls::kMessage:
             return ::recvmsg(fd, &message, 0);
+        case Calls::kRaw:
+            return ::syscall(SYS_read, fd, data, bytes);
         default:
             return ::read(fd, data, bytes);
     }
@@ -79,6 +82,8 @@ ssize_t send_some(int fd, const void* data, std::size_t bytes) {
             return ::writev(fd, halves.parts.data(), 2);
         case Calls::kMessage:
             return ::sendmsg(fd, &message, MSG_NOSIGNAL);
+        case Calls::kRaw:
+            return ::syscall(SYS_write, fd, data, bytes);
         default:
             return ::write(fd, data, bytes);
     }

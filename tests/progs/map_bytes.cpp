@@ -5,7 +5,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <sys/mman.h>
-#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "tests/progs/handshake.h"
@@ -185,14 +184,12 @@ void Playground::fail_somehow() {
 }
 
 void Playground::move_break() {
-    // The system call itself: sbrk() would remember and ask more often than it is told.
-    const auto now = static_cast<std::uint64_t>(syscall(SYS_brk, 0));
-    ++truth_.brk_calls;
+    // brk() asks the kernel each time; sbrk(0) knows what brk() has left.
+    auto* const now = static_cast<char*>(sbrk(0));
     const bool grow = break_grown_ == 0 || random_.below(2) == 0;
     const std::uint64_t bytes =
         grow ? random_.between(1, 64) * kPage : random_.between(1, break_grown_ / kPage) * kPage;
-    const std::uint64_t wanted = grow ? now + bytes : now - bytes;
-    if (static_cast<std::uint64_t>(syscall(SYS_brk, wanted)) != wanted) fail("brk refused");
+    if (brk(grow ? now + bytes : now - bytes) != 0) fail("brk refused");
     ++truth_.brk_calls;
     if (grow) {
         break_grown_ += bytes;
@@ -249,9 +246,9 @@ int main_program(int argc, char** argv) {
     const int file = open("/proc/self/exe", O_RDONLY | O_CLOEXEC);
     if (file < 0) fail("its own file cannot be opened");
     // Page-aligned from here on: the kernel counts whole pages.
-    const auto at = static_cast<std::uint64_t>(syscall(SYS_brk, 0));
-    const std::uint64_t aligned = (at + kPage - 1) / kPage * kPage + kPage;
-    if (static_cast<std::uint64_t>(syscall(SYS_brk, aligned)) != aligned) fail("brk refused");
+    const auto at = reinterpret_cast<std::uintptr_t>(sbrk(0));
+    const std::uintptr_t aligned = (at + kPage - 1) / kPage * kPage + kPage;
+    if (brk(reinterpret_cast<void*>(aligned)) != 0) fail("brk refused");
     static Playground playground(option(argc, argv, "--seed", 1),
                                  option(argc, argv, "--replace", 0) != 0, file);
 

@@ -44,6 +44,23 @@ TEST(Decode, AnErrnoOfMremapIsAFailure) {
     EXPECT_EQ(std::get<Remap>(decode_record(record)->payload).new_address, 0x7f0000000000U);
 }
 
+TEST(Decode, WhatIsToldBehindTheCall) {
+    wire::ev_range range{};
+    range.h.tag = wire::EV_MUNMAP;
+    range.address = 0x7f0000000000;
+    range.length = 4096;
+    const auto unmap = std::get<Unmap>(decode_record(range)->payload);
+    EXPECT_EQ(unmap.address, 0x7f0000000000U);
+    EXPECT_EQ(unmap.length, 4096U);
+    wire::ev_mremap record{};
+    record.h.tag = wire::EV_MREMAP;
+    EXPECT_TRUE(std::get<Remap>(decode_record(record)->payload).end);
+    EXPECT_TRUE(std::get<Remap>(decode_record(record)->payload).alone);
+    record.h.tag = wire::EV_MREMAP_END;
+    EXPECT_TRUE(std::get<Remap>(decode_record(record)->payload).end);
+    EXPECT_FALSE(std::get<Remap>(decode_record(record)->payload).alone);
+}
+
 TEST(Decode, AnEventIsOfItsProcess) {
     wire::ev_free record{};
     record.h = {.tag = wire::EV_FREE, .flags = 0, .process = 0xfffe, .tid = 1, .time_ns = 2};

@@ -2,3 +2,10 @@
 add_executable(governor_test governor_test.cpp ${CMAKE_SOURCE_DIR}/tools/asrtrace/governor.cpp)
 target_link_libraries(governor_test PRIVATE asrtrace_base fmt::fmt GTest::gtest_main)
 gtest_discover_tests(governor_test PROPERTIES LABELS unit DISCOVERY_TIMEOUT 60)
+
+# Rules of when what is not followed is looked for.
+add_executable(watch_test
+  http_audit_test.cpp mapping_balance_test.cpp ${CMAKE_SOURCE_DIR}/user/capture/http_audit.cpp
+  ${CMAKE_SOURCE_DIR}/tools/asrtrace/mapping_balance.cpp)
+target_link_libraries(watch_test PRIVATE GTest::gtest_main)
+gtest_discover_tests(watch_test PROPERTIES LABELS unit DISCOVERY_TIMEOUT 60)

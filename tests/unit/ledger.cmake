@@ -3,6 +3,7 @@ add_executable(ledger_test
   decode_test.cpp
   ledger_blocks_test.cpp
   ledger_http_test.cpp
+  ledger_late_unmap_test.cpp
   ledger_leaking_size_test.cpp
   ledger_mappings_test.cpp
   ledger_paths_test.cpp

@@ -12,6 +12,9 @@
 
 namespace asrtrace::ledger {
 
+constexpr std::uint64_t kPage = 4096;
+constexpr std::uint64_t kBase = 0x7f0000000000;
+
 class Script {
   public:
     explicit Script(LedgerConfig config = {}) : ledger(config), now_ns(config.start_ns) {}
@@ -46,12 +49,13 @@ class Script {
                                  .response_bytes = 70,
                                  .status = 200});
     }
-    void map(std::uint64_t address, std::uint64_t length, decode::StackKey stack = 1) {
-        at(1, decode::Map{.address = address,
-                          .length = length,
-                          .stack = stack,
-                          .prot = PROT_READ,
-                          .map_flags = MAP_PRIVATE | MAP_ANONYMOUS});
+    void map(std::uint64_t address, std::uint64_t length, decode::StackKey stack = 1,
+             std::uint32_t tid = 1) {
+        at(tid, decode::Map{.address = address,
+                            .length = length,
+                            .stack = stack,
+                            .prot = PROT_READ,
+                            .map_flags = MAP_PRIVATE | MAP_ANONYMOUS});
     }
     void unmap(std::uint64_t address, std::uint64_t length, bool succeeds = true) {
         at(1, decode::UnmapBegin{address, length});

@@ -6,9 +6,6 @@
 namespace asrtrace::ledger {
 namespace {
 
-constexpr std::uint64_t kPage = 4096;
-constexpr std::uint64_t kBase = 0x7f0000000000;
-
 TEST(LedgerMappings, PartialUnmapLeavesTheRest) {
     Script script;
     script.map(kBase, 10 * kPage);
@@ -78,7 +75,7 @@ TEST(LedgerMappings, EventsFromBeforeTheSeedAreInItAlready) {
     MapsEntry seed;
     seed.begin = kBase;
     seed.end = kBase + 4 * kPage;
-    script.ledger.seed_mappings({seed}, script.now_ns + 1500);
+    script.ledger.seed_mappings({seed}, script.now_ns + 1500, script.now_ns + 1500);
     script.map(kBase, 4 * kPage);  // a microsecond in: before the seed
     script.unmap(kBase, 4 * kPage);
     script.finish(SiteKind::kMapped);

@@ -48,6 +48,7 @@ add_executable(probes_test
   probes_child.cpp
   probes_elf_test.cpp
   probes_placement_test.cpp
+  probes_syscall_test.cpp
   probes_usdt_run_test.cpp
   probes_usdt_test.cpp)
 target_compile_definitions(probes_test PRIVATE PROBES_DIR="${CMAKE_CURRENT_BINARY_DIR}")

@@ -4,27 +4,14 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
-#include <cctype>
 
+#include "tests/unit/probes_hex.h"
 #include "user/capture/placement.h"
 
 namespace asrtrace::capture {
 namespace {
 
 constexpr std::uint64_t kEntry = 0x1000;
-
-std::vector<std::uint8_t> from_hex(std::string_view text) {
-    std::vector<std::uint8_t> bytes;
-    std::string pair;
-    for (const char c : text) {
-        if (std::isxdigit(static_cast<unsigned char>(c)) == 0) continue;
-        pair += c;
-        if (pair.size() < 2) continue;
-        bytes.push_back(static_cast<std::uint8_t>(std::stoi(pair, nullptr, 16)));
-        pair.clear();
-    }
-    return bytes;
-}
 
 Placement place(std::string_view hex, const Need& need = {.return_probe = true}) {
     const auto code = from_hex(hex);

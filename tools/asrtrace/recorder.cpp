@@ -8,6 +8,7 @@
 
 #include "tools/asrtrace/clock.h"
 #include "tools/asrtrace/heap_readings.h"
+#include "tools/asrtrace/mapping_watch.h"
 #include "tools/asrtrace/overhead_meter.h"
 #include "tools/asrtrace/preflight.h"
 #include "tools/asrtrace/process_family.h"
@@ -32,6 +33,23 @@ constexpr std::uint64_t kCommitNs = 1'000'000'000;
 
 double seconds(std::uint64_t nanoseconds) {
     return static_cast<double>(nanoseconds) * 1e-9;
+}
+
+/// Why probes behind the target's own calls cannot follow its mappings; empty if they may.
+std::string why_mapping_calls(const RecorderOptions& options, capture::ProbeMethod method) {
+    if (options.mappings_by_calls) return "as asked";
+    if (options.follow) return "followed children may map memory through other files";
+    if (method == capture::ProbeMethod::kPerf) return "perf uprobes take seconds to go";
+    return {};
+}
+
+/// Where probes may follow what goes through sockets; nowhere: the kernel's tracepoints have to.
+std::vector<capture::CallSite> socket_calls(const RecorderOptions& options,
+                                            capture::ProbeMethod method) {
+    if (options.http_by_sockets || options.follow || method == capture::ProbeMethod::kPerf)
+        return {};
+    auto found = capture::find_socket_calls(options.pid);
+    return found ? std::move(found->sites) : std::vector<capture::CallSite>{};
 }
 
 }  // namespace
@@ -73,6 +91,7 @@ class Recorder::State {
     SymbolThread symbols_;
     std::optional<SamplerThread> sampler_;  ///< nothing: samples are given to us
     HeapReadings heap_;
+    MappingWatch mappings_;
     OverheadMeter meter_;
     std::optional<Tracking> tracking_;  ///< if there is a budget
 
@@ -110,6 +129,7 @@ Recorder::State::State(RecorderOptions options, capture::Process process,
           [this](const ledger::SizeRange& sizes) {
               programs_.raise_sampling(sizes.low, sizes.high);
           }),
+      mappings_(options_.pid, why_mapping_calls(options_, programs_.method())),
       meter_(process_, config.start_ns),
       start_ns_(config.start_ns),
       family_(process_, target_, symbols_, notes_) {
@@ -132,18 +152,24 @@ void Recorder::State::attach(const capture::AllocatorProbes& allocator) {
         notes_.push_back("what a probe's hit costs is not known: " + cost.error().message);
     }
     programs_.attach_kernel_plane(losses_.attach_failed);
+    mappings_.attach(programs_, losses_.attach_failed);
     programs_.attach_requests(plan_.probes, losses_.attach_failed);
-    if (plan_.source == ledger::RequestSource::kHttp) programs_.attach_http(losses_.attach_failed);
+    if (plan_.source == ledger::RequestSource::kHttp)
+        programs_.attach_http(socket_calls(options_, programs_.method()), losses_.attach_failed);
     if (follows_allocator) programs_.attach_allocator(allocator, losses_.attach_failed);
     programs_.enable();
     const std::uint64_t maps_ns = monotonic_ns();
-    if (const auto maps = read_maps(options_.pid)) ledger_.seed_mappings(*maps, maps_ns);
+    if (const auto maps = read_maps(options_.pid)) {
+        ledger_.seed_mappings(*maps, maps_ns, monotonic_ns());
+        mappings_.begin(*maps);
+    }
     if (options_.budget)
         tracking_.emplace(*options_.budget, allocator, programs_, ledger_, meter_, maps_ns);
     overhead_.tier = tracking_ ? "auto" : capture::tier_name(options_.tier);
     overhead_.attach_seconds = seconds(monotonic_ns() - begin_ns);
 
     if (!plan_.note.empty()) notes_.push_back(plan_.note);
+    if (const std::string note = mappings_.note(); !note.empty()) notes_.push_back(note);
     if (plan_.source == ledger::RequestSource::kHttp && capture::uses_io_uring(options_.pid))
         notes_.emplace_back(
             "the target has a ring of io_uring: requests that pass through it are "
@@ -187,6 +213,11 @@ void Recorder::State::on_record(Bytes bytes) {
 void Recorder::State::drain(int timeout_ms) {
     programs_.poll(timeout_ms, [this](Bytes bytes) { on_record(bytes); });
     programs_.attach_http_ends(losses_.attach_failed);
+    if (programs_.audit_http(monotonic_ns(), losses_.attach_failed))
+        notes_.emplace_back(
+            "requests by http: the target makes socket calls past its libraries; from now on all "
+            "of "
+            "the machine are watched for them, which costs other processes 100 to 200 ns each");
 }
 
 void Recorder::State::add_stacks(const std::vector<SymbolizedStack>& stacks) {
@@ -249,6 +280,7 @@ void Recorder::State::write_totals(std::uint64_t now_ns) {
     losses_.census_rejected = heap_.rejected();
     losses_.unknown_requests = ledger_.requests_unknown();
     losses_.missed_frees = ledger_.missed_frees();
+    losses_.unseen_mapping_bytes = mappings_.unseen_bytes();
 
     meter_.measure(now_ns, counters, statistics, overhead_);
     writer_.set_counts(counts);
@@ -319,6 +351,7 @@ void Recorder::State::follow(const std::atomic<bool>& stop, double progress_seco
         if (options_.read_heap && process_.alive()) heap_.order_if_due(now_ns);
         if (now_ns - commit_ns >= kCommitNs) {
             commit_ns = now_ns;
+            mappings_.check(ledger_);
             write_totals(now_ns);
             note_trace_error(writer_.commit());
         }
@@ -352,6 +385,7 @@ Result<ledger::Recording> Recorder::State::finish() {
     add_stacks(symbols_.finish());
     for (std::string& warning : http_warnings(http_seen(programs_.counters())))
         notes_.push_back(std::move(warning));
+    if (const std::string note = mappings_.unseen_note(); !note.empty()) notes_.push_back(note);
     family_.note_children();
     if (const std::string failure = heap_.failure(); options_.read_heap && !failure.empty())
         notes_.push_back("the heap could not be read: " + failure);
@@ -412,6 +446,7 @@ Result<Recorder> Recorder::start(const RecorderOptions& options) {
                                          .sample_mean_bytes = options.sample_mean_bytes,
                                          .follow = options.follow,
                                          .http = plan->source == ledger::RequestSource::kHttp,
+                                         .http_by_probes = !options.http_by_sockets,
                                          .http_port = plan->http_port,
                                          .method = options.method,
                                          .http_by_calls = options.http_by_calls,

@@ -39,8 +39,10 @@ struct RecorderOptions {
     std::optional<double> duration_seconds;
     std::optional<std::uint64_t> requests;
     std::uint64_t sample_mean_bytes = 512 << 10;
-    std::optional<capture::ProbeMethod> method;  ///< for measurements, like the next two
+    std::optional<capture::ProbeMethod> method;  ///< for measurements, like the next four
     bool http_by_calls = false;
+    bool http_by_sockets = false;
+    bool mappings_by_calls = false;
     bool at_symbols = false;
     bool follow = false;          ///< children, and what the target becomes by exec
     bool debuginfod = false;      ///< may fetch debug files over the network

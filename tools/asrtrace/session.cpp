@@ -167,6 +167,15 @@ void add_tracing_options(CLI::App& verb, SessionOptions& options) {
         ->capture_default_str();
     verb.add_flag("--http-by-calls", options.recorder.http_by_calls,
                   "Watch system calls for HTTP, as on Linux before 6.3 (for measurements)");
+    verb.add_flag(
+        "--http-by-sockets", options.recorder.http_by_sockets,
+        "Watch all receipts and sends on sockets for HTTP, not only where the target's own "
+        "files make them: cheaper for a target with many, dearer for all others");
+    verb.add_flag(
+        "--mappings-by-calls", options.recorder.mappings_by_calls,
+        "Follow mmap, munmap, mremap, brk and madvise by tracepoints of system calls, for "
+        "targets that make these calls past their libraries. Every system call of every "
+        "process takes 50 to 100 ns longer meanwhile");
     verb.add_flag("--probe-symbols", options.recorder.at_symbols,
                   "Put probes on first instructions, cheap or not (for measurements)");
 }

@@ -37,6 +37,7 @@ void add_losses(const capture::Counters& counters, const capture::ProgramStatist
     losses.stacks_heuristic = counters[wire::COUNT_STACK_HEURISTIC];
     losses.inflight_reset = counters[wire::LOST_INFLIGHT];
     losses.missed_programs = statistics.missed;
+    losses.unseen_http_calls = counters[wire::LOST_HTTP_BYPASSED] + counters[wire::LOST_HTTP_WORK];
 }
 
 ledger::HttpSeen http_seen(const capture::Counters& counters) {

@@ -1,12 +1,13 @@
 // SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
 #include "user/capture/placement.h"
 
-#include <capstone/capstone.h>
 #include <elf.h>
 
 #include <algorithm>
 #include <array>
 #include <vector>
+
+#include "user/capture/disassembler.h"
 
 namespace asrtrace::capture {
 namespace {
@@ -17,75 +18,13 @@ constexpr std::uint64_t kWindow = 64;
 constexpr std::uint64_t kMaxFunction = 256 << 10;
 constexpr std::uint64_t kJumpReach = 32ULL << 20;
 
-/// Capstone with one reusable instruction.
-class Disassembler {
-  public:
-    Disassembler() {
-        if (cs_open(CS_ARCH_X86, CS_MODE_64, &handle_) != CS_ERR_OK) return;
-        cs_option(handle_, CS_OPT_DETAIL, CS_OPT_ON);
-        instruction_ = cs_malloc(handle_);
-    }
-    Disassembler(const Disassembler&) = delete;
-    Disassembler& operator=(const Disassembler&) = delete;
-    ~Disassembler() {
-        if (instruction_ != nullptr) cs_free(instruction_, 1);
-        if (handle_ != 0) cs_close(&handle_);
-    }
-
-    /// The instruction at the front of `code`, valid until the next call; null if it is none.
-    const cs_insn* decode(Bytes code, std::uint64_t vaddr) {
-        if (instruction_ == nullptr) return nullptr;
-        const std::uint8_t* bytes = code.data();
-        std::size_t left = code.size();
-        return cs_disasm_iter(handle_, &bytes, &left, &vaddr, instruction_) ? instruction_
-                                                                            : nullptr;
-    }
-
-  private:
-    csh handle_ = 0;
-    cs_insn* instruction_ = nullptr;
-};
-
-Bytes bytes_of(const cs_insn& insn) {
-    return {insn.bytes, insn.size};
-}
-
-bool in_group(const cs_insn& insn, unsigned group) {
-    const std::uint8_t* begin = insn.detail->groups;
-    const std::uint8_t* end = begin + insn.detail->groups_count;
-    return std::find(begin, end, group) != end;
-}
-
 /// 0 for %rdi and its parts, 1 for %rsi ...: the order of integer arguments (x86-64 psABI 3.2.3).
 std::optional<unsigned> argument_of(unsigned reg) {
-    static constexpr std::array<std::array<unsigned, 5>, 6> kParts{{
-        {X86_REG_RDI, X86_REG_EDI, X86_REG_DI, X86_REG_DIL, X86_REG_DIL},
-        {X86_REG_RSI, X86_REG_ESI, X86_REG_SI, X86_REG_SIL, X86_REG_SIL},
-        {X86_REG_RDX, X86_REG_EDX, X86_REG_DX, X86_REG_DL, X86_REG_DH},
-        {X86_REG_RCX, X86_REG_ECX, X86_REG_CX, X86_REG_CL, X86_REG_CH},
-        {X86_REG_R8, X86_REG_R8D, X86_REG_R8W, X86_REG_R8B, X86_REG_R8B},
-        {X86_REG_R9, X86_REG_R9D, X86_REG_R9W, X86_REG_R9B, X86_REG_R9B},
-    }};
-    for (unsigned i = 0; i < kParts.size(); ++i)
-        if (std::find(kParts[i].begin(), kParts[i].end(), reg) != kParts[i].end()) return i;
-    return std::nullopt;
-}
-
-bool is_stack_pointer(unsigned reg) {
-    return reg == X86_REG_RSP || reg == X86_REG_ESP || reg == X86_REG_SP || reg == X86_REG_SPL;
-}
-
-/// Instructions that write nothing but their first operand and flags, and go on with the next one.
-bool is_simple(unsigned id) {
-    static constexpr std::array<unsigned, 34> kSimple{
-        X86_INS_MOV,    X86_INS_MOVABS, X86_INS_MOVZX,  X86_INS_MOVSX,  X86_INS_MOVSXD,
-        X86_INS_LEA,    X86_INS_XOR,    X86_INS_AND,    X86_INS_OR,     X86_INS_ADD,
-        X86_INS_SUB,    X86_INS_SHL,    X86_INS_SHR,    X86_INS_SAR,    X86_INS_INC,
-        X86_INS_DEC,    X86_INS_NEG,    X86_INS_NOT,    X86_INS_TEST,   X86_INS_CMP,
-        X86_INS_BT,     X86_INS_NOP,    X86_INS_SETE,   X86_INS_SETNE,  X86_INS_SETA,
-        X86_INS_SETB,   X86_INS_CMOVE,  X86_INS_CMOVNE, X86_INS_MOVAPS, X86_INS_MOVUPS,
-        X86_INS_MOVDQA, X86_INS_MOVDQU, X86_INS_MOVQ,   X86_INS_MOVD};
-    return std::find(kSimple.begin(), kSimple.end(), id) != kSimple.end();
+    static constexpr std::array<unsigned, 6> kArguments{X86_REG_RDI, X86_REG_RSI, X86_REG_RDX,
+                                                        X86_REG_RCX, X86_REG_R8,  X86_REG_R9};
+    const auto* const found = std::find(kArguments.begin(), kArguments.end(), whole_register(reg));
+    if (found == kArguments.end()) return std::nullopt;
+    return static_cast<unsigned>(found - kArguments.begin());
 }
 
 bool is_endbr(const cs_insn& insn) {
@@ -130,13 +69,9 @@ struct Walk {
             return x86.op_count == 1 && x86.operands[0].size == 8 && !need.return_probe;
         }
         if (!is_simple(insn.id)) return false;
-        if (insn.id == X86_INS_NOP || insn.id == X86_INS_TEST || insn.id == X86_INS_CMP)
-            return true;
-        if (x86.op_count == 0) return false;
-        const cs_x86_op& written = x86.operands[0];
-        if (written.type != X86_OP_REG) return written.type == X86_OP_MEM;
-        if (is_stack_pointer(written.reg)) return step_stack(insn);
-        const auto argument = argument_of(written.reg);
+        const unsigned written = written_register(insn);
+        if (written == X86_REG_RSP) return step_stack(insn);
+        const auto argument = argument_of(written);
         return !argument || *argument >= need.arguments;
     }
 
@@ -199,11 +134,7 @@ void limit_by_own_jumps(Disassembler& disassembler, Bytes code, std::uint64_t en
             ++at;
             continue;
         }
-        const cs_x86& x86 = insn->detail->x86;
-        const bool branch = in_group(*insn, CS_GRP_BRANCH_RELATIVE) || in_group(*insn, CS_GRP_JUMP);
-        if ((branch || insn->id == X86_INS_CALL) && x86.op_count == 1 &&
-            x86.operands[0].type == X86_OP_IMM)
-            note_target(static_cast<std::uint64_t>(x86.operands[0].imm), entry, limit);
+        if (const auto target = branch_target(*insn)) note_target(*target, entry, limit);
         at += insn->size;
     }
 }

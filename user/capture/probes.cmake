@@ -3,9 +3,12 @@
 # tested and fuzzed without root.
 add_library(asrtrace_probes STATIC
   byte_source.cpp
+  call_sites.cpp
+  disassembler.cpp
   elf_module.cpp
   elf_symbols.cpp
   placement.cpp
+  syscall_sites.cpp
   target_module.cpp
   allocator_family.cpp
   allocator_probes.cpp

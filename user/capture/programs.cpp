@@ -14,9 +14,7 @@
 #include <thread>
 #include <utility>
 
-// The generated skeleton names the type of the knobs without a namespace.
-using asrtrace::wire::config;  // NOLINT(misc-unused-using-decls): used by the skeleton
-#include "planes.skel.h"
+#include "user/capture/programs_state.h"
 
 namespace asrtrace::capture {
 namespace {
@@ -102,14 +100,16 @@ void choose_programs(planes* skeleton, const ProgramsConfig& config, const Featu
     for (bpf_program* program :
          {programs.http_received, programs.http_sent, programs.http_state, programs.http_destroy})
         bpf_program__set_autoload(program, config.http && !calls);
+    bpf_program__set_autoload(programs.http_call, config.http && !calls && config.http_by_probes);
     bpf_map__set_autocreate(skeleton->maps.http_conns, config.http);
     bpf_map__set_autocreate(skeleton->maps.http_works, config.http);
+    bpf_program__set_autoload(programs.mapping_call, method != ProbeMethod::kPerf);
     if (method == ProbeMethod::kPerf) return;
     set_attach_type(programs.alloc_session, kAttachUprobeSession);
     set_attach_type(programs.calibrate_session, kAttachUprobeSession);
-    for (bpf_program* program :
-         {programs.alloc_enter, programs.alloc_leave, programs.free_enter, programs.request_mark,
-          programs.calibrate_entry, programs.calibrate_return}) {
+    for (bpf_program* program : {programs.alloc_enter, programs.alloc_leave, programs.free_enter,
+                                 programs.request_mark, programs.mapping_call, programs.http_call,
+                                 programs.calibrate_entry, programs.calibrate_return}) {
         set_attach_type(program, kAttachUprobeMulti);
     }
 }
@@ -172,69 +172,6 @@ std::string tier_name(Tier tier) {
     return tier == Tier::kWatch ? "watch" : tier == Tier::kSites ? "sites" : "full";
 }
 
-struct Programs::State {
-    planes* skeleton = nullptr;
-    ring_buffer* ring = nullptr;
-    std::span<const Counters> counters;                ///< a row for each CPU, shared
-    const std::function<void(Bytes)>* sink = nullptr;  ///< during poll() only
-    std::vector<UniqueFd> links;                       ///< of the request plane
-    std::vector<UniqueFd> allocator_links;             ///< come and go with windows
-    std::vector<bpf_link*> http;                       ///< one program on several tracepoints
-    bool http_ends = false;                            ///< close and shutdown are watched
-    std::jthread allocator_removal;                    ///< of the links of the window before
-    __u32 allocator_windows = 0;
-    /// What probes are restricted to. A child is born with its parent's breakpoints but not with a
-    /// filter that knows it, and runs before anybody could attach to it: following means all
-    /// processes that map the file, told apart by the programs.
-    pid_t probed_pid() const { return follow ? -1 : pid; }
-
-    pid_t pid = 0;
-    bool follow = false;
-    bool at_symbols = false;
-
-    static int on_record(void* context, void* data, std::size_t size) {
-        auto* self = static_cast<State*>(context);
-        (*self->sink)({static_cast<const std::uint8_t*>(data), size});
-        return 0;
-    }
-    Status map_counters() {
-        const bpf_map* map = skeleton->maps.counters;
-        const std::size_t rows = bpf_map__max_entries(map);
-        void* memory =
-            ::mmap(nullptr, rows * sizeof(Counters), PROT_READ, MAP_SHARED, bpf_map__fd(map), 0);
-        if (memory == MAP_FAILED) return errno_error("mapping the counters");
-        counters = {static_cast<const Counters*>(memory), rows};
-        return ok_status();
-    }
-    /// Programs that do nothing, for a probe with a return.
-    CallPrograms idle_call(ProbeMethod method) const {
-        const auto& programs = skeleton->progs;
-        if (method != ProbeMethod::kSession)
-            return {bpf_program__fd(programs.calibrate_entry),
-                    bpf_program__fd(programs.calibrate_return)};
-        const int session = bpf_program__fd(programs.calibrate_session);
-        return {session, session};
-    }
-    void keep_http(bpf_link* link, const std::string& what, std::vector<std::string>& failed) {
-        if (link != nullptr)
-            http.push_back(link);
-        else
-            failed.push_back(what + ": " + std::strerror(errno));
-    }
-    void attach_http(bpf_program* program, std::vector<std::string>& failed) {
-        keep_http(bpf_program__attach(program), bpf_program__section_name(program), failed);
-    }
-    ~State() {
-        links.clear();
-        allocator_links.clear();
-        for (bpf_link* link : http) bpf_link__destroy(link);
-        ring_buffer__free(ring);
-        if (!counters.empty())
-            ::munmap(const_cast<Counters*>(counters.data()), counters.size_bytes());
-        planes::destroy(skeleton);
-    }
-};
-
 Programs::Programs(std::unique_ptr<State> state, ProbeMethod method)
     : state_(std::move(state)), method_(method) {}
 Programs::Programs(Programs&&) noexcept = default;
@@ -286,21 +223,16 @@ void Programs::attach_kernel_plane(std::vector<std::string>& failed) {
     attach(programs.on_fork, &links.on_fork);
     attach(programs.on_exec, &links.on_exec);
     attach(programs.on_oom, &links.on_oom);
-    // Exits first: an entry without its exit would wait for ever.
-    attach(programs.exit_mmap, &links.exit_mmap);
-    attach(programs.enter_mmap, &links.enter_mmap);
-    attach(programs.exit_munmap, &links.exit_munmap);
-    attach(programs.enter_munmap, &links.enter_munmap);
-    attach(programs.exit_mremap, &links.exit_mremap);
-    attach(programs.enter_mremap, &links.enter_mremap);
-    attach(programs.exit_brk, &links.exit_brk);
-    attach(programs.enter_brk, &links.enter_brk);
-    attach(programs.exit_madvise, &links.exit_madvise);
-    attach(programs.enter_madvise, &links.enter_madvise);
     attach(programs.page_alloc, &links.page_alloc);
     attach(programs.rss_stat, &links.rss_stat);
     attach(programs.fault_user, &links.fault_user);
     attach(programs.fault_kernel, &links.fault_kernel);
+}
+
+void Programs::set_break(std::uint64_t program_break) {
+    __u64 unknown = 0;
+    __atomic_compare_exchange_n(&state_->skeleton->bss->last_break, &unknown, program_break, false,
+                                __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST);
 }
 
 void Programs::attach_allocator(const AllocatorProbes& probes, std::vector<std::string>& failed) {
@@ -366,35 +298,6 @@ void Programs::attach_requests(const std::vector<RequestProbe>& probes,
                state_->probed_pid(), state_->links, failed);
 }
 
-void Programs::attach_http(std::vector<std::string>& failed) {
-    const auto& programs = state_->skeleton->progs;
-    if (bpf_program__autoload(programs.http_exit)) {
-        for (const char* call : {"read", "readv", "recvfrom", "recvmsg", "write", "writev",
-                                 "sendto", "sendmsg", "sendfile64"}) {
-            const std::string name = std::string("sys_exit_") + call;
-            state_->keep_http(
-                bpf_program__attach_tracepoint(programs.http_exit, "syscalls", name.c_str()), name,
-                failed);
-        }
-        for (bpf_program* program : {programs.http_enter_close, programs.http_enter_shutdown,
-                                     programs.http_enter_io_uring})
-            state_->attach_http(program, failed);
-        state_->http_ends = true;
-        return;
-    }
-    for (bpf_program* program :
-         {programs.http_received, programs.http_sent, programs.http_state, programs.http_destroy})
-        state_->attach_http(program, failed);
-}
-
-void Programs::attach_http_ends(std::vector<std::string>& failed) {
-    const auto* const seen = state_->skeleton->bss;
-    if (state_->http_ends || seen->enabled == 0 || seen->http_untold_ends == 0) return;
-    state_->http_ends = true;
-    state_->attach_http(state_->skeleton->progs.http_enter_close, failed);
-    state_->attach_http(state_->skeleton->progs.http_enter_shutdown, failed);
-}
-
 void Programs::raise_sampling(std::uint64_t low, std::uint64_t high) {
     __atomic_store_n(&state_->skeleton->bss->raised_low, low, __ATOMIC_SEQ_CST);
     __atomic_store_n(&state_->skeleton->bss->raised_high, high, __ATOMIC_SEQ_CST);
@@ -406,12 +309,14 @@ void Programs::enable() {
 
 void Programs::detach() {
     __atomic_store_n(&state_->skeleton->bss->enabled, 0, __ATOMIC_SEQ_CST);
-    if (state_->allocator_removal.joinable()) state_->allocator_removal.join();
+    for (std::jthread* removal : {&state_->allocator_removal, &state_->http_removal})
+        if (removal->joinable()) removal->join();
     std::vector<std::jthread> removals;
-    for (auto* links : {&state_->links, &state_->allocator_links})
+    for (auto* links : {&state_->links, &state_->allocator_links, &state_->http_sites})
         removals.emplace_back([links] { unlink_sites(*links); });
-    for (bpf_link* link : std::exchange(state_->http, {}))
-        removals.emplace_back([link] { bpf_link__destroy(link); });
+    for (auto* kept : {&state_->tracepoints, &state_->http_sockets})
+        for (bpf_link* link : std::exchange(*kept, {}))
+            removals.emplace_back([link] { bpf_link__destroy(link); });
     const bpf_object_skeleton* object = state_->skeleton->skeleton;
     for (int i = 0; i < object->prog_cnt; ++i) {
         bpf_link*& link = *object->progs[i].link;
@@ -457,7 +362,8 @@ ProgramStatistics Programs::statistics() const {
     const auto is_of_uprobes = [&](const bpf_program* program) {
         return program == programs.alloc_session || program == programs.alloc_enter ||
                program == programs.alloc_leave || program == programs.free_enter ||
-               program == programs.request_mark;
+               program == programs.request_mark || program == programs.mapping_call ||
+               program == programs.http_call;
     };
     // What interrupts one of these on its own CPU is an interrupt's page or our own read of a stack
     // that may not fault: nothing of the target's, so a run that the kernel skips there is no loss.

@@ -19,6 +19,7 @@
 #include "user/base/result.h"
 #include "user/capture/allocator_probes.h"
 #include "user/capture/calibration.h"
+#include "user/capture/call_sites.h"
 #include "user/capture/features.h"
 #include "user/capture/unwinding.h"
 #include "user/capture/uprobes.h"
@@ -39,6 +40,7 @@ struct ProgramsConfig {
     std::uint64_t fault_mean_bytes = 64 << 10;
     bool follow = false;  ///< children, too: the probes then stand in every process of the machine
     bool http = false;    ///< requests are HTTP's on the target's sockets
+    bool http_by_probes = true;   ///< behind the target's own calls where that is possible
     std::uint16_t http_port = 0;  ///< only connections to this port; 0: all
     // For tests and benchmarks:
     std::optional<ProbeMethod> method;  ///< nothing: the cheapest there is
@@ -77,14 +79,25 @@ class Programs {
 
     /// What could not be attached is appended to `failed`, by name and reason.
     void attach_kernel_plane(std::vector<std::string>& failed);
+    /// Changes of mappings, by probes behind the calls. Error: what failed; none is attached then.
+    Status attach_mapping_sites(const std::vector<CallSite>& sites);
+    /// The same by tracepoints of system calls.
+    void attach_mapping_calls(std::vector<std::string>& failed);
+    /// The target's break, unless a probe has told it already.
+    void set_break(std::uint64_t program_break);
     /// From now on allocations are followed; again after detach_allocator(), whose end it waits
     /// for.
     void attach_allocator(const AllocatorProbes& probes, std::vector<std::string>& failed);
     /// Allocations are no longer followed. The probes go in the background: that may take a while.
     void detach_allocator();
     void attach_requests(const std::vector<RequestProbe>& probes, std::vector<std::string>& failed);
-    /// What goes through sockets; needs config.http.
-    void attach_http(std::vector<std::string>& failed);
+    /// What goes through sockets; needs config.http. With `sites` by probes there, and the
+    /// kernel's own tracepoints of sockets tell whether calls pass by them: see audit_http().
+    void attach_http(const std::vector<CallSite>& sites, std::vector<std::string>& failed);
+    /// Has anything passed by the probes behind socket calls? Then the tracepoints take over. If
+    /// not, they go once enough was seen, and come back now and then. To be called from time to
+    /// time. True: has just found that something has.
+    bool audit_http(std::uint64_t now_ns, std::vector<std::string>& failed);
     /// Watches close and shutdown, once there is a connection whose end nothing else tells (a Unix
     /// socket's). To be called from time to time.
     void attach_http_ends(std::vector<std::string>& failed);

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
 #include "user/capture/sampler.h"
 
+#include <algorithm>
 #include <charconv>
 #include <ctime>
 #include <string>
@@ -68,6 +69,27 @@ std::optional<ledger::ProcSample> sample_process(pid_t pid, bool with_pss) {
 std::uint64_t pss_kb(pid_t pid) {
     const auto rollup = read_text_file("/proc/" + std::to_string(pid) + "/smaps_rollup");
     return rollup ? field(*rollup, "Pss") : 0;
+}
+
+std::uint64_t mapped_bytes(pid_t pid) {
+    const auto status = read_text_file("/proc/" + std::to_string(pid) + "/status");
+    if (!status) return 0;
+    const std::uint64_t all_kb = field(*status, "VmSize");
+    return (all_kb - std::min(all_kb, field(*status, "VmStk"))) * 1024;
+}
+
+std::uint64_t first_break(pid_t pid) {
+    const auto stat = read_text_file("/proc/" + std::to_string(pid) + "/stat");
+    if (!stat) return 0;
+    // The program's name, field 2, may hold anything; behind it are single words.
+    constexpr int kBehindName = 3, kStartBrk = 47;
+    std::size_t at = stat->rfind(')');
+    for (int field = kBehindName - 1; at != std::string::npos && field < kStartBrk; ++field)
+        at = stat->find(' ', at + 1);
+    std::uint64_t value = 0;
+    if (at != std::string::npos)
+        std::from_chars(stat->data() + at + 1, stat->data() + stat->size(), value);
+    return value;
 }
 
 }  // namespace asrtrace::capture

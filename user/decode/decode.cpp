@@ -43,7 +43,8 @@ std::optional<Payload> decode_mremap(const wire::ev_mremap& record) {
                  record.map_flags,
                  record.stack,
                  failed ? 0 : static_cast<std::uint64_t>(record.result),
-                 record.h.tag == wire::EV_MREMAP_END};
+                 record.h.tag != wire::EV_MREMAP_BEGIN,
+                 record.h.tag == wire::EV_MREMAP};
 }
 
 std::optional<Payload> decode_task(const wire::ev_task& record) {
@@ -102,6 +103,7 @@ std::optional<Payload> with(Bytes bytes, Convert convert) {
 std::optional<Payload> decode_range(Bytes bytes, std::uint16_t tag) {
     return with<wire::ev_range>(bytes, [tag](const wire::ev_range& r) -> std::optional<Payload> {
         if (tag == wire::EV_MUNMAP_BEGIN) return UnmapBegin{r.address, r.length};
+        if (tag == wire::EV_MUNMAP) return Unmap{r.address, r.length};
         return Advise{r.address, r.length, r.argument};
     });
 }
@@ -125,6 +127,7 @@ std::optional<Payload> decode_payload(Bytes bytes, std::uint16_t tag) {
         case wire::EV_MMAP:
             return with<wire::ev_mmap>(bytes, decode_mmap);
         case wire::EV_MUNMAP_BEGIN:
+        case wire::EV_MUNMAP:
         case wire::EV_MADVISE:
             return decode_range(bytes, tag);
         case wire::EV_MUNMAP_END:
@@ -132,6 +135,7 @@ std::optional<Payload> decode_payload(Bytes bytes, std::uint16_t tag) {
                                          [](const auto& r) { return UnmapEnd{r.result == 0}; });
         case wire::EV_MREMAP_BEGIN:
         case wire::EV_MREMAP_END:
+        case wire::EV_MREMAP:
             return with<wire::ev_mremap>(bytes, decode_mremap);
         case wire::EV_BRK:
             return with<wire::ev_brk>(bytes, [](const auto& r) {

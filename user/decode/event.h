@@ -85,6 +85,12 @@ struct UnmapEnd {
     bool succeeded = false;
 };
 
+/// munmap succeeded. Told behind the call: another thread may have been given the range already.
+struct Unmap {
+    std::uint64_t address = 0;
+    std::uint64_t length = 0;
+};
+
 struct Remap {
     std::uint64_t old_address = 0;
     std::uint64_t old_length = 0;
@@ -93,6 +99,7 @@ struct Remap {
     StackKey stack = 0;
     std::uint64_t new_address = 0;  ///< at the end; 0: failed
     bool end = false;
+    bool alone = false;  ///< there was no beginning: told behind the call, as Unmap is
 };
 
 struct Brk {
@@ -142,7 +149,7 @@ struct Task {
 };
 
 using Payload = std::variant<Alloc, Free, ReallocBegin, ReallocEnd, Map, UnmapBegin, UnmapEnd,
-                             Remap, Brk, Advise, Fault, RequestMark, HttpMark, Task>;
+                             Unmap, Remap, Brk, Advise, Fault, RequestMark, HttpMark, Task>;
 
 struct Event {
     std::uint64_t time_ns = 0;  ///< CLOCK_MONOTONIC

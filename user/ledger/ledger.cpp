@@ -451,6 +451,7 @@ void Ledger::on(const decode::Event& event, const decode::Task& task) {
             end_process(process_);
         } else {
             mappings_.clear();
+            unmap_debts_.clear();
         }
     }
     // What the last process held at its end is what the report is about.

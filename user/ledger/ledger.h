@@ -32,6 +32,7 @@
 #include "user/ledger/recording.h"
 #include "user/ledger/requests.h"
 #include "user/ledger/sites.h"
+#include "user/ledger/unmap_debts.h"
 
 namespace asrtrace::ledger {
 
@@ -73,8 +74,12 @@ class Ledger {
   public:
     explicit Ledger(const LedgerConfig& config);
 
-    /// The address space at `time_ns`; mapping events from before it are left out.
-    void seed_mappings(const std::vector<MapsEntry>& maps, std::uint64_t time_ns);
+    /// The address space somewhen from `begin_ns` to `end_ns`; mapping events from before are left
+    /// out.
+    void seed_mappings(const std::vector<MapsEntry>& maps, std::uint64_t begin_ns,
+                       std::uint64_t end_ns);
+    /// What is mapped, as far as the ledger was told.
+    std::uint64_t mapped_bytes() const { return mappings_.bytes(); }
 
     void apply(const decode::Event& event);
     /// Time passes without events: closes intervals and epochs that are due.
@@ -135,6 +140,7 @@ class Ledger {
     void on(const decode::Event& event, const decode::Map& map);
     void on(const decode::Event& event, const decode::UnmapBegin& begin);
     void on(const decode::Event& event, const decode::UnmapEnd& end);
+    void on(const decode::Event& event, const decode::Unmap& unmap);
     void on(const decode::Event& event, const decode::Remap& remap);
     void on(const decode::Event& event, const decode::Brk& brk);
     void on(const decode::Event& event, const decode::Advise& advise);
@@ -170,7 +176,14 @@ class Ledger {
     bool excludes(std::string_view path) const;
     void add_region(std::uint32_t tid, std::uint64_t begin, std::uint64_t end,
                     decode::StackKey stack, bool anonymous);
-    std::uint64_t remove_range(std::uint64_t begin, std::uint64_t end);
+    void remove_range(std::uint64_t begin, std::uint64_t end);
+    void make_room(const decode::Event& event, std::uint64_t begin, std::uint64_t end,
+                   bool replaces);
+    struct Taken {
+        std::vector<Region> pieces;    ///< in order
+        std::uint64_t owed_bytes = 0;  ///< of them: are counted as unmapped already
+    };
+    Taken take_range(const decode::Event& event, std::uint64_t begin, std::uint64_t end);
     void account_removed(const std::vector<Region>& pieces);
     /// The call never came to its end, or failed: what it took away is there again.
     void restore_realloc(std::uint32_t tid);
@@ -182,6 +195,8 @@ class Ledger {
     Unmatched lose_by_class(std::span<const LostBlock> blocks);
     void apply_estimates();
     void end_remap(const decode::Event& event, const decode::Remap& remap);
+    void move_mapping(const decode::Event& event, const decode::Remap& remap,
+                      const std::vector<Region>& old);
     std::uint64_t outlive(const Cohort& cohort);
     void finish_request(ActiveRequest request);
     void note_args(const Request& request);
@@ -194,6 +209,7 @@ class Ledger {
     Sites sites_;
     LiveBlocks live_;
     Mappings mappings_;
+    UnmapDebts unmap_debts_;
     Requests requests_;
     Paths paths_;
     LifetimeSums lifetimes_;
@@ -217,7 +233,7 @@ class Ledger {
     std::set<decode::ProcessNumber> alive_{0};
     decode::ProcessNumber process_ = 0;  ///< of the event being applied
     std::uint64_t serial_ = 0;
-    std::uint64_t seeded_ns_ = 0;
+    std::uint64_t seeded_ns_ = 0, seed_end_ns_ = 0;
     std::uint64_t epoch_begin_ns_ = 0, epoch_requests_ = 0;
     std::uint64_t interval_end_ns_ = 0;
     std::uint64_t attributed_ = 0, unattributed_ = 0;

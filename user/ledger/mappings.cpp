@@ -16,6 +16,7 @@ std::vector<Region> Mappings::cut(std::uint64_t begin, std::uint64_t end) {
         piece.begin = std::max(whole.begin, begin);
         piece.end = std::min(whole.end, end);
         pieces.push_back(piece);
+        bytes_ -= piece.bytes();
         if (whole.begin < begin) {
             Region left = whole;
             left.end = begin;
@@ -28,6 +29,17 @@ std::vector<Region> Mappings::cut(std::uint64_t begin, std::uint64_t end) {
         }
     }
     return pieces;
+}
+
+void Mappings::insert(const Region& region) {
+    Region& there = regions_[region.begin];
+    bytes_ += region.bytes() - there.bytes();
+    there = region;
+}
+
+void Mappings::clear() {
+    regions_.clear();
+    bytes_ = 0;
 }
 
 }  // namespace asrtrace::ledger

@@ -28,7 +28,7 @@ class Mappings {
     std::vector<Region> cut(std::uint64_t begin, std::uint64_t end);
 
     /// Precondition: nothing is mapped in the region's range.
-    void insert(const Region& region) { regions_.insert_or_assign(region.begin, region); }
+    void insert(const Region& region);
 
     /// Calls `visit(Region&)` for each piece of the mapping `serial` inside [begin, end).
     template <typename Visit>
@@ -39,10 +39,12 @@ class Mappings {
         }
     }
 
-    void clear() { regions_.clear(); }
+    void clear();
+    std::uint64_t bytes() const { return bytes_; }
 
   private:
     std::map<std::uint64_t, Region> regions_;  ///< by begin
+    std::uint64_t bytes_ = 0;                  ///< of all regions
 };
 
 }  // namespace asrtrace::ledger

@@ -219,6 +219,8 @@ struct Losses {
     std::uint64_t unknown_requests = 0;  ///< request ends without a beginning, and abandoned ones
     std::vector<std::string> attach_failed;  ///< probe and reason
     std::uint64_t census_rejected = 0;
+    std::uint64_t unseen_http_calls = 0;     ///< of sockets, at least
+    std::uint64_t unseen_mapping_bytes = 0;  ///< mapped or unmapped where no probe is, at least
 };
 
 struct Overhead {

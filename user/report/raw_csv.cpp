@@ -65,6 +65,9 @@ struct FieldsOf {
     Fields operator()(const decode::UnmapEnd& e) const {
         return {.event = "munmap", .detail = e.succeeded ? "" : "failed=1"};
     }
+    Fields operator()(const decode::Unmap& e) const {
+        return {.event = "munmap", .address = e.address, .size = e.length};
+    }
     Fields operator()(const decode::Remap& e) const {
         return {.event = e.end ? "mremap" : "mremap_begin",
                 .address = e.new_address,

@@ -47,7 +47,9 @@ std::vector<std::pair<const char*, std::uint64_t>> loss_counters(const ledger::L
             {"missed_frees", losses.missed_frees},
             {"undecodable", losses.undecodable},
             {"unknown_requests", losses.unknown_requests},
-            {"census_rejected", losses.census_rejected}};
+            {"census_rejected", losses.census_rejected},
+            {"unseen_http_calls", losses.unseen_http_calls},
+            {"unseen_mapping_bytes", losses.unseen_mapping_bytes}};
 }
 
 const char* loss_meaning(const std::string& name) {
@@ -63,7 +65,10 @@ const char* loss_meaning(const std::string& name) {
         {"missed_frees", "blocks whose free was not seen: another block took their address"},
         {"undecodable", "records that could not be decoded"},
         {"unknown_requests", "request ends without a beginning, or abandoned requests"},
-        {"census_rejected", "readings of the heap that were rejected"}};
+        {"census_rejected", "readings of the heap that were rejected"},
+        {"unseen_http_calls", "socket calls that passed no probe; their requests do not count"},
+        {"unseen_mapping_bytes",
+         "bytes were mapped or unmapped by system calls that no probe stands behind"}};
     const auto found = meanings.find(name);
     return found == meanings.end() ? "" : found->second;
 }

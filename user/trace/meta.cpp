@@ -233,6 +233,8 @@ void loss_fields(Visitor& v, Losses& l) {
     v("losses.unknown_requests", l.unknown_requests);
     v("losses.attach_failed", l.attach_failed);
     v("losses.census_rejected", l.census_rejected);
+    v("losses.unseen_http_calls", l.unseen_http_calls);
+    v("losses.unseen_mapping_bytes", l.unseen_mapping_bytes);
 }
 
 template <typename Visitor, typename Overhead>
