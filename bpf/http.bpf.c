@@ -420,7 +420,7 @@ int http_call(struct pt_regs *ctx)
 	if (!work)
 		return 0;
 	if (http_ended(work, &socket, cookie & CALL_COOKIE_CALL, ctx->ax)) {
-		state = bpf_map_lookup_elem(&threads, &tid);
+		state = find_thread_state(tid);
 		if (state && state->http_told) {
 			state->http_told = 0;
 			count(COUNT_HTTP_MATCHED, 1);
