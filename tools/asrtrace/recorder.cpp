@@ -110,7 +110,7 @@ Recorder::State::State(RecorderOptions options, capture::Process process,
           [this](const ledger::SizeRange& sizes) {
               programs_.raise_sampling(sizes.low, sizes.high);
           }),
-      meter_(process_, config.start_ns),
+      meter_(process_, options_.follow, config.start_ns),
       start_ns_(config.start_ns),
       family_(process_, target_, symbols_, notes_) {
     if (!options_.samples) sampler_.emplace(options_.pid, config.start_ns, options_.follow);
