@@ -23,6 +23,8 @@ class OverheadMeter {
     /// Switches the kernel's statistics as the time demands; call it often.
     void advance(std::uint64_t now_ns) { statistics_.advance(now_ns); }
     void stop(std::uint64_t now_ns) { statistics_.stop(now_ns); }
+    /// Why the thread that switches them is not confined; empty if it is.
+    const std::string& problem() const { return statistics_.problem(); }
     /// Probes have been attached: time their programs at once.
     void hurry() { statistics_.hurry(); }
     /// CPU seconds that the probes have taken of the target, traps and programs.
