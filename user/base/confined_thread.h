@@ -40,11 +40,15 @@ class ConfinedThread {
     std::string problem_;
 };
 
-/// Calls `function` in a confined thread and waits for what it returns.
+/// Calls `function` in a confined thread and waits for what it returns. `problem`: why the thread
+/// is not confined; empty if it is.
 template <typename Function>
-auto call_confined(const Confinement& confinement, Function function) {
+auto call_confined(const Confinement& confinement, Function function,
+                   std::string* problem = nullptr) {
     std::packaged_task<std::invoke_result_t<Function>()> task(std::move(function));
-    ConfinedThread(confinement, [&task] { task(); }).join();
+    ConfinedThread thread(confinement, [&task] { task(); });
+    thread.join();
+    if (problem != nullptr) *problem = thread.problem();
     return task.get_future().get();
 }
 

@@ -6,6 +6,7 @@
 #include <sched.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
+#include <sys/ptrace.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -106,6 +107,11 @@ SyscallFilter filter_for(const Confinement& confinement) {
     }
     if (confinement.opens_files) allow_opening_files(filter, kWriting);
     if (confinement.reads_processes) filter.allow({SYS_process_vm_readv});
+    if (confinement.stops_processes) {
+        filter.allow_one_of(SYS_ptrace, 0,
+                            {PTRACE_SEIZE, PTRACE_INTERRUPT, PTRACE_GETREGSET, PTRACE_DETACH});
+        filter.allow({SYS_wait4});
+    }
     if (confinement.ioctl != 0) filter.allow_one_of(SYS_ioctl, 1, {confinement.ioctl});
     if (confinement.raises_priority)
         filter.allow(

@@ -21,6 +21,7 @@ struct Confinement {
     CapabilitySet capabilities = 0;     ///< kept
     bool opens_files = false;           ///< for reading: open, directories, links
     bool reads_processes = false;       ///< process_vm_readv
+    bool stops_processes = false;       ///< and reads their registers, by ptrace
     std::uint32_t ioctl = 0;            ///< the only one, if any
     bool raises_priority = false;       ///< its own
     bool starts_threads = false;        ///< never a process
