@@ -41,5 +41,28 @@ TEST(OutputFile, FollowsNoLinkAndNeedsAFile) {
     EXPECT_FALSE(create_exclusively(directory / "victim"));
 }
 
+TEST(OutputFile, IsOpenedAnewAndNeverThroughALink) {
+    const Directory directory;
+    const std::string path = directory / "a.csv";
+    write_file(path, "old and longer");
+    ASSERT_EQ(::chmod(path.c_str(), 0644), 0);
+    {
+        const auto file = open_output_file(path);
+        ASSERT_TRUE(file) << file.error().message;
+        ASSERT_TRUE(write_all(file->get(), "new", path));
+    }
+    EXPECT_EQ(read_file(path), "new");
+    struct stat info {};
+    ASSERT_EQ(::stat(path.c_str(), &info), 0);
+    EXPECT_EQ(info.st_mode & 0777, 0600U);
+    ASSERT_EQ(::symlink(path.c_str(), (directory / "link").c_str()), 0);
+    const auto refused = open_output_file(directory / "link");
+    ASSERT_FALSE(refused);
+    EXPECT_NE(refused.error().message.find("is a symbolic link"), std::string::npos);
+    EXPECT_EQ(read_file(path), "new");
+    EXPECT_FALSE(open_output_file(directory / ""));
+    EXPECT_TRUE(open_output_file("/dev/null"));
+}
+
 }  // namespace
 }  // namespace asrtrace

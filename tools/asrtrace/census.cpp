@@ -7,8 +7,10 @@
 #include <cstdio>
 #include <memory>
 
+#include "user/base/confined_thread.h"
 #include "user/base/escape.h"
 #include "user/base/output_file.h"
+#include "user/heap/confinement.h"
 #include "user/heap/heap_reader.h"
 
 namespace asrtrace {
@@ -32,7 +34,12 @@ void complain(const std::string& message) {
 }  // namespace
 
 int run_census(pid_t pid, const heap::CensusOptions& options, const std::string& json_path) {
-    const heap::CensusOutcome outcome = heap::HeapReader(pid, options).take();
+    Confinement confinement = heap::reader_confinement();
+    confinement.stops_processes = options.stop;
+    std::string problem;
+    const heap::CensusOutcome outcome = call_confined(
+        confinement, [&] { return heap::HeapReader(pid, options).take(); }, &problem);
+    if (!problem.empty()) complain(problem);
     if (!outcome.census) {
         const heap::CensusFailure& failure = outcome.failure;
         if (failure.kind == heap::CensusFailure::Kind::kEnvironment) {

@@ -44,6 +44,9 @@ class HeapReadings {
     /// target is gone.
     void take_last(const std::function<bool()>& wait);
 
+    /// Why the reading thread is not confined; empty if it is.
+    const std::string& problem() const { return thread_.problem(); }
+
     std::uint64_t rejected() const { return rejected_; }
     /// Why there is no reading at all; empty if there is one.
     std::string failure() const;

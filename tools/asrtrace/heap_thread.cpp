@@ -6,6 +6,7 @@
 
 #include "tools/asrtrace/clock.h"
 #include "user/base/smaps.h"
+#include "user/heap/confinement.h"
 #include "user/heap/mapping_books.h"
 
 namespace asrtrace {
@@ -77,7 +78,10 @@ void add_mapping_figures(const heap::MappingBooks& from, ledger::Reading& readin
 }  // namespace
 
 HeapThread::HeapThread(pid_t pid, std::uint64_t start_ns)
-    : pid_(pid), start_ns_(start_ns), reader_(pid, limits()), thread_([this] { run(); }) {}
+    : pid_(pid),
+      start_ns_(start_ns),
+      reader_(pid, limits()),
+      thread_(heap::reader_confinement(), [this] { run(); }) {}
 
 HeapThread::~HeapThread() {
     in_.close();

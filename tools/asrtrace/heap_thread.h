@@ -8,10 +8,10 @@
 #include <cstdint>
 #include <optional>
 #include <string>
-#include <thread>
 #include <vector>
 
-#include "tools/asrtrace/mailbox.h"
+#include "user/base/confined_thread.h"
+#include "user/base/mailbox.h"
 #include "user/heap/heap_reader.h"
 #include "user/ledger/ledger.h"
 #include "user/ledger/recording.h"
@@ -47,6 +47,9 @@ class HeapThread {
     HeapThread(pid_t pid, std::uint64_t start_ns);
     ~HeapThread();
 
+    /// Why the thread is not confined; empty if it is.
+    const std::string& problem() const { return thread_.problem(); }
+
     bool idle() const { return open_orders_ == 0; }
     /// Precondition: idle.
     void order(HeapOrder order);
@@ -63,7 +66,7 @@ class HeapThread {
     std::size_t open_orders_ = 0;
     Mailbox<HeapOrder> in_;
     Mailbox<HeapOutcome> out_;
-    std::thread thread_;
+    ConfinedThread thread_;
 };
 
 }  // namespace asrtrace

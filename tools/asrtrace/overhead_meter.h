@@ -16,18 +16,22 @@ namespace asrtrace {
 
 class OverheadMeter {
   public:
-    OverheadMeter(const capture::Process& process, std::uint64_t start_ns);
+    /// `family`: the target's CPU time is that of its descendants, too. A server whose parent only
+    /// replaces its workers uses next to nothing itself.
+    OverheadMeter(const capture::Process& process, bool family, std::uint64_t start_ns);
 
     /// Switches the kernel's statistics as the time demands; call it often.
     void advance(std::uint64_t now_ns) { statistics_.advance(now_ns); }
     void stop(std::uint64_t now_ns) { statistics_.stop(now_ns); }
+    /// Why the thread that switches them is not confined; empty if it is.
+    const std::string& problem() const { return statistics_.problem(); }
     /// Probes have been attached: time their programs at once.
     void hurry() { statistics_.hurry(); }
     /// CPU seconds that the probes have taken of the target, traps and programs.
     double probe_seconds(const capture::Counters& counters,
                          const capture::ProgramStatistics& statistics) const;
-    /// CPU seconds that the target has used since the start.
-    double target_seconds();
+    /// CPU seconds that the target, or the family, has used since the start.
+    double target_seconds(std::uint64_t now_ns);
     /// What a hit costs here; without it the traps are not estimated.
     void set_trap_cost(const capture::TrapCost& cost, const capture::AllocatorProbes& probes);
     /// Fills in what was used since the start.
@@ -41,13 +45,17 @@ class OverheadMeter {
     double program_seconds(std::uint64_t now_ns, const capture::Counters& counters,
                            const capture::ProgramStatistics& statistics) const;
 
+    double cpu_seconds() const;
+
     const capture::Process& process_;
+    bool family_;
     std::uint64_t start_ns_;
     capture::RunStatistics statistics_;
     std::optional<capture::TrapCost> trap_cost_;
     std::set<std::uint32_t> stepped_;  ///< functions whose probe is not on an emulated instruction
     double target_cpu_begin_;
     double target_cpu_ = 0;
+    std::uint64_t looked_ns_ = 0;  ///< when that was read
     double tracer_cpu_begin_;
 };
 

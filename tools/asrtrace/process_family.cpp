@@ -69,10 +69,10 @@ void ProcessFamily::note_children() {
     }
     if (!target_.followed.empty()) {
         notes_.emplace_back(
-            "allocations, mappings, faults, requests and memory samples are those of the target "
-            "and its " +
+            "allocations, mappings, faults, requests, CPU time and memory samples are those of the "
+            "target and its " +
             std::to_string(target_.followed.size()) +
-            " followed children; readings of the heap and CPU time are the target's alone");
+            " followed children; readings of the heap are the target's alone");
     }
 }
 

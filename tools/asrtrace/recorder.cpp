@@ -16,6 +16,7 @@
 #include "tools/asrtrace/symbol_thread.h"
 #include "tools/asrtrace/totals.h"
 #include "tools/asrtrace/tracking.h"
+#include "user/base/confined_thread.h"
 #include "user/base/maps.h"
 #include "user/capture/process.h"
 #include "user/capture/request_source.h"
@@ -28,6 +29,12 @@
 namespace asrtrace {
 namespace {
 
+/// Reads the target's files to find where its probes go.
+constexpr Confinement kPlanner{.name = "planner",
+                               .capabilities = kReadingCapabilities,
+                               .opens_files = true,
+                               .reads_processes = true,
+                               .makes_nameless_files = true};
 constexpr int kPollMilliseconds = 100;
 constexpr std::uint64_t kCommitNs = 1'000'000'000;
 
@@ -72,6 +79,7 @@ class Recorder::State {
 
   private:
     void on_record(Bytes bytes);
+    std::vector<std::string> confinement_problems() const;
     void on_task(const decode::Event& event, const decode::Task& task);
     void drain(int timeout_ms);
     void pass_on();
@@ -130,7 +138,7 @@ Recorder::State::State(RecorderOptions options, capture::Process process,
               programs_.raise_sampling(sizes.low, sizes.high);
           }),
       mappings_(options_.pid, why_mapping_calls(options_, programs_.method())),
-      meter_(process_, config.start_ns),
+      meter_(process_, options_.follow, config.start_ns),
       start_ns_(config.start_ns),
       family_(process_, target_, symbols_, notes_) {
     if (!options_.samples) sampler_.emplace(options_.pid, config.start_ns, options_.follow);
@@ -177,6 +185,7 @@ void Recorder::State::attach(const capture::AllocatorProbes& allocator) {
     for (const capture::Bypass& bypass : allocator.bypasses) notes_.push_back(bypass.explanation);
     for (const std::string& problem : symbols_.problems())
         notes_.push_back("unwinding: " + problem);
+    for (const std::string& problem : confinement_problems()) notes_.push_back(problem);
     for (const std::string& failure : losses_.attach_failed) {
         notes_.push_back("could not attach " + failure);
     }
@@ -186,6 +195,16 @@ void Recorder::State::attach(const capture::AllocatorProbes& allocator) {
                     capture::method_name(programs_.method()) + "), ";
     }
     summary_ += "requests by " + plan_.spec;
+}
+
+/// Of all threads that read the target's bytes.
+std::vector<std::string> Recorder::State::confinement_problems() const {
+    std::vector<std::string> problems = symbols_.confinement_problems();
+    problems.push_back(heap_.problem());
+    problems.push_back(meter_.problem());
+    if (sampler_) problems.push_back(sampler_->problem());
+    std::erase(problems, "");
+    return problems;
 }
 
 void Recorder::State::on_task(const decode::Event& event, const decode::Task& task) {
@@ -432,13 +451,15 @@ Result<Recorder> Recorder::start(const RecorderOptions& options) {
     auto process = capture::Process::open(options.pid);
     if (!process) return process.error();
     if (options.debuginfod) {
-        if (const Status usable = symbols::check_debuginfod(); !usable) return usable.error();
+        if (const Status usable = symbols::start_debuginfod(); !usable) return usable.error();
     }
     const capture::Features features = capture::detect_features();
     if (const Status machine = check_machine(features); !machine) return machine.error();
-    const auto allocator = capture::discover_allocator(options.pid);
+    const auto allocator =
+        call_confined(kPlanner, [&] { return capture::discover_allocator(options.pid); });
     if (!allocator) return allocator.error();
-    auto plan = capture::plan_requests(options.pid, options.request_spec);
+    auto plan = call_confined(
+        kPlanner, [&] { return capture::plan_requests(options.pid, options.request_spec); });
     if (!plan) return plan.error();
 
     const capture::ProgramsConfig config{.pid = options.pid,

@@ -21,7 +21,7 @@
 #include <vector>
 
 #include "tools/asrtrace/live_model.h"
-#include "tools/asrtrace/mailbox.h"
+#include "user/base/mailbox.h"
 #include "user/base/result.h"
 #include "user/capture/programs.h"
 #include "user/ledger/recording.h"

@@ -32,6 +32,8 @@ int run(Options options) {
     // Only now: the command is to have the handlers that we were given, not ours.
     catch_stop_signals();
     options.session.recorder.pid = command->pid();
+    // A signal is passed on to the command even if that became somebody else.
+    options.session.keeps = capability_set(Capability::kKill);
     bool attached = false;
     const int status = run_session(options.session, [&] {
         attached = true;

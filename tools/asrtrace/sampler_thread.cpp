@@ -11,13 +11,15 @@ namespace {
 constexpr std::chrono::milliseconds kCadence{1000};
 /// smaps_rollup walks the target's page tables under its mmap lock: less often than the rest.
 constexpr int kPssEvery = 5;
+constexpr Confinement kSampler{
+    .name = "sampler", .capabilities = kReadingCapabilities, .opens_files = true};
 
 }  // namespace
 
 SamplerThread::SamplerThread(pid_t pid, std::uint64_t start_ns, bool family)
     : pid_(pid), start_ns_(start_ns), family_(family) {
     sample(true);
-    thread_ = std::thread([this] { run(); });
+    thread_ = ConfinedThread(kSampler, [this] { run(); });
 }
 
 SamplerThread::~SamplerThread() {

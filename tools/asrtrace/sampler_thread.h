@@ -5,10 +5,10 @@
 #include <sys/types.h>
 
 #include <chrono>
-#include <thread>
 #include <vector>
 
-#include "tools/asrtrace/mailbox.h"
+#include "user/base/confined_thread.h"
+#include "user/base/mailbox.h"
 #include "user/ledger/recording.h"
 
 namespace asrtrace {
@@ -19,6 +19,9 @@ class SamplerThread {
     /// `family`: of the target and its descendants together.
     SamplerThread(pid_t pid, std::uint64_t start_ns, bool family);
     ~SamplerThread();
+
+    /// Why the thread is not confined; empty if it is.
+    const std::string& problem() const { return thread_.problem(); }
 
     std::vector<ledger::ProcSample> take() { return out_.take(); }
     /// Takes a last sample, if the target is there, and ends.
@@ -34,7 +37,7 @@ class SamplerThread {
     std::uint64_t pss_kb_ = 0;  ///< of the last sample that looked
     Mailbox<int> stop_;
     Mailbox<ledger::ProcSample> out_;
-    std::thread thread_;
+    ConfinedThread thread_;
 };
 
 }  // namespace asrtrace

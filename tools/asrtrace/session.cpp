@@ -11,12 +11,18 @@
 #include "tools/asrtrace/show.h"
 #include "tools/asrtrace/stop_signals.h"
 #include "tools/asrtrace/verbs.h"
+#include "user/base/confinement.h"
 #include "user/base/escape.h"
 #include "user/base/path.h"
 #include "user/capture/process.h"
 
 namespace asrtrace {
 namespace {
+
+/// Reading the target, opening windows, and writing output where the user wants it, as the user's.
+constexpr CapabilitySet kKeptCapabilities = capability_set(
+    Capability::kBpf, Capability::kPerfmon, Capability::kSysPtrace, Capability::kDacReadSearch,
+    Capability::kDacOverride, Capability::kChown, Capability::kFowner);
 
 Wish show_progress(const Progress& now) {
     const double rss = static_cast<double>(now.rss_anon_kb) / 1024;
@@ -91,6 +97,8 @@ int run_session(SessionOptions options, const std::function<void()>& attached) {
         fmt::print(stderr, "Ctrl-C ends the run with a report\n");
     }
     attached();
+    if (const auto status = settle_thread(kKeptCapabilities | options.keeps); !status)
+        fmt::print(stderr, "note: the tracer keeps its rights: {}\n", status.error().message);
     const auto recording = follow(*recorder, options);
     if (!recorder->trace_error().empty()) print_error(Error{recorder->trace_error()});
     if (!recording) {

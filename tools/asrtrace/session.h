@@ -9,6 +9,7 @@
 
 #include "tools/asrtrace/recorder.h"
 #include "tools/asrtrace/show.h"
+#include "user/base/capabilities.h"
 
 namespace asrtrace {
 
@@ -22,7 +23,8 @@ struct SessionOptions {
     std::string path_exclude;
     double duration_seconds = 0;
     std::uint64_t requests = 0;
-    bool live = false;  ///< a screen instead of lines, where standard error is a terminal
+    CapabilitySet keeps = 0;  ///< capabilities that the caller needs behind the attach
+    bool live = false;        ///< a screen instead of lines, where standard error is a terminal
 };
 
 void add_session_options(CLI::App& verb, SessionOptions& options);
@@ -32,6 +34,7 @@ void add_tracing_options(CLI::App& verb, SessionOptions& options);
 void choose(SessionOptions& options);
 
 /// Attaches to options.recorder.pid, calls `attached`, follows the target, shows the report.
+/// Behind `attached` the calling thread gives up what it does not need any more (settle_thread).
 /// Returns the exit status; `attached` is not called if attaching failed. Stop signals are the
 /// caller's to catch.
 int run_session(SessionOptions options, const std::function<void()>& attached);

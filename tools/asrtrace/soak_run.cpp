@@ -19,6 +19,7 @@
 #include "tools/asrtrace/load_thread.h"
 #include "user/base/fd.h"
 #include "user/base/maps.h"
+#include "user/base/output_file.h"
 #include "user/load/client.h"
 #include "user/soak/processes.h"
 
@@ -156,7 +157,9 @@ class SoakRun {
 
 Status SoakRun::begin() {
     if (!options_.csv.empty()) {
-        csv_ = std::fopen(options_.csv.c_str(), "we");
+        auto file = open_output_file(options_.csv);
+        if (!file) return file.error();
+        csv_ = ::fdopen(file->release(), "w");
         if (csv_ == nullptr) return errno_error(options_.csv);
         fmt::print(csv_, "{}\n", soak::memory_csv_header());
     }

@@ -12,6 +12,15 @@ namespace {
 
 /// A JIT compiler at work must not make us read the maps for every stack.
 constexpr std::uint64_t kLookAgainNs = 200'000'000;
+/// Tables are built by several threads, and lie in BPF maps.
+constexpr Confinement kSymbols{
+    .name = "symbols",
+    .capabilities = kReadingCapabilities | capability_set(Capability::kBpf),
+    .opens_files = true,
+    .reads_processes = true,  // the vdso
+    .starts_threads = true,
+    .fills_bpf_maps = true,
+    .makes_nameless_files = true};  // for debug sections that are compressed
 constexpr std::size_t kSymbolMemoryBytes = std::size_t{24} << 20;
 
 }  // namespace
@@ -19,8 +28,14 @@ constexpr std::size_t kSymbolMemoryBytes = std::size_t{24} << 20;
 SymbolThread::SymbolThread(pid_t pid, capture::Unwinding unwinding, bool debuginfod)
     : unwinding_(std::move(unwinding)), debuginfod_(debuginfod) {
     processes_[0].pid = pid;
-    look_at_mappings(processes_[0]);
-    thread_ = std::thread([this] { run(); });
+    std::promise<void> looked;
+    auto ready = looked.get_future();
+    thread_ = ConfinedThread(kSymbols, [this, looked = std::move(looked)]() mutable {
+        look_at_mappings(processes_[0]);
+        looked.set_value();
+        run();
+    });
+    ready.wait();
 }
 
 SymbolThread::~SymbolThread() {

@@ -10,12 +10,12 @@
 #include <deque>
 #include <map>
 #include <memory>
-#include <thread>
 #include <variant>
 #include <vector>
 
 #include "bpf/event.h"
-#include "tools/asrtrace/mailbox.h"
+#include "user/base/confined_thread.h"
+#include "user/base/mailbox.h"
 #include "user/capture/unwinding.h"
 #include "user/decode/event.h"
 #include "user/ledger/recording.h"
@@ -50,6 +50,10 @@ class SymbolThread {
     void ended(decode::ProcessNumber process) { in_.post(Ended{process}); }
     void post(RawStack stack) { in_.post(stack); }
     std::vector<SymbolizedStack> take() { return out_.take(); }
+    /// Why this thread, or the one that writes the cache of tables, is not confined.
+    std::vector<std::string> confinement_problems() const {
+        return {thread_.problem(), unwinding_.problem()};
+    }
     /// Modules whose call frame information is of no use, as found so far; before finish() only
     /// what the constructor found may be asked for.
     const std::vector<std::string>& problems() const { return problems_; }
@@ -105,7 +109,7 @@ class SymbolThread {
     std::vector<std::string> problems_;
     Mailbox<Work> in_;
     Mailbox<SymbolizedStack> out_;
-    std::thread thread_;
+    ConfinedThread thread_;
 };
 
 }  // namespace asrtrace

@@ -29,7 +29,7 @@ Tracking::Tracking(double budget, const capture::AllocatorProbes& probes,
 
 Usage Tracking::usage(std::uint64_t now_ns) {
     return {now_ns, meter_.probe_seconds(programs_.counters(), programs_.statistics()),
-            meter_.target_seconds()};
+            meter_.target_seconds(now_ns)};
 }
 
 void Tracking::advance(std::uint64_t now_ns, const std::function<void()>& drain) {

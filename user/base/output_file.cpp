@@ -48,10 +48,25 @@ Status replace_file(const std::string& path, std::string_view content) {
     return status;
 }
 
-Status write_to_special(const std::string& path, std::string_view content) {
-    const UniqueFd fd(::open(path.c_str(), O_WRONLY | O_NOFOLLOW | O_NOCTTY | O_CLOEXEC));
+Result<UniqueFd> open_special(const std::string& path) {
+    UniqueFd fd(::open(path.c_str(), O_WRONLY | O_NOFOLLOW | O_NOCTTY | O_CLOEXEC));
     if (!fd.valid()) return errno_error(path);
-    return write_all(fd.get(), content, path);
+    return fd;
+}
+
+enum class Existing : std::uint8_t { kNothing, kRegular, kSpecial };
+
+/// Error: what is there cannot be written to; it calls it `name`.
+Result<Existing> what_exists(const std::string& path, const std::string& name) {
+    struct stat existing {};
+    if (::lstat(path.c_str(), &existing) != 0) {
+        if (errno != ENOENT) return errno_error(name);
+        return Existing::kNothing;
+    }
+    if (S_ISREG(existing.st_mode)) return Existing::kRegular;
+    if (S_ISCHR(existing.st_mode) || S_ISFIFO(existing.st_mode)) return Existing::kSpecial;
+    return Error{name + (S_ISLNK(existing.st_mode) ? ": is a symbolic link" : ": is no file") +
+                 "; name a regular file"};
 }
 
 }  // namespace
@@ -97,20 +112,27 @@ Status write_all(int fd, std::string_view content, const std::string& name) {
     return ok_status();
 }
 
+Result<UniqueFd> open_output_file(const std::string& path) {
+    auto resolved = resolve_directory(path);
+    if (!resolved) return resolved.error();
+    const auto existing = what_exists(*resolved, path);
+    if (!existing) return existing.error();
+    if (*existing == Existing::kSpecial) return open_special(*resolved);
+    if (*existing == Existing::kRegular && ::unlink(resolved->c_str()) != 0)
+        return errno_error(path);
+    return create_exclusively(*resolved);
+}
+
 Status write_output_file(const std::string& path, std::string_view content) {
     if (path == "-") return write_all(STDOUT_FILENO, content, "standard output");
     auto resolved = resolve_directory(path);
     if (!resolved) return resolved.error();
-    struct stat existing {};
-    if (::lstat(resolved->c_str(), &existing) != 0) {
-        if (errno != ENOENT) return errno_error(path);
-        return replace_file(*resolved, content);
-    }
-    if (S_ISREG(existing.st_mode)) return replace_file(*resolved, content);
-    if (S_ISCHR(existing.st_mode) || S_ISFIFO(existing.st_mode))
-        return write_to_special(*resolved, content);
-    return Error{path + (S_ISLNK(existing.st_mode) ? ": is a symbolic link" : ": is no file") +
-                 "; name a regular file"};
+    const auto existing = what_exists(*resolved, path);
+    if (!existing) return existing.error();
+    if (*existing != Existing::kSpecial) return replace_file(*resolved, content);
+    const auto fd = open_special(*resolved);
+    if (!fd) return fd.error();
+    return write_all(fd->get(), content, path);
 }
 
 }  // namespace asrtrace

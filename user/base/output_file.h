@@ -33,6 +33,11 @@ Result<UniqueFd> create_exclusively(const std::string& path);
 /// Writes all of `content` to `fd`; `name` is for the message.
 Status write_all(int fd, std::string_view content, const std::string& name);
 
+/// Opens `path` for what is written bit by bit: a regular file of that name is removed and made
+/// anew, a device or a pipe is opened. Error: `path` is a symbolic link, a directory, or not ours
+/// to write.
+Result<UniqueFd> open_output_file(const std::string& path);
+
 /// Writes `content` to `path`; "-" is standard output. A regular file of that name is replaced in
 /// one step (written beside it, then renamed), a device or a pipe is written to. Error: `path` is a
 /// symbolic link, a directory, or cannot be written; what was there before is then unchanged.

@@ -9,8 +9,25 @@ namespace {
 
 constexpr std::uint64_t kOnNs = 250'000'000;
 constexpr std::uint64_t kOffNs = 1'750'000'000;
+constexpr std::chrono::hours kLong{1};
+constexpr Confinement kSwitch{.name = "statistics",
+                              .capabilities = capability_set(Capability::kSysAdmin),
+                              .switches_bpf_statistics = true};
 
 }  // namespace
+
+RunStatistics::RunStatistics() : thread_(kSwitch, [this] { run(); }) {}
+
+RunStatistics::~RunStatistics() {
+    orders_.close();
+    thread_.join();
+}
+
+void RunStatistics::run() {
+    while (!orders_.closed())
+        for ([[maybe_unused]] const SwitchOn order : orders_.wait(kLong))
+            answers_.post(bpf_enable_stats(BPF_STATS_RUN_TIME));
+}
 
 void RunStatistics::advance(std::uint64_t now_ns) {
     if (!available_ || now_ns < next_ns_) return;
@@ -19,7 +36,8 @@ void RunStatistics::advance(std::uint64_t now_ns) {
         next_ns_ = now_ns + kOffNs;
         return;
     }
-    fd_.reset(bpf_enable_stats(BPF_STATS_RUN_TIME));
+    orders_.post({});
+    for (const int fd : answers_.wait(kLong)) fd_.reset(fd);
     available_ = fd_.valid();
     begin_ns_ = now_ns;
     next_ns_ = now_ns + kOnNs;

@@ -26,12 +26,15 @@ struct Unwinding::State {
         : processes_fd(processes),
           banks(banks_fd),
           cache(open_cache()),
-          tables(banks, cache ? &*cache : nullptr) {}
+          tables(banks, cache ? &*cache : nullptr) {
+        if (cache) problem = cache->write_behind();
+    }
 
     int processes_fd;
     BpfBanks banks;
     std::optional<unwind::TableCache> cache;
     unwind::TargetTables tables;
+    std::string problem;
 };
 
 Unwinding::Unwinding(int banks_fd, int processes_fd)
@@ -65,6 +68,10 @@ void Unwinding::forget(pid_t pid) {
     const auto key = static_cast<std::uint32_t>(pid);
     bpf_map_delete_elem(state_->processes_fd, &key);  // the kernel side has mostly done so
     state_->tables.forget(pid);
+}
+
+const std::string& Unwinding::problem() const {
+    return state_->problem;
 }
 
 std::uint64_t Unwinding::table_bytes() const {

@@ -37,6 +37,8 @@ class Unwinding {
     void forget(pid_t pid);
 
     std::uint64_t table_bytes() const;
+    /// Why the thread that writes the cache is not confined; empty if it is.
+    const std::string& problem() const;
 
   private:
     struct State;

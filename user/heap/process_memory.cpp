@@ -35,7 +35,7 @@ struct ScanRegion {
     std::uint64_t categories;
 };
 static_assert(sizeof(ScanArgument) == 96 && sizeof(ScanRegion) == 24);
-constexpr unsigned long kPagemapScan = _IOWR('f', 16, ScanArgument);
+static_assert(kPagemapScan == _IOWR('f', 16, ScanArgument));
 constexpr std::uint64_t kPageIsFile = 1U << 2;
 constexpr std::uint64_t kPageIsPresent = 1U << 3;
 constexpr std::uint64_t kPageIsSwapped = 1U << 4;
@@ -91,6 +91,14 @@ void TargetMemory::read_each(std::span<const std::uint64_t> addresses, std::size
     pieces.reserve(addresses.size());
     for (std::uint64_t address : addresses) pieces.push_back({address, each});
     read_pieces(pieces, out);
+}
+
+bool pagemap_scan_works() {
+    const UniqueFd own(::open("/proc/self/pagemap", O_RDONLY | O_CLOEXEC));
+    ScanArgument nothing{};
+    nothing.size = sizeof(nothing);
+    nothing.return_mask = kPageIsPresent;
+    return own.valid() && ::ioctl(own.get(), kPagemapScan, &nothing) >= 0;
 }
 
 ProcessMemory::ProcessMemory(pid_t pid, UniqueFd pagemap, UniqueFd kpageflags)

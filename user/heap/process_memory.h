@@ -11,6 +11,11 @@
 
 namespace asrtrace::heap {
 
+/// _IOWR('f', 16, struct pm_scan_arg) of linux/fs.h, Linux 6.7.
+inline constexpr std::uint32_t kPagemapScan = 0xc0606610;
+/// Does this kernel have it?
+bool pagemap_scan_works();
+
 class ProcessMemory : public TargetMemory {
   public:
     /// Error: no such process, or its memory may not be read.

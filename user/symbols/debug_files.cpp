@@ -3,7 +3,6 @@
 
 #include <elfutils/libdwelf.h>
 #include <fcntl.h>
-#include <linux/openat2.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -15,23 +14,19 @@
 #include <cstdio>
 #include <utility>
 
+#include "user/base/confinement.h"
 #include "user/symbols/debuginfod.h"
 #include "user/symbols/symbolizer.h"
 
 namespace asrtrace::symbols {
 namespace {
 
-constexpr int kOpenFlags = O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK;
-
 /// Opens `path` as if `root` were "/", absolute symbolic links included (openat2, Linux 5.6).
 UniqueFd open_in_root(int root, const std::string& path) {
-    open_how how{};
-    how.flags = static_cast<std::uint64_t>(kOpenFlags);
-    how.resolve = RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS;
-    const long fd = ::syscall(SYS_openat2, root, path.c_str(), &how, sizeof(how));
+    const long fd = ::syscall(SYS_openat2, root, path.c_str(), &kReadInRoot, sizeof(kReadInRoot));
     if (fd < 0 && errno == ENOSYS) {
-        return UniqueFd(
-            ::openat(root, path.substr(path.find_first_not_of('/')).c_str(), kOpenFlags));
+        return UniqueFd(::openat(root, path.substr(path.find_first_not_of('/')).c_str(),
+                                 static_cast<int>(kReadInRoot.flags)));
     }
     return UniqueFd(static_cast<int>(fd));
 }

@@ -2,12 +2,17 @@
 #include "user/symbols/debuginfod.h"
 
 #include <dlfcn.h>
+#include <sys/prctl.h>
 #include <unistd.h>
 
 #include <cstdlib>
+#include <future>
 #include <memory>
+#include <thread>
 
+#include "user/base/confinement.h"
 #include "user/base/fd.h"
+#include "user/base/mailbox.h"
 
 namespace asrtrace::symbols {
 namespace {
@@ -37,6 +42,61 @@ const Library& library() {
     return loaded;
 }
 
+Result<MappedFile> fetch(const std::string& build_id) {
+    const Library& lib = library();
+    const std::unique_ptr<DebuginfodClient, End> client(lib.begin(), lib.end);
+    if (client == nullptr) return Error{"debuginfod: cannot start the client"};
+    const UniqueFd fd(lib.find(client.get(),
+                               reinterpret_cast<const unsigned char*>(build_id.data()),
+                               static_cast<int>(build_id.size()), nullptr));
+    if (!fd.valid()) return Error{"debuginfod: no debug file found"};
+    return MappedFile::map(fd.get(), "debuginfod");
+}
+
+/// One file at a time, from one thread: the symbolizers' thread waits for it.
+class Fetcher {
+  public:
+    Fetcher() {
+        std::promise<Status> settled;
+        auto told = settled.get_future();
+        thread_ = std::thread([this, settled = std::move(settled)]() mutable {
+            ::prctl(PR_SET_NAME, "debuginfod");
+            settled.set_value(settle_thread(0));
+            run();
+        });
+        settled_ = told.get();
+    }
+    ~Fetcher() {
+        wanted_.close();
+        thread_.join();
+    }
+    Fetcher(const Fetcher&) = delete;
+    Fetcher& operator=(const Fetcher&) = delete;
+
+    const Status& settled() const { return settled_; }
+    Result<MappedFile> from_thread(const std::string& build_id) {
+        std::packaged_task<Result<MappedFile>()> task([build_id] { return fetch(build_id); });
+        auto file = task.get_future();
+        wanted_.post(std::move(task));
+        return file.get();
+    }
+
+  private:
+    void run() {
+        while (!wanted_.closed())
+            for (auto& task : wanted_.wait(std::chrono::hours(1))) task();
+    }
+
+    Status settled_ = ok_status();
+    Mailbox<std::packaged_task<Result<MappedFile>()>> wanted_;
+    std::thread thread_;
+};
+
+std::unique_ptr<Fetcher>& fetcher() {
+    static std::unique_ptr<Fetcher> started;
+    return started;
+}
+
 }  // namespace
 
 Status check_debuginfod() {
@@ -54,16 +114,15 @@ Status check_debuginfod() {
     return ok_status();
 }
 
+Status start_debuginfod() {
+    if (const Status usable = check_debuginfod(); !usable) return usable.error();
+    if (!fetcher()) fetcher() = std::make_unique<Fetcher>();
+    return fetcher()->settled();
+}
+
 Result<MappedFile> fetch_debuginfo(const std::string& build_id) {
     if (const Status usable = check_debuginfod(); !usable) return usable.error();
-    const Library& lib = library();
-    const std::unique_ptr<DebuginfodClient, End> client(lib.begin(), lib.end);
-    if (client == nullptr) return Error{"debuginfod: cannot start the client"};
-    const UniqueFd fd(lib.find(client.get(),
-                               reinterpret_cast<const unsigned char*>(build_id.data()),
-                               static_cast<int>(build_id.size()), nullptr));
-    if (!fd.valid()) return Error{"debuginfod: no debug file found"};
-    return MappedFile::map(fd.get(), "debuginfod");
+    return fetcher() ? fetcher()->from_thread(build_id) : fetch(build_id);
 }
 
 }  // namespace asrtrace::symbols

@@ -13,6 +13,7 @@
 #include <string_view>
 #include <utility>
 
+#include "user/base/confinement.h"
 #include "user/base/fd.h"
 
 namespace asrtrace::symbols {
@@ -25,7 +26,7 @@ std::atomic<std::uint64_t> total_bytes{0};
 
 UniqueFd temporary_file() {
     for (const char* folder : {"/var/tmp", "/tmp"}) {
-        UniqueFd fd(::open(folder, O_TMPFILE | O_RDWR | O_CLOEXEC, 0600));
+        UniqueFd fd(::open(folder, kNamelessFile, 0600));
         if (fd.valid()) return fd;
     }
     return {};

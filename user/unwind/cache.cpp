@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
 #include "user/unwind/cache.h"
 
-#include <dirent.h>
 #include <fcntl.h>
 #include <sys/random.h>
 #include <sys/stat.h>
@@ -12,9 +11,8 @@
 #include <cctype>
 #include <cerrno>
 #include <cstdlib>
-#include <memory>
-#include <span>
 
+#include "user/unwind/cache_writer.h"
 #include "user/unwind/digest.h"
 
 namespace asrtrace::unwind {
@@ -69,16 +67,6 @@ bool read_all(int fd, void* out, std::size_t bytes) {
     return true;
 }
 
-bool write_all(int fd, Bytes data) {
-    while (!data.empty()) {
-        const ssize_t put = ::write(fd, data.data(), data.size());
-        if (put < 0 && errno == EINTR) continue;
-        if (put <= 0) return false;
-        data = data.subspan(static_cast<std::size_t>(put));
-    }
-    return true;
-}
-
 bool is_private(const struct stat& status) {
     return status.st_uid == ::geteuid() && (status.st_mode & 077) == 0;
 }
@@ -108,6 +96,11 @@ Status make_directories(const std::string& path) {
 }
 
 }  // namespace
+
+TableCache::TableCache(UniqueFd directory) : directory_(std::move(directory)) {}
+TableCache::~TableCache() = default;
+TableCache::TableCache(TableCache&&) noexcept = default;
+TableCache& TableCache::operator=(TableCache&&) noexcept = default;
 
 std::string TableCache::default_directory() {
     const auto variable = [](const char* name) {
@@ -180,54 +173,32 @@ Status TableCache::store(const std::string& build_id, const CfiSource& source,
     header.rows = table.rows.size();
     header.damaged_entries = table.damaged_entries;
     header.checksum = digest_entry(header, table);
-    // Two tracers may write the same entry: each its own file, the last rename stays.
-    const std::string temporary =
-        *name + "." + std::to_string(::getpid()) + "." + std::to_string(header.key % 1000000);
-    const UniqueFd fd(::openat(directory_.get(), temporary.c_str(),
-                               O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600));
-    if (!fd.valid()) return errno_error("unwind cache: " + temporary);
-    const Bytes head(reinterpret_cast<const std::uint8_t*>(&header), sizeof(header));
-    const bool written = write_all(fd.get(), head) && write_all(fd.get(), as_bytes(table.index)) &&
-                         write_all(fd.get(), as_bytes(table.rows));
-    if (written &&
-        ::renameat(directory_.get(), temporary.c_str(), directory_.get(), name->c_str()) == 0) {
-        return ok_status();
-    }
-    const Error error = errno_error("unwind cache: " + *name);
-    ::unlinkat(directory_.get(), temporary.c_str(), 0);
-    return error;
+    CacheEntry entry{*name, {}};
+    entry.bytes.reserve(sizeof(header) + as_bytes(table.index).size() +
+                        as_bytes(table.rows).size());
+    const auto add = [&entry](Bytes part) {
+        entry.bytes.insert(entry.bytes.end(), part.begin(), part.end());
+    };
+    add(Bytes(reinterpret_cast<const std::uint8_t*>(&header), sizeof(header)));
+    add(as_bytes(table.index));
+    add(as_bytes(table.rows));
+    if (!writer_) return write_entry(directory_.get(), entry);
+    writer_->write(std::move(entry));
+    return ok_status();
 }
 
 void TableCache::prune(std::uint64_t limit_bytes) const {
-    struct Entry {
-        std::string name;
-        std::int64_t seconds;
-        std::uint64_t bytes;
-    };
-    const int copy = ::openat(directory_.get(), ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    if (copy < 0) return;
-    const std::unique_ptr<DIR, int (*)(DIR*)> listing(::fdopendir(copy), &::closedir);
-    if (!listing) {
-        ::close(copy);
-        return;
+    if (writer_) {
+        writer_->prune(limit_bytes);
+    } else {
+        prune_entries(directory_.get(), limit_bytes);
     }
-    std::vector<Entry> entries;
-    std::uint64_t total = 0;
-    while (const dirent* item = ::readdir(listing.get())) {
-        struct stat status {};
-        if (::fstatat(directory_.get(), item->d_name, &status, AT_SYMLINK_NOFOLLOW) != 0) continue;
-        if (!S_ISREG(status.st_mode)) continue;
-        entries.push_back(
-            {item->d_name, status.st_mtim.tv_sec, static_cast<std::uint64_t>(status.st_size)});
-        total += entries.back().bytes;
-    }
-    std::sort(entries.begin(), entries.end(),
-              [](const Entry& a, const Entry& b) { return a.seconds < b.seconds; });
-    for (const Entry& entry : entries) {
-        if (total <= limit_bytes) return;
-        ::unlinkat(directory_.get(), entry.name.c_str(), 0);
-        total -= entry.bytes;
-    }
+}
+
+const std::string& TableCache::write_behind() {
+    writer_ =
+        std::make_unique<CacheWriter>(UniqueFd(::fcntl(directory_.get(), F_DUPFD_CLOEXEC, 0)));
+    return writer_->problem();
 }
 
 }  // namespace asrtrace::unwind

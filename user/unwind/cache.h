@@ -5,6 +5,7 @@
 // plant a table for it. Whatever is wrong with an entry, it is ignored and written anew.
 #pragma once
 
+#include <memory>
 #include <optional>
 #include <string>
 
@@ -13,6 +14,8 @@
 #include "user/unwind/table.h"
 
 namespace asrtrace::unwind {
+
+class CacheWriter;
 
 class TableCache {
   public:
@@ -26,16 +29,28 @@ class TableCache {
     /// Nothing if there is no believable entry.
     std::optional<UnwindTable> load(const std::string& build_id, const CfiSource& source) const;
 
-    /// Error: no room, no permission; the table is good all the same.
+    /// Error: no room, no permission; the table is good all the same, and written behind it is not
+    /// told.
     Status store(const std::string& build_id, const CfiSource& source,
                  const UnwindTable& table) const;
 
     /// Removes the oldest entries until at most `limit_bytes` remain.
     void prune(std::uint64_t limit_bytes) const;
 
+    /// From here on what is stored and pruned is written by a thread of its own, which reads
+    /// nothing of a target: the threads that call store() need no right to write. Done when this is
+    /// destroyed. Returns why that thread is not confined; empty if it is.
+    const std::string& write_behind();
+
+    ~TableCache();
+    TableCache(TableCache&&) noexcept;
+    TableCache& operator=(TableCache&&) noexcept;
+
   private:
-    explicit TableCache(UniqueFd directory) : directory_(std::move(directory)) {}
+    explicit TableCache(UniqueFd directory);
+
     UniqueFd directory_;
+    std::unique_ptr<CacheWriter> writer_;
 };
 
 }  // namespace asrtrace::unwind
