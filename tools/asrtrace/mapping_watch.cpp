@@ -19,12 +19,8 @@ std::uint64_t program_break(pid_t pid, const std::vector<MapsEntry>& maps) {
 
 void MappingWatch::attach(capture::Programs& programs, std::vector<std::string>& failed) {
     if (probed()) {
-        const auto found = capture::find_mapping_calls(pid_);
-        why_calls_ = found ? found->doubt : found.error().message;
-        if (probed()) {
-            if (const Status done = programs.attach_mapping_sites(found->sites); !done)
-                why_calls_ = done.error().message;
-        }
+        if (const Status done = programs.attach_mapping_sites(sites_); !done)
+            why_calls_ = done.error().message;
     }
     if (!probed()) programs.attach_mapping_calls(failed);
     // Behind the attaching: a break that moves from now on is seen.

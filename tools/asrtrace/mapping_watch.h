@@ -17,8 +17,9 @@ namespace asrtrace {
 
 class MappingWatch {
   public:
-    /// `why_calls`: why tracepoints have to do; empty if probes may.
-    MappingWatch(pid_t pid, std::string why_calls) : pid_(pid), why_calls_(std::move(why_calls)) {}
+    /// `calls`: where probes may stand; with a doubt, tracepoints have to do.
+    MappingWatch(pid_t pid, const capture::CallSites& calls)
+        : pid_(pid), sites_(calls.sites), why_calls_(calls.doubt) {}
 
     void attach(capture::Programs& programs, std::vector<std::string>& failed);
     /// The address space from which on mappings are followed.
@@ -36,6 +37,7 @@ class MappingWatch {
     bool probed() const { return why_calls_.empty(); }
 
     pid_t pid_;
+    std::vector<capture::CallSite> sites_;
     std::string why_calls_;
     std::uint64_t uncounted_bytes_ = 0;  ///< in maps, but not what the kernel counts as mapped
     MappingBalance balance_;

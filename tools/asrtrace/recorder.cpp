@@ -11,15 +11,14 @@
 #include "tools/asrtrace/mapping_watch.h"
 #include "tools/asrtrace/overhead_meter.h"
 #include "tools/asrtrace/preflight.h"
+#include "tools/asrtrace/probe_plan.h"
 #include "tools/asrtrace/process_family.h"
 #include "tools/asrtrace/sampler_thread.h"
 #include "tools/asrtrace/symbol_thread.h"
 #include "tools/asrtrace/totals.h"
 #include "tools/asrtrace/tracking.h"
-#include "user/base/confined_thread.h"
 #include "user/base/maps.h"
 #include "user/capture/process.h"
-#include "user/capture/request_source.h"
 #include "user/capture/sockets.h"
 #include "user/decode/event.h"
 #include "user/ledger/ledger.h"
@@ -29,12 +28,6 @@
 namespace asrtrace {
 namespace {
 
-/// Reads the target's files to find where its probes go.
-constexpr Confinement kPlanner{.name = "planner",
-                               .capabilities = kReadingCapabilities,
-                               .opens_files = true,
-                               .reads_processes = true,
-                               .makes_nameless_files = true};
 constexpr int kPollMilliseconds = 100;
 constexpr std::uint64_t kCommitNs = 1'000'000'000;
 
@@ -42,31 +35,14 @@ double seconds(std::uint64_t nanoseconds) {
     return static_cast<double>(nanoseconds) * 1e-9;
 }
 
-/// Why probes behind the target's own calls cannot follow its mappings; empty if they may.
-std::string why_mapping_calls(const RecorderOptions& options, capture::ProbeMethod method) {
-    if (options.mappings_by_calls) return "as asked";
-    if (options.follow) return "followed children may map memory through other files";
-    if (method == capture::ProbeMethod::kPerf) return "perf uprobes take seconds to go";
-    return {};
-}
-
-/// Where probes may follow what goes through sockets; nowhere: the kernel's tracepoints have to.
-std::vector<capture::CallSite> socket_calls(const RecorderOptions& options,
-                                            capture::ProbeMethod method) {
-    if (options.http_by_sockets || options.follow || method == capture::ProbeMethod::kPerf)
-        return {};
-    auto found = capture::find_socket_calls(options.pid);
-    return found ? std::move(found->sites) : std::vector<capture::CallSite>{};
-}
-
 }  // namespace
 
 class Recorder::State {
   public:
     State(RecorderOptions options, capture::Process process, capture::Programs programs,
-          capture::RequestPlan plan, const ledger::LedgerConfig& config, trace::Writer writer);
+          ProbePlan plan, const ledger::LedgerConfig& config, trace::Writer writer);
 
-    void attach(const capture::AllocatorProbes& allocator);
+    void attach();
     void warn(std::string note) { notes_.push_back(std::move(note)); }
     void follow(const std::atomic<bool>& stop, double progress_seconds,
                 const std::function<Wish(const Progress&)>& show);
@@ -93,7 +69,7 @@ class Recorder::State {
 
     capture::Process process_;
     capture::Programs programs_;
-    capture::RequestPlan plan_;
+    ProbePlan plan_;
     ledger::Ledger ledger_;
     trace::Writer writer_;
     SymbolThread symbols_;
@@ -120,7 +96,7 @@ class Recorder::State {
 };
 
 Recorder::State::State(RecorderOptions options, capture::Process process,
-                       capture::Programs programs, capture::RequestPlan plan,
+                       capture::Programs programs, ProbePlan plan,
                        const ledger::LedgerConfig& config, trace::Writer writer)
     : options_(std::move(options)),
       process_(std::move(process)),
@@ -137,7 +113,7 @@ Recorder::State::State(RecorderOptions options, capture::Process process,
           [this](const ledger::SizeRange& sizes) {
               programs_.raise_sampling(sizes.low, sizes.high);
           }),
-      mappings_(options_.pid, why_mapping_calls(options_, programs_.method())),
+      mappings_(options_.pid, plan_.mapping_calls),
       meter_(process_, options_.follow, config.start_ns),
       start_ns_(config.start_ns),
       family_(process_, target_, symbols_, notes_) {
@@ -147,11 +123,13 @@ Recorder::State::State(RecorderOptions options, capture::Process process,
     progress_.live = &*live_;
 }
 
-void Recorder::State::attach(const capture::AllocatorProbes& allocator) {
+void Recorder::State::attach() {
+    const capture::AllocatorProbes& allocator = plan_.allocator;
+    const capture::RequestPlan& requests = plan_.requests;
     writer_.set_tool_version(ASRTRACE_VERSION);
     target_ = describe(process_, allocator);
     writer_.set_target(target_);
-    writer_.set_request_source(plan_.source, plan_.spec);
+    writer_.set_request_source(requests.source, requests.spec);
     const bool follows_allocator = options_.tier != capture::Tier::kWatch;
     const std::uint64_t begin_ns = monotonic_ns();
     if (const auto cost = programs_.measure_traps()) {
@@ -161,9 +139,9 @@ void Recorder::State::attach(const capture::AllocatorProbes& allocator) {
     }
     programs_.attach_kernel_plane(losses_.attach_failed);
     mappings_.attach(programs_, losses_.attach_failed);
-    programs_.attach_requests(plan_.probes, losses_.attach_failed);
-    if (plan_.source == ledger::RequestSource::kHttp)
-        programs_.attach_http(socket_calls(options_, programs_.method()), losses_.attach_failed);
+    programs_.attach_requests(requests.probes, losses_.attach_failed);
+    if (requests.source == ledger::RequestSource::kHttp)
+        programs_.attach_http(plan_.socket_calls, losses_.attach_failed);
     if (follows_allocator) programs_.attach_allocator(allocator, losses_.attach_failed);
     programs_.enable();
     const std::uint64_t maps_ns = monotonic_ns();
@@ -176,9 +154,9 @@ void Recorder::State::attach(const capture::AllocatorProbes& allocator) {
     overhead_.tier = tracking_ ? "auto" : capture::tier_name(options_.tier);
     overhead_.attach_seconds = seconds(monotonic_ns() - begin_ns);
 
-    if (!plan_.note.empty()) notes_.push_back(plan_.note);
+    if (!requests.note.empty()) notes_.push_back(requests.note);
     if (const std::string note = mappings_.note(); !note.empty()) notes_.push_back(note);
-    if (plan_.source == ledger::RequestSource::kHttp && capture::uses_io_uring(options_.pid))
+    if (requests.source == ledger::RequestSource::kHttp && capture::uses_io_uring(options_.pid))
         notes_.emplace_back(
             "the target has a ring of io_uring: requests that pass through it are "
             "not seen by http; use --request func:START,DONE or every:SECONDS");
@@ -194,12 +172,13 @@ void Recorder::State::attach(const capture::AllocatorProbes& allocator) {
         summary_ += std::to_string(allocator.probes.size()) + " allocator probes (" +
                     capture::method_name(programs_.method()) + "), ";
     }
-    summary_ += "requests by " + plan_.spec;
+    summary_ += "requests by " + requests.spec;
 }
 
 /// Of all threads that read the target's bytes.
 std::vector<std::string> Recorder::State::confinement_problems() const {
     std::vector<std::string> problems = symbols_.confinement_problems();
+    problems.push_back(plan_.problem);
     problems.push_back(heap_.problem());
     problems.push_back(meter_.problem());
     if (sampler_) problems.push_back(sampler_->problem());
@@ -455,20 +434,17 @@ Result<Recorder> Recorder::start(const RecorderOptions& options) {
     }
     const capture::Features features = capture::detect_features();
     if (const Status machine = check_machine(features); !machine) return machine.error();
-    const auto allocator =
-        call_confined(kPlanner, [&] { return capture::discover_allocator(options.pid); });
-    if (!allocator) return allocator.error();
-    auto plan = call_confined(
-        kPlanner, [&] { return capture::plan_requests(options.pid, options.request_spec); });
+    auto plan = plan_probes(options, capture::choose_method(options.method, features));
     if (!plan) return plan.error();
 
+    const capture::RequestPlan& requests = plan->requests;
     const capture::ProgramsConfig config{.pid = options.pid,
                                          .tier = options.tier,
                                          .sample_mean_bytes = options.sample_mean_bytes,
                                          .follow = options.follow,
-                                         .http = plan->source == ledger::RequestSource::kHttp,
+                                         .http = requests.source == ledger::RequestSource::kHttp,
                                          .http_by_probes = !options.http_by_sockets,
-                                         .http_port = plan->http_port,
+                                         .http_port = requests.http_port,
                                          .method = options.method,
                                          .http_by_calls = options.http_by_calls,
                                          .at_symbols = options.at_symbols};
@@ -487,7 +463,7 @@ Result<Recorder> Recorder::start(const RecorderOptions& options) {
         .start_ns = monotonic_ns(),
         .sample_mean_bytes = options.tier == capture::Tier::kSites ? options.sample_mean_bytes : 0,
         .fault_mean_bytes = config.fault_mean_bytes,
-        .interval_ns = plan->interval_ns,
+        .interval_ns = requests.interval_ns,
         .follow = options.follow,
         .path_exclude = options.path_exclude};
     if (options.raw_bytes != 0) {
@@ -499,7 +475,7 @@ Result<Recorder> Recorder::start(const RecorderOptions& options) {
     if (!danger.empty())
         state->warn("if the target installs a seccomp filter: " + danger +
                     "; --tier watch is safe");
-    state->attach(*allocator);
+    state->attach();
     // What reading ELF files and building tables has freed: a tool against retention keeps none.
     ::malloc_trim(0);
     return Recorder(std::move(state));

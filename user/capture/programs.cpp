@@ -65,12 +65,6 @@ wire::config make_config(const ProgramsConfig& config, const Features& features)
     return knobs;
 }
 
-ProbeMethod choose_method(const ProgramsConfig& config, const Features& features) {
-    if (config.method) return *config.method;
-    if (features.uprobe_session) return ProbeMethod::kSession;
-    return features.uprobe_multi ? ProbeMethod::kMulti : ProbeMethod::kPerf;
-}
-
 void set_attach_type(bpf_program* program, std::uint32_t type) {
     bpf_program__set_expected_attach_type(program, static_cast<bpf_attach_type>(type));
 }
@@ -144,6 +138,12 @@ wire::usdt_arg wire_argument(const UsdtArg& argument) {
 
 }  // namespace
 
+ProbeMethod choose_method(std::optional<ProbeMethod> asked, const Features& features) {
+    if (asked) return *asked;
+    if (features.uprobe_session) return ProbeMethod::kSession;
+    return features.uprobe_multi ? ProbeMethod::kMulti : ProbeMethod::kPerf;
+}
+
 std::uint32_t wire_function(AllocatorFunction function) {
     switch (function) {
         case AllocatorFunction::kMalloc:
@@ -187,7 +187,7 @@ Result<Programs> Programs::load(const ProgramsConfig& config, const Features& fe
     state->follow = config.follow;
     state->at_symbols = config.at_symbols;
     state->skeleton = planes::open(nullptr);
-    const ProbeMethod method = choose_method(config, features);
+    const ProbeMethod method = choose_method(config.method, features);
     int error = state->skeleton == nullptr ? errno : 0;
     if (error == 0) {
         const wire::config knobs = make_config(config, features);

@@ -48,6 +48,9 @@ struct ProgramsConfig {
     bool at_symbols = false;            ///< probes on first instructions, cheap or not
 };
 
+/// The cheapest that the kernel has, unless another is asked for.
+ProbeMethod choose_method(std::optional<ProbeMethod> asked, const Features& features);
+
 /// Sums over all CPUs, index: enum wire::counter.
 using Counters = std::array<std::uint64_t, wire::COUNTER_MAX>;
 
