@@ -3,6 +3,8 @@
 
 #include <malloc.h>
 
+#include <future>
+
 #include "bpf/unwind.h"
 #include "tools/asrtrace/clock.h"
 #include "user/base/maps.h"
@@ -28,14 +30,18 @@ constexpr std::size_t kSymbolMemoryBytes = std::size_t{24} << 20;
 SymbolThread::SymbolThread(pid_t pid, capture::Unwinding unwinding, bool debuginfod)
     : unwinding_(std::move(unwinding)), debuginfod_(debuginfod) {
     processes_[0].pid = pid;
-    std::promise<void> looked;
-    auto ready = looked.get_future();
-    thread_ = ConfinedThread(kSymbols, [this, looked = std::move(looked)]() mutable {
-        look_at_mappings(processes_[0]);
-        looked.set_value();
+    std::packaged_task<void()> look([this] { look_at_mappings(processes_[0]); });
+    auto looked = look.get_future();
+    thread_ = ConfinedThread(kSymbols, [this, look = std::move(look)]() mutable {
+        look();
         run();
     });
-    ready.wait();
+    try {
+        looked.get();
+    } catch (...) {  // no more threads
+        finish();
+        throw;
+    }
 }
 
 SymbolThread::~SymbolThread() {

@@ -40,6 +40,7 @@ inline constexpr int kNamelessFile = O_TMPFILE | O_EXCL | O_RDWR | O_CLOEXEC;
 
 /// openat2's argument with which a confined thread may open a file below a target's root: the
 /// filter knows it by its address, for it cannot look behind a pointer.
+// NOLINTNEXTLINE(readability-identifier-naming): a constant, though not known as one here
 extern const open_how kReadInRoot;
 
 /// For a thread that writes our own files and attaches probes, or fetches over the network: keeps

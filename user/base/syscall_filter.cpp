@@ -52,7 +52,8 @@ void SyscallFilter::begin(long number, std::size_t length) {
 }
 
 void SyscallFilter::load(unsigned argument, bool high_half) {
-    const std::size_t offset = offsetof(seccomp_data, args) + 8 * argument + (high_half ? 4 : 0);
+    const std::size_t offset =
+        offsetof(seccomp_data, args) + sizeof(std::uint64_t) * argument + (high_half ? 4 : 0);
     program_.push_back(BPF_STMT(BPF_LD | BPF_W | BPF_ABS, static_cast<std::uint32_t>(offset)));
 }
 
