@@ -3,8 +3,10 @@
 
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
+#include <fcntl.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <cerrno>
@@ -63,6 +65,16 @@ wire::config make_config(const ProgramsConfig& config, const Features& features)
     knobs.http_port = config.http_port;
     knobs.http_by_calls = watches_calls(config, features);
     return knobs;
+}
+
+/// A descriptor of a map of programs that is the last one empties the map, in the background. Whoever
+/// lists the machine's maps meanwhile makes the kernel do that twice at once, and then it may keep
+/// the map for ever (prog_array_map_clear, kernel/bpf/arraymap.c). So we let go of it here, not when
+/// everything goes: the programs hold it.
+void let_go(const bpf_map* map) {
+    const UniqueFd nothing(::open("/dev/null", O_RDONLY | O_CLOEXEC));
+    if (nothing.valid() && bpf_map__fd(map) >= 0)
+        ::dup3(nothing.get(), bpf_map__fd(map), O_CLOEXEC);
 }
 
 void set_attach_type(bpf_program* program, std::uint32_t type) {
@@ -201,6 +213,8 @@ Result<Programs> Programs::load(const ProgramsConfig& config, const Features& fe
     if (error != 0) {
         return errno_error("loading the BPF programs: " + last_words(log), error);
     }
+    let_go(state->skeleton->maps.nowhere_probe);
+    let_go(state->skeleton->maps.nowhere_session);
     if (auto status = state->map_counters(); !status) return status.error();
     state->ring = ring_buffer__new(bpf_map__fd(state->skeleton->maps.events), State::on_record,
                                    state.get(), nullptr);

@@ -46,7 +46,7 @@ UnmapDebts::Settlement UnmapDebts::settle(std::uint64_t begin, std::uint64_t end
     forgive(time_ns);
     std::vector<std::pair<std::uint64_t, std::uint64_t>> open{{begin, end}};
     while (!open.empty()) {
-        const auto [from, to] = open.back();
+        const std::uint64_t from = open.back().first, to = open.back().second;
         open.pop_back();
         const auto debt = std::find_if(debts_.begin(), debts_.end(), [&](const Debt& owed) {
             return owed.tid != tid && owed.region.begin < to && from < owed.region.end;
