@@ -139,6 +139,13 @@ TEST(CallSites, OfThisLibcAreAllCheapButPosixMadvise) {
 TEST(CallSites, OfThisProcessNoneIsDoubted) {
     const auto found = find_mapping_calls(::getpid());
     ASSERT_TRUE(found);
+#ifdef __has_feature
+#if __has_feature(address_sanitizer)
+    // Its runtime is in our executable, and maps memory by calls of its own.
+    EXPECT_NE(found->doubt.find("have no place for a probe"), std::string::npos) << found->doubt;
+    return;
+#endif
+#endif
     EXPECT_EQ(found->doubt, "");
 }
 
