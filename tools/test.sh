@@ -12,7 +12,7 @@ cd "$(dirname "$0")/.."
 # shellcheck source=tools/stages.sh
 source tools/stages.sh
 
-fuzz_seconds=20
+fuzz_seconds=15
 fuzz_failures=$stages_logs/fuzz-failures
 extent=usual
 case "${1:-}" in
