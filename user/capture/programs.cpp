@@ -67,10 +67,11 @@ wire::config make_config(const ProgramsConfig& config, const Features& features)
     return knobs;
 }
 
-/// A descriptor of a map of programs that is the last one empties the map, in the background.
-/// Whoever lists the machine's maps meanwhile makes the kernel do that twice at once, and then it
-/// may keep the map for ever (prog_array_map_clear, kernel/bpf/arraymap.c). So we let go of it
-/// here, not when everything goes: the programs hold it.
+/// The last descriptor of a map of programs that goes empties the map, in the background
+/// (prog_array_map_clear, kernel/bpf/arraymap.c). Where others listed the machine's maps just when
+/// a tracer ended, such maps of its own were found left behind; two of these clearings at once is
+/// what we take for the cause. So the descriptor goes here, with nobody about: the programs hold
+/// the map.
 void let_go(const bpf_map* map) {
     const UniqueFd nothing(::open("/dev/null", O_RDONLY | O_CLOEXEC));
     if (nothing.valid() && bpf_map__fd(map) >= 0)
