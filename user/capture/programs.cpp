@@ -16,6 +16,7 @@
 #include <thread>
 #include <utility>
 
+#include "user/base/beside.h"
 #include "user/capture/programs_state.h"
 
 namespace asrtrace::capture {
@@ -278,7 +279,7 @@ void Programs::attach_allocator(const AllocatorProbes& probes, std::vector<std::
 
 void Programs::detach_allocator() {
     __atomic_store_n(&state_->skeleton->bss->allocator_window, 0, __ATOMIC_SEQ_CST);
-    state_->allocator_removal = std::jthread(
+    state_->allocator_removal = do_beside(
         [links = std::exchange(state_->allocator_links, {})]() mutable { unlink_sites(links); });
 }
 
@@ -328,15 +329,16 @@ void Programs::detach() {
         if (removal->joinable()) removal->join();
     std::vector<std::jthread> removals;
     for (auto* links : {&state_->links, &state_->allocator_links, &state_->http_sites})
-        removals.emplace_back([links] { unlink_sites(*links); });
+        removals.push_back(do_beside([links] { unlink_sites(*links); }));
     for (auto* kept : {&state_->tracepoints, &state_->http_sockets})
         for (bpf_link* link : std::exchange(*kept, {}))
-            removals.emplace_back([link] { bpf_link__destroy(link); });
+            removals.push_back(do_beside([link] { bpf_link__destroy(link); }));
     const bpf_object_skeleton* object = state_->skeleton->skeleton;
     for (int i = 0; i < object->prog_cnt; ++i) {
         bpf_link*& link = *object->progs[i].link;
         if (link == nullptr) continue;
-        removals.emplace_back([link = std::exchange(link, nullptr)] { bpf_link__destroy(link); });
+        removals.push_back(
+            do_beside([link = std::exchange(link, nullptr)] { bpf_link__destroy(link); }));
     }
 }
 

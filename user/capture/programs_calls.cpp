@@ -5,6 +5,7 @@
 #include <cstring>
 #include <utility>
 
+#include "user/base/beside.h"
 #include "user/capture/programs_state.h"
 
 namespace asrtrace::capture {
@@ -95,13 +96,13 @@ bool Programs::audit_http(std::uint64_t now_ns, std::vector<std::string>& failed
     if (step == HttpAudit::Step::kLook)
         attach_each({programs.http_received, programs.http_sent}, state_->http_sockets, failed);
     if (step == HttpAudit::Step::kLookAway) {
-        state_->http_removal = std::jthread([links = std::exchange(state_->http_sockets, {})] {
+        state_->http_removal = do_beside([links = std::exchange(state_->http_sockets, {})] {
             for (bpf_link* link : links) bpf_link__destroy(link);
         });
     }
     if (step != HttpAudit::Step::kGiveUp) return false;
     __atomic_store_n(&state_->skeleton->bss->http_by_sites, 0, __ATOMIC_SEQ_CST);
-    state_->http_removal = std::jthread(
+    state_->http_removal = do_beside(
         [links = std::exchange(state_->http_sites, {})]() mutable { unlink_sites(links); });
     return true;
 }

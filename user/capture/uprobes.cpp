@@ -13,6 +13,7 @@
 #include <type_traits>
 #include <utility>
 
+#include "user/base/beside.h"
 #include "user/base/maps.h"
 
 namespace asrtrace::capture {
@@ -140,7 +141,7 @@ void link_sites(ProbeMethod method, CallPrograms programs, std::vector<UprobeSit
 void unlink_sites(std::vector<UniqueFd>& links) {
     std::vector<std::jthread> removals;
     removals.reserve(links.size());
-    for (UniqueFd& fd : links) removals.emplace_back([&fd] { fd.reset(); });
+    for (UniqueFd& fd : links) removals.push_back(do_beside([&fd] { fd.reset(); }));
     removals.clear();  // waits for all
     links.clear();
 }

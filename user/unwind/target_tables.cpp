@@ -8,6 +8,7 @@
 #include <thread>
 #include <tuple>
 
+#include "user/base/beside.h"
 #include "user/unwind/module.h"
 #include "user/unwind/table_store.h"
 
@@ -145,7 +146,7 @@ void TargetTables::State::load_modules(pid_t pid, Process& process,
     };
     std::vector<std::jthread> helpers;
     for (std::size_t i = 1; i < std::min<std::size_t>(threads, wanted.size()); ++i) {
-        helpers.emplace_back(work);
+        helpers.push_back(do_beside(work));
     }
     work();
     helpers.clear();
