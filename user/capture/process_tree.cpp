@@ -20,10 +20,10 @@ std::string directory_of(pid_t pid) {
 }
 
 void add_children(pid_t parent, std::vector<pid_t>& tree) {
-    std::error_code gone;
-    for (const auto& task :
-         std::filesystem::directory_iterator(directory_of(parent) + "/task", gone)) {
-        const auto text = read_text_file(task.path().string() + "/children");
+    std::error_code gone;  // it may end meanwhile, which is no exception
+    std::filesystem::directory_iterator task(directory_of(parent) + "/task", gone);
+    for (; !gone && task != std::filesystem::directory_iterator(); task.increment(gone)) {
+        const auto text = read_text_file(task->path().string() + "/children");
         if (!text) continue;
         std::istringstream words(*text);
         for (pid_t child = 0; words >> child;) {
