@@ -50,12 +50,12 @@ void HeapReadings::take() {
         const std::uint64_t now_ns = monotonic_ns();
         rejected_ += outcome.rejected;
         last_failure_ = outcome.failure;
-        if (!outcome.reading) {
+        if (outcome.reading) add(outcome);
+        if (outcome.reading || outcome.target_was_quicker) {
+            schedule_.reading_took(now_ns, outcome.reading_cpu_ns);
+        } else {
             schedule_.reading_failed(now_ns);
-            continue;
         }
-        add(outcome);
-        schedule_.reading_took(now_ns, outcome.reading_cpu_ns);
         // A marking that failed has cost as much as one that did not.
         if (outcome.order.reach) schedule_.reach_took(now_ns, outcome.reach_cpu_ns);
     }

@@ -120,18 +120,19 @@ HeapOutcome HeapThread::read(HeapOrder order) {
     const auto reach = taken.census ? std::move(taken.census->reach) : std::nullopt;
     const std::uint64_t reach_ns = monotonic_ns();
     const std::uint64_t reach_end_cpu_ns = thread_cpu_ns();
+    outcome.reach_cpu_ns = reach_end_cpu_ns - begin_cpu_ns;
     taken = reader_.take();
+    outcome.reading_cpu_ns = thread_cpu_ns() - reach_end_cpu_ns;
     outcome.rejected = taken.census ? taken.census->rejected : taken.failure.rejected;
     if (!taken.census) {
         outcome.failure = taken.failure.reason;
-        outcome.rejected_for_good = taken.failure.kind == heap::CensusFailure::Kind::kRejected;
+        outcome.target_was_quicker = taken.failure.kind == heap::CensusFailure::Kind::kRejected;
         return outcome;
     }
     fill(*taken.census, outcome);
     if (!outcome.reading) return outcome;
     outcome.reading->duration_ns = monotonic_ns() - reach_ns;
     outcome.reading_cpu_ns = thread_cpu_ns() - reach_end_cpu_ns;
-    outcome.reach_cpu_ns = reach_end_cpu_ns - begin_cpu_ns;
     if (!reach) return outcome;
     outcome.reach = ledger::ReachReading{.t_ns = begin_ns - start_ns_,
                                          .requests = outcome.order.requests,

@@ -36,9 +36,9 @@ struct HeapOutcome {
     std::vector<ledger::LostBlock> lost;  ///< with `reach`
     std::uint64_t reading_cpu_ns = 0;     ///< what the reading took of a CPU
     std::uint64_t reach_cpu_ns = 0;
-    std::uint64_t rejected = 0;      ///< attempts, also those before a good one
-    std::string failure;             ///< why there is no reading
-    bool rejected_for_good = false;  ///< the heap is there, but no attempt was sound
+    std::uint64_t rejected = 0;       ///< attempts, also those before a good one
+    std::string failure;              ///< why there is no reading
+    bool target_was_quicker = false;  ///< the heap is there, but no attempt was sound
 };
 
 class HeapThread {

@@ -64,6 +64,7 @@ class Recorder::State {
     std::vector<ledger::ProcSample> new_samples();
     void note_trace_error(const Status& status);
     void write_totals(std::uint64_t now_ns);
+    void commit(std::uint64_t now_ns);
     bool ended(const std::atomic<bool>& stop, std::uint64_t now_ns);
     void update_progress(std::uint64_t now_ns);
 
@@ -173,6 +174,7 @@ void Recorder::State::attach() {
                     capture::method_name(programs_.method()) + "), ";
     }
     summary_ += "requests by " + requests.spec;
+    commit(monotonic_ns());  // whoever is killed early leaves what was traced
 }
 
 /// Of all threads that read the target's bytes.
@@ -331,6 +333,11 @@ void Recorder::State::update_progress(std::uint64_t now_ns) {
     progress_.lost_events = ring_losses(programs_.counters());
 }
 
+void Recorder::State::commit(std::uint64_t now_ns) {
+    write_totals(now_ns);
+    note_trace_error(writer_.commit());
+}
+
 void Recorder::State::follow(const std::atomic<bool>& stop, double progress_seconds,
                              const std::function<Wish(const Progress&)>& show) {
     const auto progress_ns = static_cast<std::uint64_t>(progress_seconds * 1e9);
@@ -350,8 +357,7 @@ void Recorder::State::follow(const std::atomic<bool>& stop, double progress_seco
         if (now_ns - commit_ns >= kCommitNs) {
             commit_ns = now_ns;
             mappings_.check(ledger_);
-            write_totals(now_ns);
-            note_trace_error(writer_.commit());
+            commit(now_ns);
         }
         if (tracking_) progress_.news = tracking_->take_news();
         notes_.insert(notes_.end(), progress_.news.begin(), progress_.news.end());
