@@ -11,6 +11,8 @@ import time
 import unittest
 import urllib.request
 
+import harness
+
 BUILD = os.environ.get("ASRTRACE_BUILD_DIR", "build/release")
 WORKER = os.path.join(BUILD, "bin", "asr-worker")
 CENSUS = os.path.join(BUILD, "tests", "live", "heap_census")
@@ -28,17 +30,12 @@ def wav(seconds):
 
 class Worker:
     def __init__(self, *options):
-        self.port = random.randrange(20000, 60000)
         self.process = subprocess.Popen(
-            [WORKER, "--port", str(self.port), "--debug-endpoints", *options],
-            stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+            [WORKER, "--port", "0", "--debug-endpoints", *options],
+            stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, bufsize=0)
         self.pid = self.process.pid
-        for _ in range(200):
-            try:
-                return self.get("/healthz") and None
-            except OSError:
-                time.sleep(0.05)
-        raise RuntimeError("the worker does not answer")
+        listening = harness.LineReader(self.process.stdout).line(60)
+        self.port = int(re.search(r":(\d+) ", listening)[1])
 
     def get(self, path, data=None):
         with urllib.request.urlopen("http://127.0.0.1:%d%s" % (self.port, path), data, timeout=60) as answer:
@@ -72,6 +69,7 @@ class Worker:
     def stop(self):
         self.process.kill()
         self.process.wait()
+        self.process.stdout.close()
 
 
 class WorkerCensus(unittest.TestCase):
