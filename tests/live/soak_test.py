@@ -15,6 +15,7 @@ import tempfile
 import threading
 import time
 import unittest
+import urllib.request
 
 import harness
 import speech
@@ -71,6 +72,7 @@ class Soak:
         self.csv_path = os.path.join(directory, name + ".csv")
         self.trace_path = os.path.join(directory, name + ".asrtrace")
         self.phases = phases
+        self.url = url
         trace = () if "--no-trace" in phases else ("-o", self.trace_path)
         self.process = subprocess.Popen(
             [harness.ASRTRACE, "soak", "--post", url,
@@ -230,13 +232,22 @@ class ShortRuns(SoakTest):
                             phases=SHORT)
         dying = self.soak_worker("dying", phases=SHORT)
         replaced = self.soak_worker("replaced", "--limit-max-requests", "1000", phases=SHORT)
-        time.sleep(5)
-        self.kill_the_worker(dying, generations=1)
-        self.kill_the_worker(replaced, generations=2)
+        for run, generations in ((dying, 1), (replaced, 2)):
+            self.wait_for_load(run)
+            self.kill_the_worker(run, generations)
         self.check_death(dying)
         self.check_replacement(replaced)
         self.check_refusals(refused)
         self.check_sawtooth(sawtooth)
+
+    def wait_for_load(self, run):
+        """Its worker answers, and is in a row: one that dies before is not replaced, nor told."""
+        deadline = time.monotonic() + 60
+        while not os.path.exists(run.csv_path) or len(run.rows()) < 5:
+            self.assertLess(time.monotonic(), deadline, "no rows come")
+            time.sleep(0.1)
+        with urllib.request.urlopen(run.url.replace("/transcribe", "/healthz"), timeout=60):
+            pass
 
     def kill_the_worker(self, run, generations):
         """The soak's child, or that one's child."""
@@ -247,14 +258,14 @@ class ShortRuns(SoakTest):
         os.kill(pid, signal.SIGKILL)
 
     def check_death(self, dying):
-        self.assertEqual(dying.finish(), 3)
+        self.assertEqual(dying.finish(), 3, dying.output)
         self.assertIn("is gone", self.told(dying))
         self.assertIn("no verdict", dying.output[0])
 
     def check_replacement(self, replaced):
         """One that its parent replaces is told, and there is a verdict."""
         self.told(replaced)
-        self.assertIn(replaced.finish(), (0, 1))
+        self.assertIn(replaced.finish(), (0, 1), replaced.output)
         events = " ".join(replaced.verdict()["events"])
         self.assertRegex(events, r"process \d+ ended.*process \d+ began")
 
