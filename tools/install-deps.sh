@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
 # Installs what is missing to build, run and test, from stock Debian 12 (apt) and nothing else.
-#   tools/install-deps.sh [--quiet] [build|worker|tests|training|peers|package|kernels]...
+#   tools/install-deps.sh [--quiet] [build|worker|tests|coverage|training|peers|package|kernels]...
 # Without a group: build, worker and tests. A second run finds nothing to do.
 set -euo pipefail
 
@@ -80,6 +80,12 @@ LIST
     command -v npm > /dev/null || echo npm
 }
 
+coverage_packages() {
+    sed 's/ *#.*//' <<'LIST'
+llvm                 # llvm-profdata and llvm-cov
+LIST
+}
+
 peers_packages() {
     sed 's/ *#.*//' <<'LIST'
 bpfcc-tools          # memleak-bpfcc
@@ -117,7 +123,7 @@ groups=()
 for argument in "$@"; do
     case "$argument" in
         --quiet) quiet=1 ;;
-        build | worker | tests | training | peers | package | kernels) groups+=("$argument") ;;
+        build | worker | tests | coverage | training | peers | package | kernels) groups+=("$argument") ;;
         *)
             sed -n '3,5s/^# //p' "$0" >&2
             exit 2
