@@ -4,6 +4,7 @@ CPU counts what it loses; a stopped target stays stopped."""
 
 import os
 import signal
+import sqlite3
 import time
 
 import harness
@@ -84,6 +85,28 @@ class Awkward(harness.LiveTest):
         self.assertEqual(counts["calls"]["free"], truth["ok"]["free"])
         self.assertEqual(seen + lost, truth["events"])
         self.assertNotIn("nothing lost", tracer.stdout)
+
+    def test_the_clock_is_set(self):
+        """An hour forth and back, all the time: what is counted and how long it took stays right."""
+        program = self.start("alloc_mix", "--seed", self.seed % 1000003, "--operations", 10000)
+        jumps = [f"{name}={value}" for name, value in harness.CLOCK_JUMPS.items()]
+        tracer = self.attach(program.pid, "--request", "every:0.5",
+                             prefix=("env", *jumps)).wait_attached()
+        begin = time.monotonic()
+        truth = program.run()
+        time.sleep(2)
+        self.assertEqual(tracer.stop(), 0, tracer.stderr)
+        elapsed = time.monotonic() - begin
+        self.assertEqual(program.quit(), 0)
+        report = tracer.report()
+        self.assert_nothing_lost(report)
+        self.assertEqual(report["counts"]["allocated_bytes"], truth["allocated_bytes"])
+        self.assertAlmostEqual(report["window"]["seconds"], elapsed, delta=0.25 * elapsed)
+        self.assertAlmostEqual(report["requests"]["count"], 2 * elapsed, delta=0.5 * elapsed)
+        with sqlite3.connect(tracer.trace_path) as trace:
+            rows = trace.execute("SELECT unix_seconds, t_ns FROM samples ORDER BY sequence")
+            starts = {round(unix - t_ns / 1e9) for unix, t_ns in rows}
+        self.assertLessEqual(max(starts) - min(starts), 1, "samples an hour apart")
 
     def test_a_stopped_target(self):
         program = self.start("awkward", "--blocks", 1000)

@@ -27,6 +27,9 @@ PROGS = os.path.join(BUILD_DIR, "progs")
 BPFTOOL = shutil.which("bpftool") or "/usr/sbin/bpftool"
 UPROBE_EVENTS = "/sys/kernel/tracing/uprobe_events"
 
+# Preloaded into the tracer: the clock is set between any two looks at it.
+CLOCK_JUMPS = {"LD_PRELOAD": os.path.join(PROGS, "libclock_jumps.so")}
+
 # Functions that share an address in some libc versions are told apart by none of their callers.
 SAME_ADDRESS = {"aligned_alloc": "memalign"}
 

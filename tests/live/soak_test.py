@@ -67,7 +67,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
 class Soak:
     """One run, its output collected."""
 
-    def __init__(self, directory, name, url, files, *arguments, phases=PHASES):
+    def __init__(self, directory, name, url, files, *arguments, phases=PHASES, environment=None):
         self.json_path = os.path.join(directory, name + ".json")
         self.csv_path = os.path.join(directory, name + ".csv")
         self.trace_path = os.path.join(directory, name + ".asrtrace")
@@ -78,7 +78,8 @@ class Soak:
             [harness.ASRTRACE, "soak", "--post", url,
              *(part for file in files for part in ("--file", f"audio_file=@{file}")),
              *phases, "--json", self.json_path, "--csv", self.csv_path, *trace, *arguments],
-            stdout=subprocess.PIPE, stderr=subprocess.PIPE, stdin=subprocess.DEVNULL)
+            stdout=subprocess.PIPE, stderr=subprocess.PIPE, stdin=subprocess.DEVNULL,
+            env={**os.environ, **(environment or {})})
         self.output = None
 
     def finish(self, seconds=400):
@@ -229,7 +230,7 @@ class ShortRuns(SoakTest):
                                     arguments=("--follow",))
         refusing = Server(lambda number: 503 if 20 <= number < 40 else 200)
         refused = self.soak("refused", refusing.url, "--rate", "10", "--pid", str(os.getpid()),
-                            phases=SHORT)
+                            phases=SHORT, environment=harness.CLOCK_JUMPS)
         dying = self.soak_worker("dying", phases=SHORT)
         replaced = self.soak_worker("replaced", "--limit-max-requests", "1000", phases=SHORT)
         for run, generations in ((dying, 1), (replaced, 2)):
@@ -270,6 +271,7 @@ class ShortRuns(SoakTest):
         self.assertRegex(events, r"process \d+ ended.*process \d+ began")
 
     def check_refusals(self, refused):
+        """Also while the clock is set, by an hour and back, between any two rows."""
         self.told(refused)
         self.assertEqual(refused.verdict()["requests"]["by_status"], {"200": 100, "503": 20})
         events = " ".join(refused.verdict()["events"])

@@ -4,7 +4,6 @@
 #include <malloc.h>
 
 #include <algorithm>
-#include <ctime>
 
 #include "tools/asrtrace/clock.h"
 #include "tools/asrtrace/heap_readings.h"
@@ -18,6 +17,7 @@
 #include "tools/asrtrace/totals.h"
 #include "tools/asrtrace/tracking.h"
 #include "user/base/maps.h"
+#include "user/base/unix_clock.h"
 #include "user/capture/process.h"
 #include "user/capture/sockets.h"
 #include "user/decode/event.h"
@@ -81,7 +81,7 @@ class Recorder::State {
     std::optional<Tracking> tracking_;  ///< if there is a budget
 
     std::uint64_t start_ns_;
-    std::int64_t start_unix_seconds_ = std::time(nullptr);
+    std::int64_t start_unix_seconds_ = unix_seconds();
     ledger::Losses losses_;
     ledger::Overhead overhead_;
     std::string ended_by_;

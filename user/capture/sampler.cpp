@@ -3,10 +3,10 @@
 
 #include <algorithm>
 #include <charconv>
-#include <ctime>
 #include <string>
 
 #include "user/base/maps.h"
+#include "user/base/unix_clock.h"
 #include "user/capture/cgroup.h"
 
 namespace asrtrace::capture {
@@ -50,7 +50,7 @@ std::optional<ledger::ProcSample> sample_process(pid_t pid, bool with_pss) {
     const auto meminfo = read_text_file("/proc/meminfo");
     if (!status || !meminfo || status->find("\nVmRSS:") == std::string::npos) return std::nullopt;
     ledger::ProcSample sample;
-    sample.unix_seconds = std::time(nullptr);
+    sample.unix_seconds = unix_seconds();
     sample.vm_rss_kb = field(*status, "VmRSS");
     sample.rss_anon_kb = field(*status, "RssAnon");
     sample.rss_file_kb = field(*status, "RssFile");
