@@ -1,11 +1,12 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
 # Installs, builds and runs the tests: lint, fuzzing, sanitized tests, then unit, replay, live and
-# worker tests. Needs root and BPF; skips nothing.
-#   sudo tools/test.sh [--quick | --full | --kernels | --sanitized]
+# worker tests, and one other kernel in QEMU. Needs root and BPF; skips nothing.
+#   sudo tools/test.sh [--quick | --full | --kernels [all | SUITE...] | --sanitized]
 # --full runs each fuzz target for five minutes, and clang-tidy over the tools as well.
 # --quick leaves out clang-tidy, sanitizers and fuzzing.
-# --kernels runs live tests on other kernels in QEMU (tests/vm), and nothing else.
+# --kernels runs live tests on all other kernels in QEMU (tests/vm), or on those of these suites of
+#   Debian, and nothing else.
 # --sanitized runs live tests with the tracer under ASan and UBSan, then under TSan, and nothing else.
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -15,6 +16,7 @@ source tools/stages.sh
 fuzz_seconds=15
 fuzz_failures=$stages_logs/fuzz-failures
 extent=usual
+suites=()
 case "${1:-}" in
     "") ;;
     --quick) extent=quick ;;
@@ -22,10 +24,13 @@ case "${1:-}" in
         extent=full
         fuzz_seconds=300
         ;;
-    --kernels) extent=kernels ;;
+    --kernels)
+        extent=kernels
+        [[ ${2:-all} == all ]] || for suite in "${@:2}"; do suites+=(--suite "$suite"); done
+        ;;
     --sanitized) extent=sanitized ;;
     *)
-        sed -n '3,9s/^# //p' "$0" >&2
+        sed -n '3,10s/^# //p' "$0" >&2
         exit 2
         ;;
 esac
@@ -81,22 +86,21 @@ all_tests() {
     ctest --test-dir build/release --output-on-failure --no-tests=error --no-label-summary \
         -j "$(nproc)" 2>&1 < /dev/null | tee "$log" |
         awk '/^ *Start +[0-9]+:/ || /^Internal ctest|^Test project/ { next }
-             / Passed / && !/ (live|worker)\./ { next }
+             / Passed / && !/ (live|worker|vm)\./ { next }
              / Test +#/ { sub(/ # GetParam.*> /, ""); gsub(/ ?\.\.\.+ */, " ... "); gsub(/  +/, " ") }
              { print; fflush() }'
 }
 
 mkdir -p "$stages_logs"
 stages_say "dependencies"
-tools/install-deps.sh --quiet
+tools/install-deps.sh --quiet build worker tests kernels
 stages_say "kernel"
 mount_kernel_file_systems
 check_bpf
 
 if [[ $extent == kernels ]]; then
-    tools/install-deps.sh --quiet kernels
     stage "build release" build_preset release &&
-        python3 -B tests/vm/matrix.py build/release --markdown build/kernels.md
+        python3 -B tests/vm/matrix.py build/release --markdown build/kernels.md "${suites[@]}"
     exit
 fi
 if [[ $extent == sanitized ]]; then
@@ -117,7 +121,7 @@ elif stage "build release" build_preset release; then
     if [[ $extent == full ]]; then
         stage "lint" tools/lint.sh || true
     fi
-    stages_say "unit, replay, live and worker tests"
+    stages_say "unit, replay, live, worker and kernel tests"
     all_tests || stages_failed+=("tests")
     # Once more, below the summary: the stage's own lines are far up by now.
     [[ ! -e $fuzz_failures ]] || cat "$fuzz_failures"

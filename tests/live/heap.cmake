@@ -18,5 +18,5 @@ gtest_discover_tests(heap_live_test TEST_PREFIX live.heap.
 
 add_test(NAME live.heap.worker
   COMMAND /usr/bin/python3 -B ${CMAKE_CURRENT_SOURCE_DIR}/heap_worker_test.py)
-set_tests_properties(live.heap.worker PROPERTIES LABELS live RUN_SERIAL TRUE TIMEOUT 180
+set_tests_properties(live.heap.worker PROPERTIES LABELS live TIMEOUT 240
   ENVIRONMENT ASRTRACE_BUILD_DIR=${CMAKE_BINARY_DIR})

@@ -164,7 +164,7 @@ def boot(kernel, image, directory):
     text_poke that nobody expects any more, 6.12)."""
     console, results = (os.path.join(directory, name) for name in ("console", "results"))
     subprocess.run(
-        ["qemu-system-x86_64", "-machine", "q35", "-cpu", "max,-cx16", "-accel",
+        ["nice", "qemu-system-x86_64", "-machine", "q35", "-cpu", "max,-cx16", "-accel",
          "tcg,thread=single", "-smp", "2", "-m", "2048", "-kernel", kernel, "-initrd", image,
          "-append", "console=ttyS0 panic=-1 quiet", "-no-reboot", "-nic", "none", "-display", "none",
          "-serial", f"file:{console}", "-serial", f"file:{results}"],
