@@ -13,7 +13,8 @@ readonly build=build/coverage
 readonly profiles=$build/profiles
 [[ $# -eq 0 ]] || { sed -n '3,6s/^# //p' "$0" >&2; exit 2; }
 
-# Each process writes a file of its own.
+# Each process writes a file of its own. Tests of programs in which the counters stand may fail, for
+# such a program is not what it seems: what they ran counts all the same.
 run_tests() {
     rm -rf "$profiles"
     LLVM_PROFILE_FILE=$PWD/$profiles/%m-%p.profraw \
@@ -59,7 +60,7 @@ by_folder() {
 
 tools/install-deps.sh --quiet build worker tests coverage
 stage "build coverage" build_preset coverage
-stage "unit and replay tests" run_tests
+stage "unit and replay tests" run_tests || stages_say "counted without the end of what failed"
 stage "seeds of the fuzz targets" run_seeds
 stage "reports" write_reports
 by_folder
