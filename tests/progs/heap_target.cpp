@@ -175,6 +175,17 @@ void plant_leaks(Blocks& own) {
     }
 }
 
+/// Puts a node before the others, all the time: what a word leads to is newer than what was read
+/// before that word, and holds all the rest.
+void* prepend_main(void*) {
+    for (;; usleep(300)) {
+        Node* node = static_cast<Node*>(touched(sizeof(Node)));
+        node->other = nullptr;
+        node->next = reachable_list;
+        __atomic_store_n(&reachable_list, node, __ATOMIC_RELEASE);
+    }
+}
+
 /// A thread that ends: nothing of its work stays in a stack or a register that is in use.
 void* plant_main(void* own) {
     plant_leaks(*static_cast<Blocks*>(own));
@@ -359,6 +370,10 @@ void make_heap(const char* kind, std::uint64_t mib, std::uint64_t chunks) {
     if (std::strcmp(kind, "aligned") == 0) make_aligned(own);
     churn = std::strcmp(kind, "churn") == 0;
     if (churn || std::strcmp(kind, "threads") == 0) start_threads();
+    if (std::strcmp(kind, "prepends") == 0) {
+        pthread_t thread;
+        pthread_create(&thread, nullptr, prepend_main, nullptr);
+    }
     if (std::strcmp(kind, "leaks") == 0) {
         start_threads();
         pthread_t thread;

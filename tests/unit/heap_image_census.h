@@ -15,7 +15,8 @@ struct ImageOutcome {
 };
 
 inline ImageOutcome image_census(ImageMemory& image, bool still, std::chrono::milliseconds time,
-                                 std::span<const AskedSize> asked = {}) {
+                                 std::span<const AskedSize> asked = {},
+                                 std::span<const std::uint64_t> passing = {}) {
     auto location = find_malloc(image, image.maps());
     if (!location) return {std::nullopt, location.error().message};
     SnapshotOptions options;
@@ -30,7 +31,8 @@ inline ImageOutcome image_census(ImageMemory& image, bool still, std::chrono::mi
     ThreadState thread;
     thread.tid = 1;
     thread.stack_pointer = 0x7ffd00001000;
-    auto reach = find_unreachable(image, snapshot, {thread}, asked, options.limits.deadline);
+    auto reach =
+        find_unreachable(image, snapshot, {thread}, asked, passing, options.limits.deadline);
     if (!reach) return {std::nullopt, reach.error().message};
     ImageOutcome outcome{compute_census(snapshot, image.page_size()), {}};
     outcome.census->reach = std::move(*reach);

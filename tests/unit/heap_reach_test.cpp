@@ -2,6 +2,8 @@
 // Which words make a block reachable, which leave it weak, and which do not count.
 #include <gtest/gtest.h>
 
+#include <algorithm>
+
 #include "tests/unit/heap_image_builder.h"
 #include "tests/unit/heap_image_census.h"
 
@@ -102,6 +104,28 @@ TEST_F(Reachability, BytesThatWereNotAskedForDoNotCount) {
     // Of another block that stood here before: its size does not fit.
     const std::vector<AskedSize> outdated{{holder + 16, 0x40}};
     expect(0, 1, outdated);
+}
+
+TEST_F(Reachability, WordsThatLeadToNoBlockAreKeptForTheNextReading) {
+    built.image.put(kVariable, built.free_chunk + 16);
+    built.image.put(holder + 0x80, built.free_chunk + 16);
+    const Reach found = reach();
+    EXPECT_EQ(std::count(found.passing.begin(), found.passing.end(), built.free_chunk + 16), 1);
+    EXPECT_TRUE(std::is_sorted(found.passing.begin(), found.passing.end()));
+}
+
+TEST_F(Reachability, WordsOfTheReadingBeforeHoldBlocks) {
+    const std::vector<std::uint64_t> passing{leak - 0x1000, leak, leak + 0x100};
+    const ImageOutcome outcome =
+        image_census(built.image, true, std::chrono::seconds(5), {}, passing);
+    ASSERT_TRUE(outcome.census) << outcome.reason;
+    EXPECT_EQ(outcome.census->reach->unreachable_chunks, 0U);
+    const auto& holders = outcome.census->reach->holders;
+    const auto at = std::find_if(holders.begin(), holders.end(), [](const Holder& each) {
+        return each.root == "pointers stored while the heap was read";
+    });
+    ASSERT_NE(at, holders.end());
+    EXPECT_EQ(at->bytes, built.leaked_bytes);
 }
 
 Leaked block(std::uint64_t address, std::uint64_t bytes) {

@@ -57,23 +57,23 @@ void Locator::index_pages(const Segment& segment, PageIndex& index) {
     }
 }
 
-bool Locator::find(std::uint64_t word, std::size_t& segment, std::size_t& chunk) const {
-    if (!filter_(word)) return false;
+Locator::Where Locator::find(std::uint64_t word, std::size_t& segment, std::size_t& chunk) const {
+    if (!filter_(word)) return Where::kElsewhere;
     const std::uint64_t granule = word >> granule_shift_;
     std::uint64_t at = (granule * 0x9e3779b97f4a7c15ULL >> 20) & mask_;
     while (slots_[at].granule != granule) {
-        if (slots_[at].granule == ~0ULL) return false;
+        if (slots_[at].granule == ~0ULL) return Where::kElsewhere;
         at = (at + 1) & mask_;
     }
     segment = slots_[at].segment;
     while (segment < snapshot_.segments.size() && snapshot_.segments[segment].end <= word)
         ++segment;
-    if (segment == snapshot_.segments.size()) return false;
+    if (segment == snapshot_.segments.size()) return Where::kNearby;
     const Segment& home = snapshot_.segments[segment];
     // The eight bytes behind a chunk are its own: look up the byte eight further down.
     const std::uint64_t byte = word - 8;
     if (byte < home.first || byte >= home.last_end || home.chunk_begin == home.chunk_end)
-        return false;
+        return Where::kNearby;
     chunk = home.chunk_begin;
     if (home.chunk_end - home.chunk_begin > 1) {
         const PageIndex& index = indices_[segment];
@@ -91,7 +91,7 @@ bool Locator::find(std::uint64_t word, std::size_t& segment, std::size_t& chunk)
         }
         chunk = low;
     }
-    return word >= snapshot_.chunks.address(chunk) + kChunkHeader;
+    return word >= snapshot_.chunks.address(chunk) + kChunkHeader ? Where::kChunk : Where::kNearby;
 }
 
 }  // namespace asrtrace::heap

@@ -14,8 +14,12 @@ class Locator {
   public:
     explicit Locator(const Snapshot& snapshot);
 
-    /// True if `word` points into the usable bytes [chunk + 16, chunk + size + 8) of a chunk.
-    bool find(std::uint64_t word, std::size_t& segment, std::size_t& chunk) const;
+    enum class Where : std::uint8_t {
+        kElsewhere,
+        kNearby,  ///< in or beside a segment, where malloc may have handed out a block since
+        kChunk,   ///< in the usable bytes [chunk + 16, chunk + size + 8) of `chunk`
+    };
+    Where find(std::uint64_t word, std::size_t& segment, std::size_t& chunk) const;
 
     /// Says no for nearly all words that are no pointers to the heap: to be asked before find(). A
     /// value, so that a loop keeps it in registers.

@@ -16,6 +16,7 @@ namespace {
 constexpr std::size_t kWindow = 256 << 10;  // stays in the second-level cache
 constexpr std::size_t kBatchChunks = 512;
 constexpr std::size_t kMaxHolders = 20;
+constexpr std::size_t kMostPassing = 1 << 20;
 /// Programs point into the beginnings of blocks: second bases, array cookies, headers of wrappers.
 constexpr std::uint64_t kNearBeginning = 64;
 
@@ -42,7 +43,8 @@ class Marking {
           buffer_(2 * kWindow),
           weak_(snapshot.chunks.size()) {}
 
-    bool run(const std::vector<RootRange>& roots, const std::vector<ThreadState>& threads) {
+    bool run(const std::vector<RootRange>& roots, const std::vector<ThreadState>& threads,
+             std::span<const std::uint64_t> passing) {
         for (std::uint64_t tcache : snapshot_.tcaches) {
             Place place;  // a tcache's own words point at what is freed
             if (is_news(tcache + kChunkHeader, place)) {
@@ -67,6 +69,13 @@ class Marking {
                 drain({RootKind::kRegisters, static_cast<std::uint64_t>(thread.tid)});
             }
         }
+        // After the rest, so that a holder gets only what nothing else holds.
+        for (const std::uint64_t word : passing) {
+            Place place;
+            if (!is_news(word, place) || !is_near_beginning(word, place)) continue;
+            mark(place);
+            drain({RootKind::kPassing, 0});
+        }
         return !late_;
     }
 
@@ -85,6 +94,11 @@ class Marking {
     }
 
     const std::map<HolderKey, Holder>& holders() const { return holders_; }
+
+    std::vector<std::uint64_t> take_passing() {
+        tidy_passing();
+        return std::move(passing_);
+    }
 
   private:
     bool late() {
@@ -121,9 +135,28 @@ class Marking {
     };
 
     /// Does `word` point into a chunk in use that is not marked yet?
-    bool is_news(std::uint64_t word, Place& place) const {
-        return locator_.find(word, place.segment, place.chunk) &&
-               !snapshot_.chunks.is(place.chunk, kFreed | kMarked);
+    bool is_news(std::uint64_t word, Place& place) {
+        const auto where = locator_.find(word, place.segment, place.chunk);
+        if (where == Locator::Where::kElsewhere) return false;
+        if (where == Locator::Where::kChunk && !snapshot_.chunks.is(place.chunk, kFreed))
+            return !snapshot_.chunks.is(place.chunk, kMarked);
+        note_passing(word);
+        return false;
+    }
+
+    /// Most are dangling; of more than there is room for the first are kept.
+    void note_passing(std::uint64_t word) {
+        if (word % 8 != 0 || passing_.size() >= kMostPassing) return;
+        if (passing_.size() == passing_.capacity()) {
+            tidy_passing();
+            passing_.reserve(std::max<std::size_t>(2 * passing_.size(), 4096));
+        }
+        passing_.push_back(word);
+    }
+
+    void tidy_passing() {
+        std::sort(passing_.begin(), passing_.end());
+        passing_.erase(std::unique(passing_.begin(), passing_.end()), passing_.end());
     }
 
     bool is_near_beginning(std::uint64_t word, const Place& place) const {
@@ -156,7 +189,8 @@ class Marking {
     /// keeps what stood there before.
     bool is_last_word(std::uint64_t address) const {
         Place place;
-        if (!locator_.find(address, place.segment, place.chunk)) return false;
+        if (locator_.find(address, place.segment, place.chunk) != Locator::Where::kChunk)
+            return false;
         const Segment& home = snapshot_.segments[place.segment];
         const std::uint64_t begin = snapshot_.chunks.address(place.chunk);
         return home.kind != SegmentKind::kMapped &&
@@ -269,6 +303,7 @@ class Marking {
     PageBuffer buffer_;
     std::vector<bool> weak_;  ///< by chunk: a weak word points into it
     std::map<HolderKey, Holder> holders_;
+    std::vector<std::uint64_t> passing_;
     std::uint64_t sum_bytes_ = 0, sum_chunks_ = 0;
 };
 
@@ -292,6 +327,8 @@ std::string name_of(const Snapshot& snapshot, const HolderKey& key) {
         case RootKind::kStack:
             return key.where == 0 ? "stack of the main thread"
                                   : "stack and TLS of thread " + hex(key.where);
+        case RootKind::kPassing:
+            return "pointers stored while the heap was read";
         case RootKind::kAnonymous:
             break;
     }
@@ -342,11 +379,12 @@ std::vector<Leaked> common(const std::vector<Leaked>& a, const std::vector<Leake
 Result<Reach> find_unreachable(TargetMemory& memory, Snapshot& snapshot,
                                const std::vector<ThreadState>& threads,
                                std::span<const AskedSize> asked,
+                               std::span<const std::uint64_t> passing,
                                std::chrono::steady_clock::time_point deadline) {
     const Error late{"marking what is reachable took too long"};
     const std::vector<RootRange> roots = find_roots(memory, snapshot, threads);
     Marking marking(memory, snapshot, asked, deadline);
-    if (!marking.run(roots, threads)) return late;
+    if (!marking.run(roots, threads, passing)) return late;
     const std::vector<Leaked> not_sure = list_unmarked(snapshot);
     if (!marking.run_weak()) return late;
     Reach reach = make_reach(list_unmarked(snapshot), not_sure);
@@ -356,6 +394,7 @@ Result<Reach> find_unreachable(TargetMemory& memory, Snapshot& snapshot,
     std::stable_sort(reach.holders.begin(), reach.holders.end(),
                      [](const Holder& a, const Holder& b) { return a.bytes > b.bytes; });
     if (reach.holders.size() > kMaxHolders) reach.holders.resize(kMaxHolders);
+    reach.passing = marking.take_passing();
     return reach;
 }
 

@@ -58,13 +58,18 @@ struct Reach {
     std::uint64_t likely_bytes = 0;  ///< part of weak
     std::uint64_t likely_chunks = 0;
     std::vector<Holder> holders;  ///< most bytes first, at most 20
-    unsigned snapshots = 1;       ///< how many readings agree
+    /// Words that were met and led to no block of the snapshot: to one that is newer, if the target
+    /// runs, and all that hangs on it seems unreachable. For the next reading, which knows it.
+    std::vector<std::uint64_t> passing;
+    unsigned snapshots = 1;  ///< how many readings agree
 };
 
-/// Marks `snapshot.chunks` (kMarked) and lists what stays unmarked. Error: the deadline passed.
+/// Marks `snapshot.chunks` (kMarked) and lists what stays unmarked. `passing`: Reach::passing of
+/// the reading before, roots as well. Error: the deadline passed.
 Result<Reach> find_unreachable(TargetMemory& memory, Snapshot& snapshot,
                                const std::vector<ThreadState>& threads,
                                std::span<const AskedSize> asked,
+                               std::span<const std::uint64_t> passing,
                                std::chrono::steady_clock::time_point deadline);
 
 /// Keeps what both readings call unreachable (same address, same size), and as weak what both call

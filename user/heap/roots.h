@@ -10,7 +10,7 @@
 
 namespace asrtrace::heap {
 
-enum class RootKind : std::uint8_t { kData, kAnonymous, kStack, kRegisters };
+enum class RootKind : std::uint8_t { kData, kAnonymous, kStack, kRegisters, kPassing };
 
 struct RootRange {
     std::uint64_t begin = 0;
