@@ -20,6 +20,7 @@
 #include "user/base/fd.h"
 #include "user/base/maps.h"
 #include "user/base/output_file.h"
+#include "user/base/unix_clock.h"
 #include "user/load/client.h"
 #include "user/soak/processes.h"
 
@@ -143,6 +144,7 @@ class SoakRun {
     std::unique_ptr<LoadThread> load_;
     std::FILE* csv_ = nullptr;
     Clock::time_point begin_;
+    std::int64_t begin_unix_seconds_ = 0;
     std::int64_t next_row_ = 0;
     double shown_ = 0;
     bool gone_ = false, silent_ = false;
@@ -219,13 +221,17 @@ Status SoakRun::wait_until_it_accepts() {
     return Error{"stopped before the run began"};
 }
 
+/// Of a row's time whole seconds are kept. Those since the beginning are rounded, not the time of
+/// day: one that is a little late stays in the second in which it was due, and in its window.
 void SoakRun::take_row() {
+    const std::int64_t second = std::llround(elapsed());
     auto sample = capture::sample_tree(outcome_.pid, true);
     if (!sample) {
         happened(fmt::format("the worker (pid {}) is gone", outcome_.pid));
         outcome_.ended = gone_ = true;
         return;
     }
+    sample->unix_seconds = begin_unix_seconds_ + second;
     const soak::Row row = row_of(*sample);
     outcome_.rows.push_back(row);
     sample->t_ns = monotonic_ns();
@@ -341,6 +347,7 @@ SoakOutcome SoakRun::run() {
     const double load_end = load_begin + scaled_seconds(plan.load, plan.scale);
     oom_before_ = capture::oom_kills(outcome_.pid);
     begin_ = Clock::now();
+    begin_unix_seconds_ = unix_seconds();
     phase_ = "baseline";
     follow_phase(load_begin);
     phase_ = "load";
