@@ -333,7 +333,7 @@ static __always_inline bool freed_by_realloc(__u32 tid, __u64 address)
 SEC("uprobe")
 int alloc_session(struct pt_regs *ctx)
 {
-	stay_on_own_stack(ctx, &nowhere_session);
+	stay_on_own_stack(ctx);
 	if (PT_REGS_IP(ctx) != bpf_get_func_ip(ctx)) {
 		leave_call(ctx);
 		return 0;
@@ -344,7 +344,7 @@ int alloc_session(struct pt_regs *ctx)
 SEC("uprobe")
 int alloc_enter(struct pt_regs *ctx)
 {
-	stay_on_own_stack(ctx, &nowhere_probe);
+	stay_on_own_stack(ctx);
 	enter_call(ctx, bpf_get_attach_cookie(ctx));
 	return 0;
 }
@@ -352,7 +352,7 @@ int alloc_enter(struct pt_regs *ctx)
 SEC("uretprobe")
 int alloc_leave(struct pt_regs *ctx)
 {
-	stay_on_own_stack(ctx, &nowhere_probe);
+	stay_on_own_stack(ctx);
 	leave_call(ctx);
 	return 0;
 }
@@ -366,7 +366,7 @@ int free_enter(struct pt_regs *ctx)
 	struct counter_row *counters_here;
 	struct ev_free *record;
 
-	stay_on_own_stack(ctx, &nowhere_probe);
+	stay_on_own_stack(ctx);
 	if (!id)
 		return 0;
 	counters_here = own_counters();

@@ -410,7 +410,7 @@ int http_call(struct pt_regs *ctx)
 	struct http_work *work;
 	__u32 tid = id;
 
-	stay_on_own_stack(ctx, &nowhere_probe);
+	stay_on_own_stack(ctx);
 	if (!id || !comes_from_call(ctx, cookie))
 		return 0;
 	count(COUNT_PROBE_HITS, 1);

@@ -24,7 +24,7 @@ int mapping_call(struct pt_regs *ctx)
 	__u64 result = ctx->ax, old_break = last_break, stack = 0;
 	struct thread_state *state;
 
-	stay_on_own_stack(ctx, &nowhere_probe);
+	stay_on_own_stack(ctx);
 	if (process_of(id >> 32) < 0 || !comes_from_call(ctx, cookie))
 		return 0;
 	/* Before the window opens, too: the loader knows the break no better than by its page. */

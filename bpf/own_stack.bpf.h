@@ -4,27 +4,19 @@
  * share, gets a stack a CPU (bpf_enable_priv_stack, kernel/bpf/verifier.c) and relies on a check of
  * recursion that uprobes do not have: where the kernel preempts (PREEMPT_LAZY, PREEMPT), a thread
  * that hits a probe while another is inside the same program on the same CPU writes over its
- * variables. A program with a tail call is left where it is; this one is never made. The array
- * belongs to programs of one attach type: sessions have one of their own.
+ * variables. A program in which a tail call stands is left where it is (check_subprogs looks at all
+ * instructions). This one is never made: `cfg` is read-only, so the verifier knows the branch to be
+ * dead, does not look at the map, which is none, and removes the call.
  */
 #ifndef ASRTRACE_OWN_STACK_BPF_H
 #define ASRTRACE_OWN_STACK_BPF_H
 
 #include "bpf/maps.bpf.h"
 
-struct nowhere {
-	__uint(type, BPF_MAP_TYPE_PROG_ARRAY);
-	__uint(max_entries, 1);
-	__type(key, __u32);
-	__type(value, __u32);
-};
-struct nowhere nowhere_probe SEC(".maps") __weak;
-struct nowhere nowhere_session SEC(".maps") __weak;
-
-static __always_inline void stay_on_own_stack(struct pt_regs *ctx, void *nowhere)
+static __always_inline void stay_on_own_stack(struct pt_regs *ctx)
 {
 	if (!cfg.tgid)
-		bpf_tail_call(ctx, nowhere, 0);
+		bpf_tail_call(ctx, NULL, 0);
 }
 
 #endif

@@ -59,7 +59,7 @@ int request_mark(struct pt_regs *ctx)
 	struct ev_request *record;
 	struct usdt_spec *spec = NULL;
 
-	stay_on_own_stack(ctx, &nowhere_probe);
+	stay_on_own_stack(ctx);
 	if (!id)
 		return 0;
 	count(COUNT_PROBE_HITS, 1);

@@ -68,17 +68,6 @@ wire::config make_config(const ProgramsConfig& config, const Features& features)
     return knobs;
 }
 
-/// The last descriptor of a map of programs that goes empties the map, in the background
-/// (prog_array_map_clear, kernel/bpf/arraymap.c). Where others listed the machine's maps just when
-/// a tracer ended, such maps of its own were found left behind; two of these clearings at once is
-/// what we take for the cause. So the descriptor goes here, with nobody about: the programs hold
-/// the map.
-void let_go(const bpf_map* map) {
-    const UniqueFd nothing(::open("/dev/null", O_RDONLY | O_CLOEXEC));
-    if (nothing.valid() && bpf_map__fd(map) >= 0)
-        ::dup3(nothing.get(), bpf_map__fd(map), O_CLOEXEC);
-}
-
 void set_attach_type(bpf_program* program, std::uint32_t type) {
     bpf_program__set_expected_attach_type(program, static_cast<bpf_attach_type>(type));
 }
@@ -215,8 +204,6 @@ Result<Programs> Programs::load(const ProgramsConfig& config, const Features& fe
     if (error != 0) {
         return errno_error("loading the BPF programs: " + last_words(log), error);
     }
-    let_go(state->skeleton->maps.nowhere_probe);
-    let_go(state->skeleton->maps.nowhere_session);
     if (auto status = state->map_counters(); !status) return status.error();
     state->ring = ring_buffer__new(bpf_map__fd(state->skeleton->maps.events), State::on_record,
                                    state.get(), nullptr);
