@@ -4,6 +4,7 @@
  * (realloc(NULL) enters malloc) is told by its deeper stack pointer and left out. The attach cookie
  * says which function a probe stands on.
  */
+#include "bpf/arch.bpf.h"
 #include "bpf/emit.bpf.h"
 #include "bpf/own_stack.bpf.h"
 #include "bpf/sample.bpf.h"
@@ -224,7 +225,7 @@ static __always_inline int enter_call(struct pt_regs *ctx, __u32 function)
 	if (is_sampled)
 		state->call_stack = take_entry_stack(ctx, &state->call_return);
 	else
-		bpf_probe_read_user(&state->call_return, 8, (void *)sp);
+		state->call_return = arch_return_address((bpf_user_pt_regs_t *)ctx);
 	state->call_sp = sp;
 	return 0;
 }
@@ -303,8 +304,9 @@ static __always_inline void leave_call(struct pt_regs *ctx)
 	count_in(counters_here, COUNT_PROBE_HITS, 1);
 	count_in(counters_here, COUNT_RETURN_HITS, 1);
 	struct thread_state *state = find_thread_state(tid);
-	/* `ret` has popped the return address: anything else is the return of a nested call. */
-	if (!state || state->window != window || !state->call_sp || sp != state->call_sp + 8)
+	/* Anywhere else in the stack it is the return of a nested call. */
+	if (!state || state->window != window || !state->call_sp ||
+	    sp != state->call_sp + ARCH_RETURN_POPS)
 		return;
 	__u64 address = call_result(returned, state);
 	state->call_sp = 0;

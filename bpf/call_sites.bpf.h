@@ -12,15 +12,13 @@
 #ifndef ASRTRACE_CALL_SITES_BPF_H
 #define ASRTRACE_CALL_SITES_BPF_H
 
+#include "bpf/arch.bpf.h"
 #include "bpf/own_stack.bpf.h"
 
-/*
- * The system call instruction leaves the address behind it in rcx: whoever came another way, or
- * from another system call, is not meant.
- */
+/* Whoever came another way, or from another system call, is not meant. */
 static __always_inline bool comes_from_call(struct pt_regs *ctx, __u64 cookie)
 {
-	return ctx->cx + (cookie >> CALL_COOKIE_DISTANCE_SHIFT) == ctx->ip;
+	return arch_is_behind_call((bpf_user_pt_regs_t *)ctx, cookie >> CALL_COOKIE_DISTANCE_SHIFT);
 }
 
 #endif

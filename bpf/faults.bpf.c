@@ -7,6 +7,7 @@
  * many pages came (512 with a transparent huge page) by the order of the page that the fault
  * allocated. Where rss_stat is batched (before 6.2) or absent each fault counts as one page.
  */
+#include "bpf/arch.bpf.h"
 #include "bpf/emit.bpf.h"
 #include "bpf/sample.bpf.h"
 #include "bpf/stack.bpf.h"
@@ -80,6 +81,13 @@ SEC("tp_btf/page_fault_kernel")
 int BPF_PROG(fault_kernel, unsigned long address, struct pt_regs *regs, unsigned long error_code)
 {
 	return begin_fault(address, 1);
+}
+
+/* Both where the kernel has no such tracepoints (arm64): perf's event of page faults. */
+SEC("perf_event")
+int fault_any(struct bpf_perf_event_data *ctx)
+{
+	return begin_fault(ctx->addr, !arch_in_user_mode(&ctx->regs));
 }
 
 SEC("tp_btf/mm_page_alloc")

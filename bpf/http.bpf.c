@@ -279,7 +279,7 @@ static __always_inline int http_moved(struct sock *sock, int bytes, __u32 direct
 	if (!work)
 		return 0;
 	regs = entry_registers();
-	call = BPF_CORE_READ(regs, orig_ax);
+	call = arch_call_number(regs);
 	/* Workers of a ring have the registers of who made it. */
 	if (call == __NR_io_uring_enter || call == __NR_io_uring_setup) {
 		count(COUNT_HTTP_URING, 1);
@@ -414,12 +414,12 @@ int http_call(struct pt_regs *ctx)
 	if (!id || !comes_from_call(ctx, cookie))
 		return 0;
 	count(COUNT_PROBE_HITS, 1);
-	if ((__s64)ctx->ax <= 0)
+	if ((__s64)PT_REGS_RC(ctx) <= 0)
 		return 0;
 	work = http_claim();
 	if (!work)
 		return 0;
-	if (http_ended(work, &socket, cookie & CALL_COOKIE_CALL, ctx->ax)) {
+	if (http_ended(work, &socket, cookie & CALL_COOKIE_CALL, PT_REGS_RC(ctx))) {
 		state = find_thread_state(tid);
 		if (state && state->http_told) {
 			state->http_told = 0;

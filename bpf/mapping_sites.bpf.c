@@ -21,7 +21,7 @@ int mapping_call(struct pt_regs *ctx)
 	__u64 cookie = bpf_get_attach_cookie(ctx);
 	__u32 call = cookie & CALL_COOKIE_CALL;
 	__u64 id = current_thread();
-	__u64 result = ctx->ax, old_break = last_break, stack = 0;
+	__u64 result = PT_REGS_RC(ctx), old_break = last_break, stack = 0;
 	struct thread_state *state;
 
 	stay_on_own_stack(ctx);

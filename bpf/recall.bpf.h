@@ -72,16 +72,11 @@ trail_holds(const struct unwind_trail *trail, struct unwind_state *state, __u64 
  */
 static __always_inline struct recalled_stack *recall_entry(__u64 ip, __u64 caller, __u64 sp)
 {
-#ifdef __TARGET_ARCH_x86
 	__u64 hash =
 		(ip ^ caller * 0x9e3779b97f4a7c15ULL ^ (sp & 4095) << 20) * 0xff51afd7ed558ccdULL;
 	__u32 index = (hash >> 40) & (RECALL_ENTRIES - 1);
 
-	return bpf_map_lookup_elem(&recalled_stacks, &index);
-#else
-	(void)ip, (void)caller, (void)sp;
-	return NULL;
-#endif
+	return ARCH_KEEPS_ORDER ? bpf_map_lookup_elem(&recalled_stacks, &index) : NULL;
 }
 
 /* The key of the stack that `walk` is about to walk, 0 if it must. */

@@ -73,7 +73,10 @@ static __always_inline __u64 take_entry_stack(struct pt_regs *regs, __u64 *retur
 	unwind_from_regs(walk, regs, target_tgid());
 	walk->window_bytes = 0;
 	ip = walk->ip;
-	unwind_read(walk, walk->sp, return_address);
+	if (ARCH_RETURN_IN_REGISTER)
+		*return_address = walk->regs[0] & ARCH_ADDRESS_MASK;
+	else
+		unwind_read(walk, walk->sp, return_address);
 	entry = recall_entry(ip, *return_address, walk->sp);
 	if (entry)
 		stack = recall_stack(entry, walk);

@@ -22,6 +22,7 @@
 #include "vmlinux.h"
 #include <bpf/bpf_helpers.h>
 #include <bpf/bpf_core_read.h>
+#include "bpf/arch.bpf.h"
 #include "bpf/event.h"
 #include "bpf/unwind.h"
 

@@ -12,10 +12,14 @@
 /* ip is a return probe's trampoline: the caller of unwind_user knows what it replaced. */
 static __always_inline int unwind_resolve_trampoline(struct unwind_state *state)
 {
+	/* Where the stack pointer was at the probed function's entry: one with the caller's if the
+	 * call pushed nothing. */
+	__u64 entry = ARCH_RETURN_IN_REGISTER ? state->sp : state->return_slot;
+
 	for (__u32 i = 0; i < UNWIND_SAVED_RETURNS; i++) {
 		if (i >= state->saved_count)
 			break;
-		if (state->saved[i].sp == state->return_slot) {
+		if (state->saved[i].sp == entry) {
 			unwind_trail_lose(state);
 			state->ip = state->saved[i].address;
 			return 0;
@@ -29,8 +33,8 @@ static __always_inline long unwind_at_entry(struct unwind_state *state)
 {
 	__u64 ip = state->regs[0];
 
-	if (UNWIND_ENTRY_RETURN_IN_REGISTER)
-		return unwind_to(state, ip & UNWIND_ADDRESS_MASK, state->sp, state->fp, 0);
+	if (ARCH_RETURN_IN_REGISTER)
+		return unwind_to(state, ip & ARCH_ADDRESS_MASK, state->sp, state->fp, 0);
 	if (unwind_read(state, state->sp, &ip))
 		return unwind_stop(state, UNWIND_BAD_READ);
 	unwind_trail_add(state, state->sp, ip, 0);
@@ -64,8 +68,12 @@ static __always_inline long unwind_from_mapping(struct unwind_state *state, __u6
 			return unwind_by_row(state, row);
 		}
 	}
-	if (state->mapping.kind == UNWIND_MAPPING_NO_TABLE && !unwind_by_frame_pointer(state))
-		return 0;
+	if (state->mapping.kind == UNWIND_MAPPING_NO_TABLE) {
+		if (unwind_at_sigreturn(state->ip))
+			return unwind_signal(state);
+		if (!unwind_by_frame_pointer(state))
+			return 0;
+	}
 	return unwind_start_scan(state);
 }
 

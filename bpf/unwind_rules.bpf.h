@@ -26,16 +26,12 @@ static __always_inline long unwind_to(struct unwind_state *state, __u64 ip, __u6
 }
 
 #ifdef __TARGET_ARCH_arm64
-#define UNWIND_ENTRY_RETURN_IN_REGISTER 1
 /* arch/arm64/kernel/signal.c: struct rt_sigframe {siginfo; ucontext}, sp at its start. */
 #define UNWIND_SIGNAL_FP (128 + 176 + 8 + 29 * 8)
 #define UNWIND_SIGNAL_LINK (128 + 176 + 8 + 30 * 8)
 #define UNWIND_SIGNAL_SP (128 + 176 + 8 + 31 * 8)
 #define UNWIND_SIGNAL_IP (128 + 176 + 8 + 32 * 8)
-/* Pointer authentication signs return addresses in the bits above the address space (48 bits). */
-#define UNWIND_ADDRESS_MASK 0xffffffffffffULL
 #else
-#define UNWIND_ENTRY_RETURN_IN_REGISTER 0
 /*
  * arch/x86/include/asm/sigframe.h: rsp is at uc once the restorer's address is popped;
  * uapi/asm/ucontext.h puts uc_mcontext at 40, uapi/asm/sigcontext.h the registers in it: r8 to r15,
@@ -46,7 +42,6 @@ static __always_inline long unwind_to(struct unwind_state *state, __u64 ip, __u6
 #define UNWIND_SIGNAL_FP (40 + 10 * 8)
 #define UNWIND_SIGNAL_SP (40 + 15 * 8)
 #define UNWIND_SIGNAL_IP (40 + 16 * 8)
-#define UNWIND_ADDRESS_MASK (~0ULL)
 #endif
 
 /* Out of a signal handler, with the registers that the kernel saved; the stack may be another. */
@@ -68,6 +63,22 @@ static __noinline long unwind_signal(struct unwind_state *state)
 	state->context = frame;
 	state->exact = 1;
 	return !ip;
+}
+
+/*
+ * Where a signal handler returns to. arm64's has no call frame information (vdso/sigreturn.S): it
+ * is known by its two instructions, mov x8, #__NR_rt_sigreturn and svc #0.
+ */
+static __always_inline int unwind_at_sigreturn(__u64 ip)
+{
+#ifdef __TARGET_ARCH_arm64
+	__u64 code = 0;
+
+	return !bpf_probe_read_user(&code, sizeof(code), (void *)ip) && code == 0xd4000001d2801168;
+#else
+	(void)ip;
+	return 0;
+#endif
 }
 
 /* Registers other than sp and fp are known in the innermost frame and where a signal struck. */
@@ -184,7 +195,7 @@ static __always_inline long unwind_by_row(struct unwind_state *state, __u64 row)
 		return unwind_stop(state, reason);
 	/* A caller's frame lies above: also the only guard against corrupt stacks going in circles.
 	 */
-	if (cfa < state->sp || (cfa == state->sp && !UNWIND_ENTRY_RETURN_IN_REGISTER))
+	if (cfa < state->sp || (cfa == state->sp && !ARCH_RETURN_IN_REGISTER))
 		return unwind_stop(state, UNWIND_LOOP);
 	if (unwind_saved_fp(state, row, cfa, &fp, &fp_slot))
 		return unwind_stop(state, UNWIND_BAD_READ);
@@ -198,7 +209,7 @@ static __always_inline long unwind_by_row(struct unwind_state *state, __u64 row)
 	}
 	if (fp_slot)
 		state->fp_slot = fp_slot;
-	return unwind_to(state, ip & UNWIND_ADDRESS_MASK, cfa, fp, slot);
+	return unwind_to(state, ip & ARCH_ADDRESS_MASK, cfa, fp, slot);
 }
 
 #endif /* ASRTRACE_UNWIND_RULES_BPF_H */

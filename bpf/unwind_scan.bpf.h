@@ -16,7 +16,7 @@ static __noinline int unwind_by_frame_pointer(struct unwind_state *state)
 		return -1;
 	if (unwind_read(state, record, &fp) || unwind_read(state, record + 8, &ip))
 		return -1;
-	ip &= UNWIND_ADDRESS_MASK;
+	ip &= ARCH_ADDRESS_MASK;
 	if (!ip || unwind_find_mapping(state, ip - 1))
 		return -1;
 	unwind_trail_lose(state);
@@ -99,7 +99,7 @@ static __always_inline long unwind_scan_parked(struct unwind_state *state, __u32
 {
 	__u64 parked = 0, ip = 0, fp = 0;
 
-	if (UNWIND_ENTRY_RETURN_IN_REGISTER || at >= UNWIND_PARKED_WORDS ||
+	if (ARCH_RETURN_IN_REGISTER || at >= UNWIND_PARKED_WORDS ||
 	    unwind_read(state, state->sp + (__u64)at * 8, &parked))
 		return unwind_scan_failed(state);
 	/* Not through the window: it holds the words that are still to be looked at. */
@@ -128,7 +128,7 @@ static __noinline long unwind_scan(struct unwind_state *state)
 		return unwind_scan_parked(state, at - UNWIND_SCAN_WORDS);
 	if (unwind_read(state, slot, &word))
 		return unwind_scan_failed(state);
-	word &= UNWIND_ADDRESS_MASK;
+	word &= ARCH_ADDRESS_MASK;
 	if (!unwind_is_return(state, word)) {
 		state->scanned++;
 		return 0;

@@ -18,8 +18,9 @@ function(asrtrace_bpf_object name)
       COMMAND ${BPF_CLANG} -g -O2 -target bpf -mcpu=v3 -std=gnu11
               -D__TARGET_ARCH_${BPF_TARGET_ARCH} -Wall -Werror
               -Wno-missing-declarations -Wno-compare-distinct-pointer-types
-              -I${CMAKE_SOURCE_DIR}/vmlinux/${BPF_TARGET_ARCH} -I${CMAKE_SOURCE_DIR}
-              -idirafter /usr/include/${CMAKE_LIBRARY_ARCHITECTURE}
+              -I${CMAKE_SOURCE_DIR}/vmlinux -I${CMAKE_SOURCE_DIR}/vmlinux/${BPF_TARGET_ARCH}
+              -I${CMAKE_SOURCE_DIR} --sysroot=${CMAKE_SYSROOT}/
+              -idirafter ${CMAKE_SYSROOT}/usr/include/${CMAKE_LIBRARY_ARCHITECTURE}
               -MD -MF ${object}.d -c ${CMAKE_CURRENT_SOURCE_DIR}/${source} -o ${object}
       DEPENDS ${source}
       DEPFILE ${object}.d

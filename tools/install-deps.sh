@@ -1,8 +1,9 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
 # Installs what is missing to build, run and test, from stock Debian 12 (apt) and nothing else.
-#   tools/install-deps.sh [--quiet] [build|worker|tests|coverage|training|peers|package|kernels]...
-# Without a group: build, worker and tests. A second run finds nothing to do.
+#   tools/install-deps.sh [--quiet] [--print]
+#       [build|worker|tests|coverage|training|peers|package|kernels|arm64]...
+# Without a group: build, worker and tests. A second run finds nothing to do. --print: names only.
 set -euo pipefail
 
 # What each package is for. One a line: package, then the reason.
@@ -112,6 +113,14 @@ debootstrap          # a new Debian to try the package in
 LIST
 }
 
+arm64_packages() {
+    sed 's/ *#.*//' <<'LIST'
+g++-aarch64-linux-gnu # compiles for arm64; what it links with: tools/arm64-sysroot.sh
+qemu-system-arm      # boots arm64 kernels
+cpio                 # makes their initramfs
+LIST
+}
+
 training_packages() {
     sed 's/ *#.*//' <<'LIST'
 python3-torch        # trains the reference worker's model; nothing else needs it
@@ -119,18 +128,27 @@ LIST
 }
 
 quiet=0
+print=0
 groups=()
 for argument in "$@"; do
     case "$argument" in
         --quiet) quiet=1 ;;
-        build | worker | tests | coverage | training | peers | package | kernels) groups+=("$argument") ;;
+        --print) print=1 ;;
+        build | worker | tests | coverage | training | peers | package | kernels | arm64)
+            groups+=("$argument")
+            ;;
         *)
-            sed -n '3,5s/^# //p' "$0" >&2
+            sed -n '3,6s/^# //p' "$0" >&2
             exit 2
             ;;
     esac
 done
 [[ ${#groups[@]} -gt 0 ]] || groups=(build worker tests)
+
+if [[ $print -eq 1 ]]; then
+    for group in "${groups[@]}"; do "${group}_packages"; done
+    exit 0
+fi
 
 say() { [[ $quiet -eq 1 ]] || printf 'install-deps: %s\n' "$*"; }
 

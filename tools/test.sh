@@ -2,11 +2,12 @@
 # SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
 # Installs, builds and runs the tests: lint, fuzzing, sanitized tests, then unit, replay, live and
 # worker tests, and one other kernel in QEMU. Needs root and BPF; skips nothing.
-#   sudo tools/test.sh [--quick | --full | --kernels [all | SUITE...] | --sanitized]
+#   sudo tools/test.sh [--quick | --full | --kernels [all | SUITE...] | --arm64 [all | SUITE...]
+#       | --sanitized]
 # --full runs each fuzz target for five minutes, and clang-tidy over the tools as well.
 # --quick leaves out clang-tidy, sanitizers and fuzzing.
 # --kernels runs live tests on all other kernels in QEMU (tests/vm), or on those of these suites of
-#   Debian, and nothing else.
+#   Debian, and nothing else; --arm64 does so on kernels of arm64, with a build for it.
 # --sanitized runs live tests with the tracer under ASan and UBSan, then under TSan, and nothing else.
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -24,13 +25,13 @@ case "${1:-}" in
         extent=full
         fuzz_seconds=300
         ;;
-    --kernels)
-        extent=kernels
+    --kernels | --arm64)
+        extent=${1#--}
         [[ ${2:-all} == all ]] || for suite in "${@:2}"; do suites+=(--suite "$suite"); done
         ;;
     --sanitized) extent=sanitized ;;
     *)
-        sed -n '3,10s/^# //p' "$0" >&2
+        sed -n '3,11s/^# //p' "$0" >&2
         exit 2
         ;;
 esac
@@ -101,6 +102,13 @@ check_bpf
 if [[ $extent == kernels ]]; then
     stage "build release" build_preset release &&
         python3 -B tests/vm/matrix.py build/release --markdown build/kernels.md "${suites[@]}"
+    exit
+fi
+if [[ $extent == arm64 ]]; then
+    tools/install-deps.sh --quiet arm64
+    stage "packages of arm64" tools/arm64-sysroot.sh && stage "build arm64" build_preset arm64 &&
+        python3 -B tests/vm/matrix.py build/arm64 --arch arm64 --markdown build/kernels-arm64.md \
+            "${suites[@]}"
     exit
 fi
 if [[ $extent == sanitized ]]; then

@@ -235,6 +235,11 @@ def probe_methods(*methods):
     return [method for method in methods if there is None or method in there.split()]
 
 
+def probes_behind_calls():
+    """Probes can follow system calls (doctor's call_probes, uprobe_multi)."""
+    return bool(probe_methods("multi")) and os.uname().machine == "x86_64"
+
+
 def note(text):
     """A line for the log of the test."""
     print(text, file=sys.stderr, flush=True)

@@ -185,7 +185,7 @@ class HttpEdges(harness.LiveTest):
         report = tracer.report()
         harness.note(f"  {way}: {report['requests']['count']} of 32, {report['losses']}")
         said = len([note for note in report["notes"] if "past its libraries" in note])
-        if way or not harness.probe_methods("multi"):
+        if way or not harness.probes_behind_calls():
             self.assertEqual((report["requests"]["count"], said), (32, 0))
             self.assert_nothing_lost(report)
         else:
@@ -348,7 +348,7 @@ class HttpEdges(harness.LiveTest):
             return [line for line in mine if "name http_" in line]
 
         self.assertEqual(names("every:1"), [])
-        by_probes = len(harness.probe_methods("multi"))
+        by_probes = int(harness.probes_behind_calls())
         self.assertEqual(len(names("http")), 6 + by_probes)
         self.assertEqual(len(names("auto")), 6 + by_probes)
         self.assertEqual(len(names("http", "--http-by-sockets")), 6)

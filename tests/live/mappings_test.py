@@ -13,7 +13,7 @@ class Mappings(harness.LiveTest):
 
     def assert_way(self, report, tracer, options):
         """Tracepoints are said, once; probes are no news."""
-        by_calls = "--mappings-by-calls" in options or not harness.probe_methods("multi")
+        by_calls = "--mappings-by-calls" in options or not harness.probes_behind_calls()
         for notes in (report["notes"], tracer.stderr.splitlines()):
             self.assertEqual(len([note for note in notes if BY_TRACEPOINTS in note]), int(by_calls))
 

@@ -14,6 +14,10 @@ asrtrace_heap_target(heap_target_static_stripped -static -s)
 asrtrace_heap_target(heap_target_static_pie -static-pie)
 
 # Another libc: to be named, not read.
+if(CMAKE_CROSSCOMPILING)
+  add_custom_target(heap_target_musl)  # musl-gcc is the machine's own
+  return()
+endif()
 add_custom_command(OUTPUT ${CMAKE_BINARY_DIR}/progs/heap_target_musl
   COMMAND musl-gcc -O2 -o ${CMAKE_BINARY_DIR}/progs/heap_target_musl
     ${CMAKE_CURRENT_SOURCE_DIR}/heap_target_musl.c

@@ -3,18 +3,33 @@
 // on a page of its own that needs none of them and calls what it is told to.
 #include <sys/sdt.h>
 
-asm(".pushsection .text.hostile, \"ax\", @progbits\n"
+#ifdef __x86_64__
+#define CALL_THE_ARGUMENT        \
+    "sub $8, %rsp\n"             \
+    ".cfi_adjust_cfa_offset 8\n" \
+    "call *%rdi\n"               \
+    "add $8, %rsp\n"             \
+    ".cfi_adjust_cfa_offset -8\n"
+#else
+#define CALL_THE_ARGUMENT         \
+    "stp x29, x30, [sp, #-16]!\n" \
+    ".cfi_adjust_cfa_offset 16\n" \
+    ".cfi_rel_offset x29, 0\n"    \
+    ".cfi_rel_offset x30, 8\n"    \
+    "blr x0\n"                    \
+    "ldp x29, x30, [sp], #16\n"   \
+    ".cfi_restore x29\n"          \
+    ".cfi_restore x30\n"          \
+    ".cfi_adjust_cfa_offset -16\n"
+#endif
+
+asm(".pushsection .text.hostile, \"ax\", %progbits\n"
     ".p2align 12\n"
     ".ascii \"HOSTILE!CODE....\"\n"
     ".globl hostile_through\n"
-    ".type hostile_through, @function\n"
+    ".type hostile_through, %function\n"
     "hostile_through:\n"
-    ".cfi_startproc\n"
-    "sub $8, %rsp\n"
-    ".cfi_adjust_cfa_offset 8\n"
-    "call *%rdi\n"
-    "add $8, %rsp\n"
-    ".cfi_adjust_cfa_offset -8\n"
+    ".cfi_startproc\n" CALL_THE_ARGUMENT
     "ret\n"
     ".cfi_endproc\n"
     ".size hostile_through, . - hostile_through\n"

@@ -171,7 +171,7 @@ void Playground::fail_somehow() {
             ++truth_.mmap_failed;
             return;
         case 2:
-            if (mmap(nullptr, std::size_t{1} << 47, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS, -1,
+            if (mmap(nullptr, std::size_t{1} << 62, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS, -1,
                      0) != MAP_FAILED) {
                 fail("mmap of everything");
             }

@@ -19,7 +19,7 @@ void* table[kTable];
 #if REBUILT_MOVES
 // Nobody calls it.
 extern "C" __attribute__((used, noinline)) void in_the_way() {
-    asm volatile(".fill 70001, 1, 0x90");
+    asm volatile(".fill 17501, 4, 0x90909090");
 }
 #endif
 

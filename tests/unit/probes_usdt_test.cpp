@@ -40,6 +40,34 @@ TEST(UsdtArguments, Registers) {
     EXPECT_EQ(one("1@%bl").shift, 0);
 }
 
+TEST(UsdtArguments, OfArm64) {
+    const UsdtContext arm64{.machine = EM_AARCH64};
+    const auto all = parse_usdt_arguments(
+        "8@x0 -4@w30 8@sp -4@[sp, 12] 8@[x29] 4@[x1, x2, lsl 2] -4@-5 8@#7 4@[x0, #-8] 8@xzr",
+        arm64);
+    ASSERT_EQ(all.size(), 10U);
+    EXPECT_EQ(all[0].reg, PtReg{0});
+    EXPECT_EQ(all[1].reg, PtReg{30});
+    EXPECT_EQ(all[1].size, -4);
+    EXPECT_EQ(all[2].reg, PtReg{31});
+    EXPECT_EQ(all[3].kind, UsdtArgKind::kMemory);
+    EXPECT_EQ(all[3].reg, PtReg{31});
+    EXPECT_EQ(all[3].value, 12);
+    EXPECT_EQ(all[4].value, 0);
+    EXPECT_EQ(all[5].reg, PtReg{1});
+    EXPECT_EQ(all[5].index, PtReg{2});
+    EXPECT_EQ(all[5].scale, 4);
+    EXPECT_EQ(all[6].kind, UsdtArgKind::kConstant);
+    EXPECT_EQ(all[6].value, -5);
+    EXPECT_EQ(all[7].value, 7);
+    EXPECT_EQ(all[8].value, -8);
+    EXPECT_EQ(all[9].kind, UsdtArgKind::kConstant);
+    for (const char* text :
+         {"8@x31", "8@d0", "8f@d0", "8@[w1]", "8@[x1, w2, sxtw]", "8@[x1, 4", "8@[x1, 4, 5]",
+          "8@[x1, x2, lsl 4]", "8@[x1, x2, lsl 3, 1]", "8@", "8@x"})
+        EXPECT_EQ(one(text, arm64).kind, UsdtArgKind::kUnsupported) << text;
+}
+
 TEST(UsdtArguments, Memory) {
     const UsdtArg arg = one("-4@-20(%rbp)");
     EXPECT_EQ(arg.kind, UsdtArgKind::kMemory);

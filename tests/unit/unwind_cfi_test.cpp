@@ -128,6 +128,10 @@ TEST(Cfi, Arm64FrameRecordsFitTheSameRow) {
     table = arm({DW_CFA_def_cfa_offset, 0x80, 0x20, DW_CFA_offset | 29, 0x80, 0x04,
                  DW_CFA_offset | 30, 0xff, 0x03});
     expect_row(row_at(table, 0), UNWIND_CFA_SP, 512, UNWIND_SAVED_SP, 0);
+    // The same once x29 points there.
+    table = arm({DW_CFA_def_cfa, 29, 0x80, 0x20, DW_CFA_offset | 29, 0x80, 0x04, DW_CFA_offset | 30,
+                 0xff, 0x03});
+    expect_row(row_at(table, 0), UNWIND_CFA_FP, 512, UNWIND_SAVED_FP, 0);
 }
 
 TEST(Cfi, DamagedEntriesAreCountedAndPassedOver) {

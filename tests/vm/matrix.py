@@ -3,13 +3,16 @@
 """Live tests on other kernels: Debian's cloud kernels, each booted by QEMU without network or disk
 from an initramfs that is made here and thrown away. Counts are asserted, never times.
 
-    sudo tests/vm/matrix.py BUILD_DIR [--suite bookworm]... [--markdown FILE] [--keep]
+    sudo tests/vm/matrix.py BUILD_DIR [--arch arm64] [--suite bookworm]... [--markdown FILE] [--keep DIR]
 
-A row a kernel: what `asrtrace doctor` says there, and what each test said. Exit status 1 if a test
+For arm64 BUILD_DIR is what preset arm64 built; the guest's programs are those of the directory that
+tools/arm64-sysroot.sh made beside it. A row a kernel: what `asrtrace doctor` says there, and what each test said. Exit status 1 if a test
 did not do as is written below for what that kernel lacks.
 """
 
 import argparse
+import dataclasses
+import glob
 import json
 import os
 import re
@@ -22,8 +25,6 @@ HERE = os.path.dirname(os.path.abspath(__file__))
 TESTS = os.path.join(HERE, "..", "live")
 KEYRING = "/usr/share/keyrings/debian-archive-keyring.gpg"
 SUITES = ("bullseye", "bookworm", "trixie", "sid")
-# 7.x keeps the kernel itself in linux-binary.
-KERNEL = re.compile(r"linux-(?:binary|image)-(\d+\.\d+)\.[^ ]*(?<!rt)-cloud-amd64$")
 BOOT_SECONDS = 1500
 
 # What runs in the guest, and the feature (a row of doctor) without which it is not expected to pass.
@@ -42,6 +43,33 @@ CASES = (
 PROGRAMS = ("bash", "python3", "bpftool", "mount", "mkdir", "ip", "cat", "sleep", "uname", "strace")
 
 
+
+
+@dataclasses.dataclass(frozen=True)
+class Machine:
+    """What QEMU is, and how its guest is to use it."""
+    arch: str  # as Debian calls it
+    qemu: tuple
+    console: str
+    serial: str  # QEMU's device for a second serial port
+    results: str  # what the guest calls it
+
+    @property
+    def kernel(self):
+        """Names of packages; 7.x keeps the kernel itself in linux-binary."""
+        return re.compile(rf"linux-(?:binary|image)-\d+\.\d+\.[^ ]*(?<!rt)-cloud-{self.arch}$")
+
+
+# Its processors take turns on one thread: emulated side by side they see the kernel patch itself too
+# late (an int3 of text_poke that nobody expects any more, 6.12).
+MACHINES = {machine.arch: machine for machine in (
+    Machine("amd64", ("qemu-system-x86_64", "-machine", "q35", "-cpu", "max,-cx16"), "ttyS0",
+            "isa-serial", "ttyS1"),
+    # The architecture's own algorithm of pointer authentication takes most of the time emulated.
+    Machine("arm64", ("qemu-system-aarch64", "-machine", "virt", "-cpu", "max,pauth-impdef=on"),
+            "ttyAMA0", "pci-serial", "ttyS0"))}
+
+
 def run(*command, **options):
     return subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True, **options).stdout
 
@@ -49,8 +77,9 @@ def run(*command, **options):
 class Kernels:
     """Debian's kernels, by an apt whose state is its own: nothing is installed."""
 
-    def __init__(self, directory):
+    def __init__(self, directory, machine):
         self._directory = directory
+        self._machine = machine
         targets = run("apt-get", "indextargets", "--format", "$(REPO_URI) $(RELEASE)",
                       "Created-By: Packages")
         self._mirror = next(line.split()[0] for line in targets.splitlines()
@@ -64,7 +93,9 @@ class Kernels:
         with open(source, "w", encoding="utf-8") as file:
             file.write(f"deb [signed-by={KEYRING}] {self._mirror} {suite} main\n")
         open(os.path.join(state, "status"), "a", encoding="utf-8").close()
-        return ["-o", f"Dir::Etc::SourceList={source}", "-o", "Dir::Etc::SourceParts=-", "-o",
+        arch = self._machine.arch
+        return ["-o", f"APT::Architecture={arch}", "-o", f"APT::Architectures={arch}", "-o",
+                f"Dir::Etc::SourceList={source}", "-o", "Dir::Etc::SourceParts=-", "-o",
                 f"Dir::State::Lists={state}/lists", "-o", f"Dir::State::status={state}/status",
                 "-o", f"Dir::Cache={state}/cache", "-o", "Acquire::Check-Valid-Until=false", "-o",
                 "APT::Sandbox::User=root"]
@@ -73,7 +104,8 @@ class Kernels:
         """The newest cloud kernel of a suite: its version and the path of its vmlinuz."""
         apt = self._apt(suite)
         run("apt-get", *apt, "update")
-        names = [name for name in run("apt-cache", *apt, "pkgnames").split() if KERNEL.match(name)]
+        names = [name for name in run("apt-cache", *apt, "pkgnames").split()
+                 if self._machine.kernel.match(name)]
         # By version; of equals linux-binary, which sorts before linux-image.
         newest = sorted(names, key=lambda name: (version_key(name.split("-", 2)[2]),
                                                  name.startswith("linux-binary")))[-1]
@@ -84,18 +116,74 @@ class Kernels:
         run("dpkg", "-x", os.path.join(state, deb), unpacked)
         kernel = next(os.path.join(folder, name) for folder, _, names in os.walk(unpacked)
                       for name in names if name.startswith("vmlinuz"))
-        return newest.split("-", 2)[2].removesuffix("-cloud-amd64"), kernel
+        return newest.split("-", 2)[2].removesuffix(f"-cloud-{self._machine.arch}"), kernel
 
 
 def version_key(version):
     return [int(part) for part in re.findall(r"\d+", version)]
 
 
-class Image:
-    """An initramfs: programs with their libraries, Python, the tests and what they trace."""
+class Host:
+    """Where the guest's programs come from: this machine."""
+
+    def program(self, name):
+        return os.path.realpath(shutil.which(name, path="/usr/bin:/usr/sbin"))
+
+    def modules_of_python(self):
+        path = run("/usr/bin/python3", "-c",
+                   "import sysconfig; print(sysconfig.get_path('stdlib'))").strip()
+        return path, path
+
+    def libraries(self, path):
+        """(file, where it belongs) of all that a program or library needs."""
+        for line in subprocess.run(["ldd", path], stdout=subprocess.PIPE, check=False, text=True,
+                                   stderr=subprocess.DEVNULL).stdout.splitlines():
+            library = re.search(r"(/[^ ]+) \(0x", line)
+            if library:
+                yield library[1], library[1]
+
+
+class Sysroot:
+    """The same, of another architecture's packages unpacked in a directory."""
 
     def __init__(self, root):
         self._root = root
+        self._needed = {}
+
+    def program(self, name):
+        return next(path for folder in ("usr/bin", "usr/sbin")
+                    if os.path.isfile(path := os.path.join(self._root, folder, name)))
+
+    def modules_of_python(self):
+        path = glob.glob(os.path.join(self._root, "usr/lib/python3.[0-9]*"))[0]
+        return path, "/" + os.path.relpath(path, self._root)
+
+    def _libraries_named(self, path):
+        if path not in self._needed:
+            said = subprocess.run(["readelf", "-dl", path], stdout=subprocess.PIPE, check=False,
+                                  text=True, stderr=subprocess.DEVNULL).stdout
+            names = re.findall(r"\(NEEDED\).*\[([^/\]]+)\]", said)
+            self._needed[path] = names + re.findall(r"interpreter: /lib/([^\]]+)\]", said)
+        return self._needed[path]
+
+    def libraries(self, path):
+        found, waiting = {}, [path]
+        while waiting:
+            for name in self._libraries_named(waiting.pop()):
+                for folder in ("/usr/lib", "/usr/lib/aarch64-linux-gnu"):
+                    library = os.path.join(self._root, folder[1:], name)
+                    if name not in found and os.path.isfile(library):
+                        found[name] = library, os.path.join(folder, name)
+                        waiting.append(library)
+        return found.values()
+
+
+class Image:
+    """An initramfs: programs with their libraries, Python, the tests and what they trace."""
+
+    def __init__(self, root, source):
+        self._root = root
+        self._source = source
         for folder in ("dev", "proc", "sys", "tmp", "root", "etc", "run", "var/tmp"):
             os.makedirs(os.path.join(root, folder))
         for link in ("bin", "sbin", "lib", "lib64"):
@@ -112,11 +200,8 @@ class Image:
 
     def program(self, path, target=None):
         self.put(path, target)
-        for line in subprocess.run(["ldd", path], stdout=subprocess.PIPE, check=False, text=True,
-                                   stderr=subprocess.DEVNULL).stdout.splitlines():
-            library = re.search(r"(/[^ ]+) \(0x", line)
-            if library:
-                self.put(library[1])
+        for library, there in self._source.libraries(path):
+            self.put(library, there)
 
     def tree(self, source, target, skip=()):
         for folder, folders, names in os.walk(source):
@@ -138,15 +223,13 @@ class Image:
             names.wait()
 
 
-def make_image(build, path):
+def make_image(build, source, path):
     with tempfile.TemporaryDirectory() as root:
-        image = Image(root)
+        image = Image(root, source)
         for name in PROGRAMS:
-            image.program(os.path.realpath(shutil.which(name, path="/usr/bin:/usr/sbin")),
-                          "/usr/bin/" + name)
-        python = run("/usr/bin/python3", "-c",
-                     "import sysconfig; print(sysconfig.get_path('stdlib'))").strip()
-        image.tree(python, python, skip=("__pycache__", "test", "idlelib", "tkinter", "lib2to3",
+            image.program(source.program(name), "/usr/bin/" + name)
+        python, there = source.modules_of_python()
+        image.tree(python, there, skip=("__pycache__", "test", "idlelib", "tkinter", "lib2to3",
                                          "ensurepip", "distutils", "dist-packages"))
         image.program(os.path.join(build, "bin", "asrtrace"), "/build/bin/asrtrace")
         image.tree(os.path.join(build, "progs"), "/build/progs")
@@ -158,16 +241,15 @@ def make_image(build, path):
         image.pack(path)
 
 
-def boot(kernel, image, directory):
-    """Runs the guest to its end; returns its lines: JSON, one a result. Its processors take turns
-    on one thread: emulated side by side they see the kernel patch itself too late (an int3 of
-    text_poke that nobody expects any more, 6.12)."""
+def boot(machine, kernel, image, directory):
+    """Runs the guest to its end; returns its lines: JSON, one a result."""
     console, results = (os.path.join(directory, name) for name in ("console", "results"))
     subprocess.run(
-        ["nice", "qemu-system-x86_64", "-machine", "q35", "-cpu", "max,-cx16", "-accel",
-         "tcg,thread=single", "-smp", "2", "-m", "2048", "-kernel", kernel, "-initrd", image,
-         "-append", "console=ttyS0 panic=-1 quiet", "-no-reboot", "-nic", "none", "-display", "none",
-         "-serial", f"file:{console}", "-serial", f"file:{results}"],
+        ["nice", *machine.qemu, "-accel", "tcg,thread=single", "-smp", "2", "-m", "2048", "-kernel",
+         kernel, "-initrd", image, "-append",
+         f"console={machine.console} panic=-1 quiet RESULTS={machine.results}", "-no-reboot", "-nic",
+         "none", "-display", "none", "-serial", f"file:{console}", "-chardev",
+         f"file,id=results,path={results}", "-device", f"{machine.serial},chardev=results"],
         check=True, timeout=BOOT_SECONDS, stdin=subprocess.DEVNULL)
     with open(results, encoding="utf-8", errors="replace") as file:
         lines = [json.loads(line) for line in file if line.startswith("{")]
@@ -213,6 +295,7 @@ def main(arguments):
     parser = argparse.ArgumentParser(description=__doc__,
                                      formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("build")
+    parser.add_argument("--arch", choices=MACHINES, default="amd64")
     parser.add_argument("--suite", action="append")
     parser.add_argument("--markdown")
     parser.add_argument("--keep", metavar="DIR", help="kernels and the guests' output stay here")
@@ -222,11 +305,14 @@ def main(arguments):
         directory = options.keep or scratch
         os.makedirs(directory, exist_ok=True)
         image = os.path.join(directory, "initramfs")
-        make_image(options.build, image)
-        kernels = Kernels(directory)
+        machine = MACHINES[options.arch]
+        source = Host() if machine.arch == "amd64" else Sysroot(
+            os.path.join(options.build, "..", f"{machine.arch}-sysroot"))
+        make_image(options.build, source, image)
+        kernels = Kernels(directory, machine)
         for suite in options.suite or SUITES:
             version, kernel = kernels.fetch(suite)
-            row = Row(version, boot(kernel, image, os.path.join(directory, suite)))
+            row = Row(version, boot(machine, kernel, image, os.path.join(directory, suite)))
             rows.append(row)
             for case in row.wrong():
                 status = 1

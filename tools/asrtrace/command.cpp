@@ -5,24 +5,24 @@
 #include <fcntl.h>
 #include <fmt/core.h>
 #include <sys/ptrace.h>
-#include <sys/user.h>
+#include <sys/uio.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <array>
 #include <cerrno>
 #include <csignal>
 #include <cstdint>
 #include <cstring>
 #include <optional>
 
+#include "user/base/architecture.h"
 #include "user/base/bytes.h"
 #include "user/base/fd.h"
 #include "user/base/maps.h"
 
 namespace asrtrace {
 namespace {
-
-constexpr unsigned long kBreakpoint = 0xcc;  ///< int3
 
 [[noreturn]] void become(const std::vector<std::string>& arguments, int report_fd) {
     std::vector<char*> argv;
@@ -90,29 +90,29 @@ Result<Command> Command::start_held(const std::vector<std::string>& arguments) {
 }
 
 Status Command::go_to_entry() const {
-#ifdef __x86_64__
     const auto entry = entry_point(pid_);
     if (!entry) return Error{"the command's entry point is not known: no auxiliary vector"};
     errno = 0;
     const long text = ::ptrace(PTRACE_PEEKTEXT, pid_, address_of(*entry), nullptr);
     if (errno != 0) return errno_error("the command's entry point cannot be read");
-    const auto with_trap = (static_cast<unsigned long>(text) & ~0xffUL) | kBreakpoint;
+    const auto with_trap =
+        (static_cast<std::uint64_t>(text) & ~kBreakpoint.mask) | kBreakpoint.code;
     if (::ptrace(PTRACE_POKETEXT, pid_, address_of(*entry), address_of(with_trap)) != 0)
         return errno_error("no breakpoint at the command's entry point");
     if (auto trapped = run_to_trap(pid_); !trapped) return trapped;
-    user_regs_struct registers{};
-    if (::ptrace(PTRACE_GETREGS, pid_, nullptr, &registers) != 0) return errno_error("registers");
-    if (registers.rip != *entry + 1)
+    std::array<std::uint64_t, kRegisterWords.count> words{};
+    iovec registers{words.data(), sizeof(words)};
+    if (::ptrace(PTRACE_GETREGSET, pid_, NT_PRSTATUS, &registers) != 0)
+        return errno_error("registers");
+    std::uint64_t& at = words[kRegisterWords.instruction_pointer];
+    if (at != *entry + kBreakpoint.passed_bytes)
         return Error{"the command stopped elsewhere than at its entry point"};
-    registers.rip = *entry;
-    if (::ptrace(PTRACE_SETREGS, pid_, nullptr, &registers) != 0 ||
+    at = *entry;
+    if (::ptrace(PTRACE_SETREGSET, pid_, NT_PRSTATUS, &registers) != 0 ||
         ::ptrace(PTRACE_POKETEXT, pid_, address_of(*entry),
                  address_of(static_cast<std::uint64_t>(text))) != 0)
         return errno_error("the breakpoint at the command's entry point cannot be removed");
     return ok_status();
-#else
-    return Error{"run is built for x86-64 only: start the command and use attach"};
-#endif
 }
 
 Command::~Command() {

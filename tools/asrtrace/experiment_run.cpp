@@ -9,6 +9,7 @@
 #include <filesystem>
 
 #include "tools/asrtrace/soak_run.h"
+#include "user/base/architecture.h"
 #include "user/base/escape.h"
 #include "user/capture/sampler.h"
 #include "user/heap/heap_reader.h"
@@ -154,8 +155,7 @@ Result<experiment::TracedRun> trace_stock(const ExperimentOptions& options,
 
 std::optional<std::string> find_library(const std::string& file) {
     // Not by loading it: an allocator that is loaded late does harm.
-    for (const char* directory : {"/usr/local/lib", "/usr/lib/x86_64-linux-gnu",
-                                  "/usr/lib/aarch64-linux-gnu", "/usr/lib64", "/usr/lib"}) {
+    for (const char* directory : {"/usr/local/lib", kLibraryDirectory, "/usr/lib64", "/usr/lib"}) {
         const auto path = std::filesystem::path(directory) / file;
         std::error_code failed;
         if (std::filesystem::exists(path, failed)) return path.string();

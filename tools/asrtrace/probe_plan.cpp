@@ -3,6 +3,7 @@
 
 #include <utility>
 
+#include "user/base/architecture.h"
 #include "user/base/confined_thread.h"
 
 namespace asrtrace {
@@ -18,6 +19,7 @@ constexpr Confinement kPlanner{.name = "planner",
 std::string why_mapping_calls(const RecorderOptions& options, capture::ProbeMethod method) {
     if (options.mappings_by_calls) return "as asked";
     if (options.follow) return "followed children may map memory through other files";
+    if (!kCallsKeepArguments) return "here a call's result overwrites its first argument";
     if (method == capture::ProbeMethod::kPerf) return "perf uprobes take seconds to go";
     return {};
 }
@@ -33,7 +35,8 @@ capture::CallSites plan_mapping_calls(const RecorderOptions& options, capture::P
 
 std::vector<capture::CallSite> plan_socket_calls(const RecorderOptions& options,
                                                  capture::ProbeMethod method) {
-    if (options.http_by_sockets || options.follow || method == capture::ProbeMethod::kPerf)
+    if (!kCallsKeepArguments || options.http_by_sockets || options.follow ||
+        method == capture::ProbeMethod::kPerf)
         return {};
     auto found = capture::find_socket_calls(options.pid);
     return found ? std::move(found->sites) : std::vector<capture::CallSite>{};

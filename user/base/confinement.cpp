@@ -12,6 +12,7 @@
 
 #include <cerrno>
 
+#include "user/base/architecture.h"
 #include "user/base/syscall_filter.h"
 
 #if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
@@ -25,17 +26,14 @@
 namespace asrtrace {
 namespace {
 
-/// Where a return probe stands in our own libc (another tracer's; ours with --follow) the kernel
-/// makes these calls in the thread's name; before 6.14 filters were asked, and EPERM is the end.
-constexpr long kUretprobe = 335, kUprobe = 336;
 /// O_TMPFILE without the O_DIRECTORY in it.
 constexpr std::uint32_t kUnnamedFile = O_TMPFILE & ~O_DIRECTORY;
 constexpr std::uint32_t kWriting = O_ACCMODE | O_CREAT | O_TRUNC | kUnnamedFile;
 
 void allow_basics(SyscallFilter& filter) {
-#if defined(__x86_64__)
-    filter.allow({kUretprobe, kUprobe});
-#endif
+    // A return probe may stand in our own libc (another tracer's; ours with --follow): EPERM is the
+    // end.
+    for (const long number : kProbeCalls) filter.allow({number});
     filter.allow({SYS_futex, SYS_read, SYS_pread64, SYS_readv, SYS_lseek, SYS_close, SYS_fstat,
                   SYS_munmap, SYS_mremap, SYS_madvise, SYS_brk});
     // Code comes from files that were there before: nothing that is read becomes code.
@@ -135,7 +133,7 @@ SyscallFilter filter_of_the_settled() {
         EPERM);
     filter.refuse({SYS_add_key, SYS_request_key, SYS_keyctl, SYS_userfaultfd, SYS_io_uring_setup},
                   EPERM);
-#if defined(__x86_64__)
+#ifdef SYS_iopl
     filter.refuse({SYS_iopl, SYS_ioperm, SYS_modify_ldt}, EPERM);
 #endif
 #ifndef ASRTRACE_SANITIZED  // which looks for leaks at the end from a process that traces this one

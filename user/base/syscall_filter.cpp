@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
 #include "user/base/syscall_filter.h"
 
-#include <linux/audit.h>
 #include <linux/seccomp.h>
 #include <sys/prctl.h>
 #include <sys/syscall.h>
@@ -10,14 +9,11 @@
 #include <cerrno>
 #include <cstddef>
 
+#include "user/base/architecture.h"
+
 namespace asrtrace {
 namespace {
 
-#if defined(__x86_64__)
-constexpr std::uint32_t kArchitecture = AUDIT_ARCH_X86_64;
-#elif defined(__aarch64__)
-constexpr std::uint32_t kArchitecture = AUDIT_ARCH_AARCH64;
-#endif
 static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "the low half of an argument comes first");
 
 constexpr std::uint32_t kEperm = SECCOMP_RET_ERRNO | EPERM;
@@ -26,10 +22,10 @@ constexpr std::uint32_t kEperm = SECCOMP_RET_ERRNO | EPERM;
 
 SyscallFilter::SyscallFilter(Others others) : others_(others) {
     program_.push_back(BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(seccomp_data, arch)));
-    jump(BPF_JEQ, kArchitecture, 1, 0);
+    jump(BPF_JEQ, kAuditArchitecture, 1, 0);
     answer(kEperm);
     program_.push_back(BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(seccomp_data, nr)));
-#if defined(__x86_64__)
+#ifdef __X32_SYSCALL_BIT
     jump(BPF_JGE, __X32_SYSCALL_BIT, 0, 1);
     answer(kEperm);
 #endif

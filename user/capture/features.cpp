@@ -11,6 +11,7 @@
 #include <cerrno>
 #include <cstring>
 
+#include "user/base/architecture.h"
 #include "user/base/fd.h"
 #include "user/capture/process.h"
 #include "user/capture/uprobes.h"
@@ -109,7 +110,7 @@ std::vector<FeatureRow> feature_rows(const Features& f) {
     const auto missing = missing_capabilities();
     std::string names;
     for (const std::string& name : missing) names += (names.empty() ? "" : ", ") + name;
-    return {
+    std::vector<FeatureRow> rows{
         {"capabilities", missing.empty(), true, "loading programs and reading the target",
          missing.empty() ? "" : "run with sudo; missing: " + names},
         {"bpf", f.bpf, true, "every probe",
@@ -125,7 +126,7 @@ std::vector<FeatureRow> feature_rows(const Features& f) {
         {"tracefs", f.tracefs, false, "mappings where probes cannot follow them (--follow, musl)",
          f.tracefs ? "" : "mount -t tracefs tracefs /sys/kernel/tracing"},
         {"fault_tracepoints", f.fault_tracepoints, false, "page faults and growth by stack",
-         f.fault_tracepoints ? "" : "needs x86-64 and CONFIG_TRACEPOINTS"},
+         f.fault_tracepoints ? "" : "needs x86-64; perf's event of page faults is used instead"},
         {"exact_rss_stat", f.exact_rss_stat, false, "the weight of huge-page faults",
          f.exact_rss_stat ? "" : "needs Linux 6.2; each fault counts as one page"},
         {"socket_tracepoints", f.socket_tracepoints, false,
@@ -134,11 +135,18 @@ std::vector<FeatureRow> feature_rows(const Features& f) {
         {"uprobe_session", f.uprobe_session, false, "the cheapest probes with a return",
          f.uprobe_session ? "" : "needs Linux 6.13; entry and return probes are used instead"},
         {"uprobe_multi", f.uprobe_multi, false,
-         "probes that attach and detach in milliseconds; mappings at no cost to other processes",
+         kCallsKeepArguments ? "probes that attach and detach in milliseconds; mappings at no cost "
+                               "to other processes"
+                             : "probes that attach and detach in milliseconds",
          f.uprobe_multi ? "" : "needs Linux 6.6; perf uprobes and tracepoints are used instead"},
         {"perf_uprobe", f.perf_uprobe, false, "the way to attach without uprobe_multi",
          f.perf_uprobe ? "" : "needs CONFIG_UPROBE_EVENTS=y"},
     };
+    if (!kCallsKeepArguments)
+        rows.push_back({"call_probes", false, false,
+                        "mappings at no cost to other processes, HTTP at none to their sockets",
+                        "needs x86-64; tracepoints are used instead"});
+    return rows;
 }
 
 }  // namespace asrtrace::capture

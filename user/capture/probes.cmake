@@ -13,5 +13,6 @@ add_library(asrtrace_probes STATIC
   allocator_family.cpp
   allocator_probes.cpp
   usdt_arguments.cpp
+  usdt_operand.cpp
   usdt.cpp)
 target_link_libraries(asrtrace_probes PUBLIC asrtrace_base PRIVATE PkgConfig::CAPSTONE)

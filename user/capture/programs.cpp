@@ -16,6 +16,7 @@
 #include <thread>
 #include <utility>
 
+#include "user/base/architecture.h"
 #include "user/base/beside.h"
 #include "user/capture/programs_state.h"
 
@@ -86,9 +87,9 @@ void choose_programs(planes* skeleton, const ProgramsConfig& config, const Featu
     bpf_program__set_autoload(programs.calibrate_return, !session);
     bpf_program__set_autoload(programs.fault_user, features.fault_tracepoints);
     bpf_program__set_autoload(programs.fault_kernel, features.fault_tracepoints);
-    const bool exact = features.fault_tracepoints && features.exact_rss_stat;
-    bpf_program__set_autoload(programs.rss_stat, exact);
-    bpf_program__set_autoload(programs.page_alloc, exact);
+    bpf_program__set_autoload(programs.fault_any, !features.fault_tracepoints);
+    bpf_program__set_autoload(programs.rss_stat, features.exact_rss_stat);
+    bpf_program__set_autoload(programs.page_alloc, features.exact_rss_stat);
     const bool calls = watches_calls(config, features);
     for (bpf_program* program : {programs.http_enter_close, programs.http_enter_shutdown})
         bpf_program__set_autoload(program, config.http);
@@ -97,10 +98,12 @@ void choose_programs(planes* skeleton, const ProgramsConfig& config, const Featu
     for (bpf_program* program :
          {programs.http_received, programs.http_sent, programs.http_state, programs.http_destroy})
         bpf_program__set_autoload(program, config.http && !calls);
-    bpf_program__set_autoload(programs.http_call, config.http && !calls && config.http_by_probes);
+    bpf_program__set_autoload(
+        programs.http_call, kCallsKeepArguments && config.http && !calls && config.http_by_probes);
     bpf_map__set_autocreate(skeleton->maps.http_conns, config.http);
     bpf_map__set_autocreate(skeleton->maps.http_works, config.http);
-    bpf_program__set_autoload(programs.mapping_call, method != ProbeMethod::kPerf);
+    bpf_program__set_autoload(programs.mapping_call,
+                              kCallsKeepArguments && method != ProbeMethod::kPerf);
     if (method == ProbeMethod::kPerf) return;
     set_attach_type(programs.alloc_session, kAttachUprobeSession);
     set_attach_type(programs.calibrate_session, kAttachUprobeSession);
@@ -230,6 +233,7 @@ void Programs::attach_kernel_plane(std::vector<std::string>& failed) {
     attach(programs.rss_stat, &links.rss_stat);
     attach(programs.fault_user, &links.fault_user);
     attach(programs.fault_kernel, &links.fault_kernel);
+    if (bpf_program__autoload(programs.fault_any)) state_->link_fault_events(failed);
 }
 
 void Programs::set_break(std::uint64_t program_break) {
@@ -388,7 +392,8 @@ ProgramStatistics Programs::statistics() const {
         } else {
             sums.tracepoint_seconds += seconds;
         }
-        if (program == programs.fault_user || program == programs.fault_kernel)
+        if (program == programs.fault_user || program == programs.fault_kernel ||
+            program == programs.fault_any)
             sums.fault_runs += info.run_cnt;
         if (!is_only_interrupted(program)) sums.missed += info.recursion_misses;
     }

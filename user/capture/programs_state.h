@@ -28,7 +28,7 @@ struct Programs::State {
     const std::function<void(Bytes)>* sink = nullptr;  ///< during poll() only
     std::vector<UniqueFd> links;                       ///< of the request plane
     std::vector<UniqueFd> allocator_links;             ///< come and go with windows
-    std::vector<bpf_link*> tracepoints;                ///< of mappings and HTTP
+    std::vector<bpf_link*> tracepoints;                ///< of mappings, HTTP and fault events
     bool http_ends = false;                            ///< close and shutdown are watched
     std::vector<UniqueFd> http_sites;                  ///< probes behind socket calls
     std::vector<bpf_link*> http_sockets;               ///< tracepoints of receipts and sends
@@ -71,6 +71,8 @@ struct Programs::State {
     /// The program behind all these calls, or behind none.
     Status link_calls(ProbeMethod method, const bpf_program* program,
                       const std::vector<CallSite>& sites, std::vector<UniqueFd>& kept) const;
+    /// Page faults by perf's event of them.
+    void link_fault_events(std::vector<std::string>& failed);
     ~State() {
         links.clear();
         allocator_links.clear();

@@ -59,7 +59,7 @@ std::optional<UsdtProbe> parse_note(const ElfModule& module, const ElfNote& note
         probe.semaphore_file_offset = *place;
     }
     const auto code = module.bytes_at(probe.vaddr, 1);
-    probe.emulated = code && is_emulated(*code);
+    probe.emulated = module.machine() == EM_X86_64 && code && is_emulated(*code);
     probe.arguments_text = *arguments;
     return probe;
 }
@@ -74,6 +74,7 @@ std::map<std::string, std::uint64_t, std::less<>> find_operand_symbols(
     const ElfModule& module, const std::vector<UsdtProbe>& probes) {
     std::set<std::string, std::less<>> names;
     UsdtContext collect;
+    collect.machine = module.machine();
     collect.find_symbol = [&](std::string_view name) -> std::optional<std::uint64_t> {
         if (names.size() < kMaxOperandSymbols) names.emplace(name);
         return std::nullopt;
@@ -100,7 +101,7 @@ std::vector<UsdtProbe> read_matching(const ElfModule& module, std::string_view p
     }
     const auto symbols = find_operand_symbols(module, probes);
     for (UsdtProbe& probe : probes) {
-        UsdtContext context{probe.vaddr, module.fixed_address(), {}};
+        UsdtContext context{probe.vaddr, module.fixed_address(), {}, module.machine()};
         context.find_symbol = [&](std::string_view wanted) -> std::optional<std::uint64_t> {
             const auto found = symbols.find(wanted);
             if (found == symbols.end()) return std::nullopt;

@@ -3,6 +3,7 @@
 // it does, and how to read each argument there, in a form that a BPF program can follow.
 #pragma once
 
+#include <elf.h>
 #include <sys/types.h>
 
 #include <cstdint>
@@ -17,7 +18,8 @@
 
 namespace asrtrace::capture {
 
-/// Index of a register in x86-64's struct pt_regs (8 bytes each: arch/x86/include/asm/ptrace.h).
+/// Index of a register in struct pt_regs, of 8 bytes each. The names are x86-64's
+/// (arch/x86/include/asm/ptrace.h); arm64's x0 to x30, sp and pc are 0 to 32 there.
 enum class PtReg : std::uint8_t {
     kR15,
     kR14,
@@ -81,11 +83,12 @@ struct UsdtContext {
     std::uint64_t vaddr = 0;     ///< the probe's
     bool fixed_address = false;  ///< symbols are where the module says (ET_EXEC)
     /// vaddr of a symbol, if there is exactly one of that name; may be empty.
-    std::function<std::optional<std::uint64_t>(std::string_view name)> find_symbol;
+    std::function<std::optional<std::uint64_t>(std::string_view name)> find_symbol = {};
+    std::uint16_t machine = EM_X86_64;  ///< or EM_AARCH64: whose registers and syntax they are
 };
 
-/// Parses "8@%rax -4@-20(%rbp) 8@$5 4@8(%rax,%rbx,4) -4@sym(%rip)". An operand that is not
-/// understood keeps its place as kUnsupported.
+/// Parses "8@%rax -4@-20(%rbp) 8@$5 4@8(%rax,%rbx,4) -4@sym(%rip)", of arm64 "8@x0 -4@[sp, 12] 8@5
+/// 4@[x1, x2, lsl 2]". An operand that is not understood keeps its place as kUnsupported.
 std::vector<UsdtArg> parse_usdt_arguments(std::string_view text, const UsdtContext& context);
 
 /// All probes of a module's .note.stapsdt (at most 65,536), prelink undone through .stapsdt.base.

@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
-// The operands of a USDT note: AT&T syntax as compilers print it for x86-64, each behind its size.
+// The operands of a USDT note, each behind its size: AT&T syntax as compilers print it for x86-64
+// (arm64's: usdt_operand.cpp).
 #include <algorithm>
 #include <array>
 #include <bit>
-#include <charconv>
 
 #include "user/capture/usdt.h"
+#include "user/capture/usdt_operand.h"
 
 namespace asrtrace::capture {
 namespace {
@@ -52,24 +53,6 @@ std::optional<Register> parse_register(std::string_view text) {
                 return Register{known.reg, static_cast<std::uint8_t>(width == 4 ? 8 : 0),
                                 width == 0};
     return std::nullopt;
-}
-
-/// Decimal, 0x hexadecimal or octal, with sign, modulo 2^64: compilers print what assemblers read.
-std::optional<std::int64_t> parse_integer(std::string_view text) {
-    const bool negative = text.starts_with('-');
-    if (negative || text.starts_with('+')) text.remove_prefix(1);
-    int base = 10;
-    if (text.starts_with("0x") || text.starts_with("0X")) {
-        base = 16;
-        text.remove_prefix(2);
-    } else if (text.size() > 1 && text[0] == '0') {
-        base = 8;
-    }
-    std::uint64_t magnitude = 0;
-    const auto [end, error] =
-        std::from_chars(text.data(), text.data() + text.size(), magnitude, base);
-    if (error != std::errc{} || end != text.data() + text.size()) return std::nullopt;
-    return static_cast<std::int64_t>(negative ? 0 - magnitude : magnitude);
 }
 
 std::int64_t wrapping_add(std::int64_t a, std::int64_t b) {
@@ -161,6 +144,18 @@ bool parse_memory(std::string_view text, const UsdtContext& context, UsdtArg& ar
     return true;
 }
 
+bool parse_x86_operand(std::string_view text, const UsdtContext& context, UsdtArg& arg) {
+    if (text.starts_with('$')) return parse_constant(text.substr(1), context, arg);
+    if (const auto reg = parse_register(text)) {
+        arg.kind = UsdtArgKind::kRegister;
+        arg.reg = reg->reg;
+        arg.shift = reg->shift;
+        return true;
+    }
+    if (text.starts_with('%') || text.find(':') != std::string_view::npos) return false;
+    return parse_memory(text, context, arg);
+}
+
 std::uint64_t magnitude_of(std::int64_t value) {
     return value < 0 ? 0 - static_cast<std::uint64_t>(value) : static_cast<std::uint64_t>(value);
 }
@@ -179,27 +174,19 @@ UsdtArg parse_argument(std::string_view text, const UsdtContext& context) {
         text.remove_prefix(at + 1);
     }
     const UsdtArg empty{.size = arg.size};
-    bool understood = false;
-    if (text.starts_with('$')) {
-        understood = parse_constant(text.substr(1), context, arg);
-    } else if (const auto reg = parse_register(text)) {
-        arg.kind = UsdtArgKind::kRegister;
-        arg.reg = reg->reg;
-        arg.shift = reg->shift;
-        understood = true;
-    } else if (!text.starts_with('%') && text.find(':') == std::string_view::npos) {
-        understood = parse_memory(text, context, arg);
-    }
+    const bool understood = context.machine == EM_AARCH64 ? parse_arm64_operand(text, arg)
+                                                          : parse_x86_operand(text, context, arg);
     return understood ? arg : empty;
 }
 
-/// Up to the next space outside parentheses: some assemblers write "(%rax, %rbx)".
+/// Up to the next space outside parentheses: some assemblers write "(%rax, %rbx)", arm64's
+/// "[sp, 12]".
 std::string_view take_argument(std::string_view& text) {
     text.remove_prefix(std::min(text.find_first_not_of(' '), text.size()));
     std::size_t end = 0;
     for (int depth = 0; end < text.size() && (text[end] != ' ' || depth > 0); ++end) {
-        if (text[end] == '(') ++depth;
-        if (text[end] == ')') --depth;
+        if (text[end] == '(' || text[end] == '[') ++depth;
+        if (text[end] == ')' || text[end] == ']') --depth;
     }
     const std::string_view argument = text.substr(0, end);
     text.remove_prefix(end);

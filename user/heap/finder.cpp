@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <set>
 
+#include "user/base/architecture.h"
 #include "user/base/bytes.h"
 #include "user/heap/libraries.h"
 
@@ -91,7 +92,7 @@ bool looks_like_parameters(const DataSegment& segment, std::size_t offset, const
         return read_at<std::int32_t>(segment.bytes, offset + at).value_or(-1);
     };
     const std::uint64_t base = segment.word(offset + layout.sbrk_base);
-    if ((main.system_mem == 0) != (base == 0) || base >= 1ULL << 47) return false;
+    if ((main.system_mem == 0) != (base == 0) || base >= kAddressEnd) return false;
     const bool end_known = main.contiguous && main.system_mem != 0 && main_end != 0;
     if (end_known && base + main.system_mem != main_end) return false;
     if (base % 8 != 0) return false;

@@ -4,6 +4,8 @@
 #include <array>
 #include <tuple>
 
+#include "user/base/architecture.h"
+
 namespace asrtrace::heap {
 namespace {
 
@@ -137,7 +139,7 @@ bool decode_mapped(std::uint64_t chunk, std::uint64_t prev_size, std::uint64_t s
     const std::uint64_t offset = prev_size & ~1ULL;
     const std::uint64_t bytes = size & ~kSizeBits;
     const std::uint64_t mask = page_size - 1;
-    if (offset > chunk || bytes < kMinChunk || bytes > 1ULL << 47 || offset > 1ULL << 47)
+    if (offset > chunk || bytes < kMinChunk || bytes > kAddressEnd || offset > kAddressEnd)
         return false;
     if (((chunk - offset) & mask) != 0) return false;
     std::uint64_t total = offset + bytes;

@@ -7,16 +7,14 @@
 #include <map>
 #include <set>
 
+#include "user/base/architecture.h"
 #include "user/base/bytes.h"
 #include "user/heap/page_buffer.h"
 
 namespace asrtrace::heap {
 namespace {
 
-constexpr std::uint64_t kRedZone = 128;  // the x86-64 ABI lets leaves write below the stack pointer
-constexpr std::uint64_t kBlockAlignment = 64;  // TCB_ALIGNMENT
-constexpr std::uint64_t kBlockBytes = 0x900;   // sizeof(struct pthread), rounded up
-constexpr std::uint64_t kDtvOffset = 8;        // tcbhead_t::dtv
+constexpr std::uint64_t kBlockBytes = 0x900;  // sizeof(struct pthread), rounded up
 constexpr std::uint64_t kMaxMappingSearched = 512ULL << 20;
 constexpr std::size_t kMaxBlocks = 100000;
 
@@ -47,20 +45,25 @@ void find_stack(Bytes block, ThreadBlock& out) {
     }
 }
 
-/// Finds in one present range the 64-byte aligned places that point at themselves twice: tcb and
-/// self of tcbhead_t (sysdeps/x86_64/nptl/tls.h).
+/// Finds the thread blocks of one present range.
 void search_blocks(TargetMemory& memory, const PageRange& range,
                    std::vector<std::uint64_t>& found) {
+    constexpr std::size_t kSignBytes = kThreadBlockSigns.words[1] + 8;
     PageBuffer window(256 << 10);
-    for (std::uint64_t at = range.begin; at < range.end; at += window.size()) {
+    // A window reaches into the next one, so that no block's signs are cut apart.
+    const std::size_t stride = window.size() - 4096;
+    for (std::uint64_t at = range.begin; at < range.end; at += stride) {
         const std::size_t wanted = std::min<std::uint64_t>(window.size(), range.end - at);
         const std::size_t got = memory.read(at, window.first(wanted));
-        for (std::size_t i = 0; i + 24 <= got; i += kBlockAlignment) {
-            std::uint64_t self;
-            std::memcpy(&self, window.data() + i, 8);
-            if (self != at + i) continue;
-            std::memcpy(&self, window.data() + i + 16, 8);
-            if (self == at + i && found.size() < kMaxBlocks) found.push_back(self);
+        for (std::size_t i = 0; i < stride && i + kSignBytes <= got;
+             i += kThreadBlockSigns.alignment) {
+            const auto signs = [&](std::size_t word) {
+                std::uint64_t value;
+                std::memcpy(&value, window.data() + i + word, 8);
+                return value == at + i + kThreadBlockSigns.points_to;
+            };
+            if (std::ranges::all_of(kThreadBlockSigns.words, signs) && found.size() < kMaxBlocks)
+                found.push_back(at + i);
         }
     }
 }
@@ -69,7 +72,7 @@ void search_blocks(TargetMemory& memory, const PageRange& range,
 std::size_t learn_tid_offset(const std::vector<std::vector<std::uint8_t>>& blocks,
                              const std::set<std::int32_t>& tids) {
     std::size_t best = 0, most = 0;
-    for (std::size_t at = 0x200; at < 0x400; at += 4) {
+    for (std::size_t at = kThreadBlockSigns.thread_id_from; at < 0x400; at += 4) {
         std::size_t hits = 0;
         for (const auto& block : blocks) {
             hits += tids.count(read_at<std::int32_t>(block, at).value_or(-1));
@@ -111,13 +114,17 @@ class RootSearch {
         for (const ThreadBlock& block : blocks_) {
             if (block.alive || block.stack_end == 0) continue;
             // A cached stack keeps its thread's dtv for the next thread; nothing else of it counts.
-            const std::uint64_t dtv = block.address + kDtvOffset;
+            if (kThreadBlockSigns.dtv == kNoWord) {
+                excluded_.push_back({block.stack_begin, block.address});
+                continue;
+            }
+            const std::uint64_t dtv = block.address + kThreadBlockSigns.dtv;
             excluded_.push_back({block.stack_begin, dtv});
             excluded_.push_back({dtv + 8, block.stack_end});
         }
         for (const ThreadState& thread : threads_) {
-            if (thread.stack_pointer < kRedZone) continue;
-            const std::uint64_t used = thread.stack_pointer - kRedZone;
+            if (thread.stack_pointer < kRedZoneBytes) continue;
+            const std::uint64_t used = thread.stack_pointer - kRedZoneBytes;
             const MapsEntry* mapping = find_mapping(snapshot_.maps, thread.stack_pointer);
             if (mapping == nullptr) continue;
             std::uint64_t begin = mapping->begin;

@@ -5,7 +5,6 @@
 #include <elf.h>
 #include <sys/ptrace.h>
 #include <sys/uio.h>
-#include <sys/user.h>
 #include <sys/wait.h>
 
 #include <algorithm>
@@ -16,6 +15,7 @@
 #include <ctime>
 #include <thread>
 
+#include "user/base/architecture.h"
 #include "user/base/maps.h"
 
 namespace asrtrace::heap {
@@ -25,14 +25,6 @@ using Clock = std::chrono::steady_clock;
 using std::chrono::milliseconds;
 
 constexpr milliseconds kPeekAgain{5};
-
-#if defined(__x86_64__)
-constexpr std::size_t kStackPointer = offsetof(user_regs_struct, rsp) / 8;
-constexpr std::size_t kThreadPointer = offsetof(user_regs_struct, fs_base) / 8;
-#else
-constexpr std::size_t kStackPointer = 31;  // struct user_pt_regs of arm64
-constexpr std::size_t kThreadPointer = ~std::size_t{0};
-#endif
 
 void nap() {
     const timespec moment{0, 20000};
@@ -190,12 +182,11 @@ std::vector<ThreadState> StoppedProcess::threads() const {
         ThreadState thread;
         thread.tid = held.tid;
         add_registers(held.tid, NT_PRSTATUS, thread);
-        if (kStackPointer < thread.registers.size()) {
-            thread.stack_pointer = thread.registers[kStackPointer];
-        }
-        if (kThreadPointer < thread.registers.size()) {
-            thread.tls_base = thread.registers[kThreadPointer];
-        }
+        const auto word = [&](std::size_t at) {
+            return at < thread.registers.size() ? thread.registers[at] : 0;
+        };
+        thread.stack_pointer = word(kRegisterWords.stack_pointer);
+        thread.tls_base = word(kRegisterWords.thread_pointer);
         add_registers(held.tid, NT_PRFPREG, thread);  // a pointer may be in a vector register
         threads.push_back(std::move(thread));
     }

@@ -67,10 +67,12 @@ bool pack_slot(unwind_row& row, const RegisterRule& rule) {
     unwind_saved saved = UNWIND_SAVED_CFA;
     if (rule.kind == Kind::kAtFp) saved = UNWIND_SAVED_FP;
     if (rule.kind == Kind::kAtSp) saved = UNWIND_SAVED_SP;
-    // GCC on arm64 saves the pair at the bottom of the frame: near sp, far from the CFA.
-    if (saved == UNWIND_SAVED_CFA && !fits_i8(words) && row.rule == UNWIND_CFA_SP) {
+    // GCC on arm64 saves the pair at the bottom of the frame: where sp and then fp point, far from
+    // the CFA.
+    if (saved == UNWIND_SAVED_CFA && !fits_i8(words) &&
+        (row.rule == UNWIND_CFA_SP || row.rule == UNWIND_CFA_FP)) {
         words += row.cfa_offset;
-        saved = UNWIND_SAVED_SP;
+        saved = row.rule == UNWIND_CFA_SP ? UNWIND_SAVED_SP : UNWIND_SAVED_FP;
     }
     if (!fits_i8(words)) return false;
     row.rule = static_cast<__u8>(row.rule | saved << 4);

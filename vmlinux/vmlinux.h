@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
 /*
  * The kernel types that asrtrace's BPF programs touch, and no others. Written by hand from the output
- * of `bpftool btf dump file /sys/kernel/btf/vmlinux format c` (see ../README.md); every struct is
+ * of `bpftool btf dump file /sys/kernel/btf/vmlinux format c` (see README.md); every struct is
  * matched against the running kernel's BTF when the programs are loaded (CO-RE), so only names and
  * types matter here, never offsets. Variants of one struct on other kernels carry a ___suffix.
  */
@@ -24,11 +24,7 @@ enum { false = 0, true = 1 };
 
 #pragma clang attribute push(__attribute__((preserve_access_index)), apply_to = record)
 
-struct pt_regs {
-	unsigned long r15, r14, r13, r12, bp, bx;
-	unsigned long r11, r10, r9, r8, ax, cx, dx, si, di;
-	unsigned long orig_ax, ip, cs, flags, sp, ss;
-};
+#include "registers.h" /* of this architecture */
 
 struct page;
 
@@ -146,5 +142,12 @@ struct trace_event_raw_mark_victim {
 };
 
 #pragma clang attribute pop
+
+/* include/uapi/linux/bpf_perf_event.h */
+struct bpf_perf_event_data {
+	bpf_user_pt_regs_t regs;
+	__u64 sample_period;
+	__u64 addr;
+};
 
 #endif
