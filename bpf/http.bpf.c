@@ -444,8 +444,7 @@ static __always_inline struct http_conn *http_conn_ending(__u32 fd, __u64 *key)
 	return bpf_map_lookup_elem(&http_conns, key);
 }
 
-SEC("tp/syscalls/sys_enter_close")
-int http_enter_close(struct trace_event_raw_sys_enter *ctx)
+static __always_inline int http_closing(__u32 fd)
 {
 	__u64 id = target_thread();
 	struct http_conn *conn;
@@ -453,7 +452,7 @@ int http_enter_close(struct trace_event_raw_sys_enter *ctx)
 
 	if (!id)
 		return 0;
-	conn = http_conn_ending(ctx->args[0], &key);
+	conn = http_conn_ending(fd, &key);
 	/* A child may close what it was born with and its parent still serves. */
 	if (!conn || conn->tgid != id >> 32)
 		return 0;
@@ -463,18 +462,44 @@ int http_enter_close(struct trace_event_raw_sys_enter *ctx)
 	return 0;
 }
 
-SEC("tp/syscalls/sys_enter_shutdown")
-int http_enter_shutdown(struct trace_event_raw_sys_enter *ctx)
+static __always_inline int http_shutting_down(__u32 fd, __u64 how)
 {
 	__u64 id = target_thread();
 	struct http_conn *conn;
 	__u64 key = 0;
 
-	if (!id || ctx->args[1] == SHUT_RD)
+	if (!id || how == SHUT_RD)
 		return 0;
-	conn = http_conn_ending(ctx->args[0], &key);
+	conn = http_conn_ending(fd, &key);
 	if (conn)
 		http_end_output(conn);
+	return 0;
+}
+
+SEC("tp/syscalls/sys_enter_close")
+int http_enter_close(struct trace_event_raw_sys_enter *ctx)
+{
+	return http_closing(ctx->args[0]);
+}
+
+SEC("tp/syscalls/sys_enter_shutdown")
+int http_enter_shutdown(struct trace_event_raw_sys_enter *ctx)
+{
+	return http_shutting_down(ctx->args[0], ctx->args[1]);
+}
+
+/*
+ * Both, attached when the first socket asks for it. By then the tracer has given up its rights, and
+ * Debian's kernels (perf_event_paranoid 3) refuse the perf events that the two above take.
+ */
+SEC("tp_btf/sys_enter")
+int BPF_PROG(http_enter_ends, struct pt_regs *regs, long call)
+{
+	if (call == __NR_close)
+		return http_closing(PT_REGS_PARM1_CORE_SYSCALL(regs));
+	if (call == __NR_shutdown)
+		return http_shutting_down(PT_REGS_PARM1_CORE_SYSCALL(regs),
+					  PT_REGS_PARM2_CORE_SYSCALL(regs));
 	return 0;
 }
 

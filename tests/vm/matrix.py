@@ -3,11 +3,12 @@
 """Live tests on other kernels: Debian's cloud kernels, each booted by QEMU without network or disk
 from an initramfs that is made here and thrown away. Counts are asserted, never times.
 
-    sudo tests/vm/matrix.py BUILD_DIR [--arch arm64] [--suite bookworm]... [--markdown FILE] [--keep DIR]
+    sudo tests/vm/matrix.py BUILD_DIR [--arch arm64] [--suite bookworm]... [--markdown FILE]
+                            [--keep DIR]
 
 For arm64 BUILD_DIR is what preset arm64 built; the guest's programs are those of the directory that
-tools/arm64-sysroot.sh made beside it. A row a kernel: what `asrtrace doctor` says there, and what each test said. Exit status 1 if a test
-did not do as is written below for what that kernel lacks.
+tools/arm64-sysroot.sh made beside it. A row a kernel: what `asrtrace doctor` says there, and what
+each test said. Exit status 1 if a test did not do as is written below for what that kernel lacks.
 """
 
 import argparse
@@ -36,13 +37,12 @@ CASES = (
     ("faults_test.py", "Faults.test_user_code_and_read", "attach_cookie"),
     ("requests_test.py", "Requests.test_leak_between_two_functions", "attach_cookie"),
     ("http_edges_test.py", "HttpEdges.test_connections_from_before_the_attach", "attach_cookie"),
+    ("http_edges_test.py", "HttpEdges.test_conversations", "attach_cookie"),
     ("exactness_test.py", "Exactness.test_children_are_not_the_parent", "attach_cookie"),
     ("detach_test.py", "Detach.test_interrupt", "attach_cookie"),
     ("detach_test.py", "Detach.test_kill", "attach_cookie"),
 )
 PROGRAMS = ("bash", "python3", "bpftool", "mount", "mkdir", "ip", "cat", "sleep", "uname", "strace")
-
-
 
 
 @dataclasses.dataclass(frozen=True)

@@ -91,12 +91,11 @@ void choose_programs(planes* skeleton, const ProgramsConfig& config, const Featu
     bpf_program__set_autoload(programs.rss_stat, features.exact_rss_stat);
     bpf_program__set_autoload(programs.page_alloc, features.exact_rss_stat);
     const bool calls = watches_calls(config, features);
-    for (bpf_program* program : {programs.http_enter_close, programs.http_enter_shutdown})
-        bpf_program__set_autoload(program, config.http);
-    for (bpf_program* program : {programs.http_exit, programs.http_enter_io_uring})
+    for (bpf_program* program : {programs.http_exit, programs.http_enter_io_uring,
+                                 programs.http_enter_close, programs.http_enter_shutdown})
         bpf_program__set_autoload(program, config.http && calls);
-    for (bpf_program* program :
-         {programs.http_received, programs.http_sent, programs.http_state, programs.http_destroy})
+    for (bpf_program* program : {programs.http_received, programs.http_sent, programs.http_state,
+                                 programs.http_destroy, programs.http_enter_ends})
         bpf_program__set_autoload(program, config.http && !calls);
     bpf_program__set_autoload(
         programs.http_call, kCallsKeepArguments && config.http && !calls && config.http_by_probes);

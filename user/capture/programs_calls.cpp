@@ -112,8 +112,7 @@ void Programs::attach_http_ends(std::vector<std::string>& failed) {
     if (state_->http_ends || seen->enabled == 0 || seen->http_untold_ends == 0) return;
     state_->http_ends = true;
     const auto& programs = state_->skeleton->progs;
-    attach_each({programs.http_enter_close, programs.http_enter_shutdown}, state_->tracepoints,
-                failed);
+    attach_each({programs.http_enter_ends}, state_->tracepoints, failed);
 }
 
 }  // namespace asrtrace::capture
