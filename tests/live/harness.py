@@ -25,6 +25,7 @@ BUILD_DIR = os.environ.get("ASRTRACE_BUILD_DIR") or os.path.join(
 ASRTRACE = os.environ.get("ASRTRACE_COMMAND") or os.path.join(BUILD_DIR, "bin", "asrtrace")
 PROGS = os.path.join(BUILD_DIR, "progs")
 BPFTOOL = shutil.which("bpftool") or "/usr/sbin/bpftool"
+EMULATED = "ASRTRACE_EMULATED" in os.environ  # the machine: slow
 UPROBE_EVENTS = "/sys/kernel/tracing/uprobe_events"
 
 # Preloaded into the tracer: the clock is set between any two looks at it.
@@ -144,7 +145,7 @@ class Tracer:
         self.stdout_file.seek(0)
         return self.stdout_file.read().decode(errors="replace")
 
-    def wait_attached(self, seconds=60):
+    def wait_attached(self, seconds=300 if EMULATED else 60):
         if not self._attached.wait(seconds):
             raise TimeoutError(f"not attached within {seconds} s: {self.stderr}")
         if b"attached to " not in b"".join(self._stderr):
@@ -222,7 +223,7 @@ class LiveTest(unittest.TestCase):
         of the heap that was taken again. Emulated, a tracepoint's program takes so long that another
         thread's comes between where the kernel lets it (7.x), and is left out: that is counted."""
         beside = ("stacks_", "census_")
-        if os.environ.get("ASRTRACE_EMULATED"):
+        if EMULATED:
             beside += ("missed_programs",)
         lost = {key: value for key, value in report["losses"].items()
                 if value and not key.startswith(beside)}
