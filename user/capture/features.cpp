@@ -5,6 +5,8 @@
 #include <bpf/btf.h>
 #include <bpf/libbpf.h>
 #include <linux/bpf.h>
+#include <linux/seccomp.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include <array>
@@ -78,6 +80,8 @@ Features detect_features() {
     features.tracefs =
         ::access("/sys/kernel/tracing/events/syscalls/sys_enter_mmap/id", R_OK) == 0 ||
         ::access("/sys/kernel/debug/tracing/events/syscalls/sys_enter_mmap/id", R_OK) == 0;
+    std::uint32_t action = SECCOMP_RET_ERRNO;
+    features.seccomp_filter = ::syscall(SYS_seccomp, SECCOMP_GET_ACTION_AVAIL, 0, &action) == 0;
     features.perf_uprobe = ::access("/sys/bus/event_source/devices/uprobe/type", R_OK) == 0;
     features.btf = ::access("/sys/kernel/btf/vmlinux", R_OK) == 0;
     const UniqueFd program = load_empty(BPF_PROG_TYPE_KPROBE, 0);
@@ -141,6 +145,10 @@ std::vector<FeatureRow> feature_rows(const Features& f) {
          f.uprobe_multi ? "" : "needs Linux 6.6; perf uprobes and tracepoints are used instead"},
         {"perf_uprobe", f.perf_uprobe, false, "the way to attach without uprobe_multi",
          f.perf_uprobe ? "" : "needs CONFIG_UPROBE_EVENTS=y"},
+        {"seccomp_filter", f.seccomp_filter, false, "confining the threads that read the target",
+         f.seccomp_filter ? ""
+                          : "needs CONFIG_SECCOMP_FILTER=y and a container that allows it; they "
+                            "keep their system calls, and a run says so"},
     };
     if (!kCallsKeepArguments)
         rows.push_back({"call_probes", false, false,

@@ -20,6 +20,7 @@ struct Features {
     bool socket_tracepoints = false;  ///< sock_send_length, sock_recv_length: since 6.3
     bool ring_buffer = false;         ///< since 5.8
     bool attach_cookie = false;       ///< bpf_get_attach_cookie: since 5.15
+    bool seccomp_filter = false;      ///< with answers as errors, and asked for by a thread
 };
 
 Features detect_features();
