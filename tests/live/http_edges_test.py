@@ -350,8 +350,8 @@ class HttpEdges(harness.LiveTest):
         self.assertEqual(names("every:1"), [])
         by_probes = int(harness.probes_behind_calls())
         self.assertEqual(len(names("http")), 5 + by_probes)
-        self.assertEqual(len(names("auto")), 6 + by_probes)
-        self.assertEqual(len(names("http", "--http-by-sockets")), 6)
+        self.assertEqual(len(names("auto")), 5 + by_probes)
+        self.assertEqual(len(names("http", "--http-by-sockets")), 5)
         self.assertEqual(len(names("http", "--http-by-calls")), 4)
 
 
