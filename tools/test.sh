@@ -76,7 +76,7 @@ sanitized_tests() {
 # Live tests whose figures do not depend on how fast the tracer is, with a tracer of another preset.
 sanitized_live_tests() {
     local names='exactness|faults|mappings|requests|http|http_edges|http_paths|files|raw|rebuilt'
-    names+='|follow|moving|run|hostile|worker|injection'
+    names+='|follow|moving|run|hostile|injection'
     ASRTRACE_COMMAND=$PWD/build/$1/bin/asrtrace UBSAN_OPTIONS=print_stacktrace=1 \
         ctest --test-dir build/release -R "^live\\.($names)\$" --output-on-failure --no-tests=error
 }
