@@ -16,7 +16,7 @@ struct ImageOutcome {
 
 inline ImageOutcome image_census(ImageMemory& image, bool still, std::chrono::milliseconds time,
                                  std::span<const AskedSize> asked = {},
-                                 std::span<const std::uint64_t> passing = {}) {
+                                 PassingWords* passing = nullptr) {
     auto location = find_malloc(image, image.maps());
     if (!location) return {std::nullopt, location.error().message};
     SnapshotOptions options;

@@ -109,15 +109,22 @@ TEST_F(Reachability, BytesThatWereNotAskedForDoNotCount) {
 TEST_F(Reachability, WordsThatLeadToNoBlockAreKeptForTheNextReading) {
     built.image.put(kVariable, built.free_chunk + 16);
     built.image.put(holder + 0x80, built.free_chunk + 16);
-    const Reach found = reach();
-    EXPECT_EQ(std::count(found.passing.begin(), found.passing.end(), built.free_chunk + 16), 1);
-    EXPECT_TRUE(std::is_sorted(found.passing.begin(), found.passing.end()));
+    PassingWords passing;
+    ASSERT_TRUE(image_census(built.image, true, std::chrono::seconds(5), {}, &passing).census);
+    const auto& words = passing.words;
+    EXPECT_EQ(std::count(words.begin(), words.end(), built.free_chunk + 16), 1);
+    EXPECT_TRUE(std::is_sorted(words.begin(), words.end()));
+    passing.most = words.size() - 1;
+    const ImageOutcome refused =
+        image_census(built.image, true, std::chrono::seconds(5), {}, &passing);
+    EXPECT_FALSE(refused.census);
+    EXPECT_NE(refused.reason.find("too many words"), std::string::npos);
 }
 
 TEST_F(Reachability, WordsOfTheReadingBeforeHoldBlocks) {
-    const std::vector<std::uint64_t> passing{leak - 0x1000, leak, leak + 0x100};
+    PassingWords passing{.words = {leak - 0x1000, leak, leak + 0x100}};
     const ImageOutcome outcome =
-        image_census(built.image, true, std::chrono::seconds(5), {}, passing);
+        image_census(built.image, true, std::chrono::seconds(5), {}, &passing);
     ASSERT_TRUE(outcome.census) << outcome.reason;
     EXPECT_EQ(outcome.census->reach->unreachable_chunks, 0U);
     const auto& holders = outcome.census->reach->holders;

@@ -94,14 +94,10 @@ bool parse_constant(std::string_view text, const UsdtContext& context, UsdtArg& 
 
 /// "(%base,%index,scale)" without the parentheses; every part may be missing.
 bool parse_base(std::string_view text, UsdtArg& arg) {
-    std::array<std::string_view, 3> parts;
-    for (std::size_t i = 0; i < parts.size() && !text.empty(); ++i) {
-        const std::size_t end = std::min(text.find(','), text.size());
-        parts[i] = text.substr(0, end);
-        while (parts[i].starts_with(' ')) parts[i].remove_prefix(1);
-        text.remove_prefix(std::min(end + 1, text.size()));
-    }
-    if (!text.empty() || (parts[0].empty() && parts[1].empty())) return false;
+    const auto split = split_parts(text);
+    if (!split) return false;
+    const auto& parts = *split;
+    if (parts[0].empty() && parts[1].empty()) return false;
     for (std::size_t i = 0; i < 2; ++i) {
         if (parts[i].empty()) continue;
         const auto reg = parse_register(parts[i]);

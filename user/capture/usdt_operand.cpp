@@ -27,15 +27,11 @@ std::optional<std::int64_t> parse_immediate(std::string_view text) {
 
 /// Between the brackets: base, then nothing, a distance, or an index with its shift.
 bool parse_address(std::string_view text, UsdtArg& arg) {
-    std::array<std::string_view, 3> parts;
-    for (std::size_t i = 0; i < parts.size() && !text.empty(); ++i) {
-        const std::size_t end = std::min(text.find(','), text.size());
-        parts[i] = text.substr(0, end);
-        while (parts[i].starts_with(' ')) parts[i].remove_prefix(1);
-        text.remove_prefix(std::min(end + 1, text.size()));
-    }
+    const auto split = split_parts(text);
+    if (!split) return false;
+    const auto& parts = *split;
     const auto base = parse_arm64_register(parts[0]);
-    if (!base || parts[0].starts_with('w') || !text.empty()) return false;
+    if (!base || parts[0].starts_with('w')) return false;
     arg.kind = UsdtArgKind::kMemory;
     arg.reg = *base;
     if (parts[1].empty()) return parts[2].empty();
@@ -71,6 +67,18 @@ std::optional<std::int64_t> parse_integer(std::string_view text) {
         std::from_chars(text.data(), text.data() + text.size(), magnitude, base);
     if (error != std::errc{} || end != text.data() + text.size()) return std::nullopt;
     return static_cast<std::int64_t>(negative ? 0 - magnitude : magnitude);
+}
+
+std::optional<std::array<std::string_view, 3>> split_parts(std::string_view text) {
+    std::array<std::string_view, 3> parts;
+    for (std::size_t i = 0; i < parts.size() && !text.empty(); ++i) {
+        const std::size_t end = std::min(text.find(','), text.size());
+        parts[i] = text.substr(0, end);
+        while (parts[i].starts_with(' ')) parts[i].remove_prefix(1);
+        text.remove_prefix(std::min(end + 1, text.size()));
+    }
+    if (!text.empty()) return std::nullopt;
+    return parts;
 }
 
 bool parse_arm64_operand(std::string_view text, UsdtArg& arg) {

@@ -155,16 +155,15 @@ class HeapReader::Taking {
         census_ = compute_census(snapshot_, memory().page_size());
         if (!options_.reach) return ok_status();
         std::optional<Reach> agreed;
-        std::vector<std::uint64_t> passing;
+        PassingWords passing;
         for (unsigned round = 0; round < kReachSnapshots; ++round) {
             if (round > 0) {
                 std::this_thread::sleep_for(milliseconds(20));
                 if (Status taken = read_running(); !taken) return taken;
             }
             auto reach = find_unreachable(memory(), snapshot_, peek_threads(pid_, kPeekPatience),
-                                          asked_, passing, deadline_);
+                                          asked_, &passing, deadline_);
             if (!reach) return reach.error();
-            passing = std::move(reach->passing);
             agreed = agreed ? intersect(*agreed, *reach) : std::move(*reach);
         }
         set_reach(std::move(*agreed));
@@ -260,7 +259,7 @@ class HeapReader::Taking {
 
     Status mark(TargetMemory& memory, const std::vector<ThreadState>& threads,
                 std::optional<Reach>& reach) {
-        auto found = find_unreachable(memory, snapshot_, threads, asked_, {}, deadline_);
+        auto found = find_unreachable(memory, snapshot_, threads, asked_, nullptr, deadline_);
         if (!found) return found.error();
         reach = std::move(*found);
         return ok_status();

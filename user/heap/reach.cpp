@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <iterator>
 #include <map>
+#include <optional>
 
 #include "user/base/quantity.h"
 #include "user/heap/locator.h"
@@ -16,7 +17,6 @@ namespace {
 constexpr std::size_t kWindow = 256 << 10;  // stays in the second-level cache
 constexpr std::size_t kBatchChunks = 512;
 constexpr std::size_t kMaxHolders = 20;
-constexpr std::size_t kMostPassing = 1 << 20;
 /// Programs point into the beginnings of blocks: second bases, array cookies, headers of wrappers.
 constexpr std::uint64_t kNearBeginning = 64;
 
@@ -33,18 +33,18 @@ struct HolderKey {
 class Marking {
   public:
     Marking(TargetMemory& memory, Snapshot& snapshot, std::span<const AskedSize> asked,
-            std::chrono::steady_clock::time_point deadline)
+            const PassingWords* passing, std::chrono::steady_clock::time_point deadline)
         : memory_(memory),
           snapshot_(snapshot),
           asked_(asked),
+          earlier_(passing),
           locator_(snapshot),
           filter_(locator_.filter()),
           deadline_(deadline),
           buffer_(2 * kWindow),
           weak_(snapshot.chunks.size()) {}
 
-    bool run(const std::vector<RootRange>& roots, const std::vector<ThreadState>& threads,
-             std::span<const std::uint64_t> passing) {
+    bool run(const std::vector<RootRange>& roots, const std::vector<ThreadState>& threads) {
         for (std::uint64_t tcache : snapshot_.tcaches) {
             Place place;  // a tcache's own words point at what is freed
             if (is_news(tcache + kChunkHeader, place)) {
@@ -69,13 +69,7 @@ class Marking {
                 drain({RootKind::kRegisters, static_cast<std::uint64_t>(thread.tid)});
             }
         }
-        // After the rest, so that a holder gets only what nothing else holds.
-        for (const std::uint64_t word : passing) {
-            Place place;
-            if (!is_news(word, place) || !is_near_beginning(word, place)) continue;
-            mark(place);
-            drain({RootKind::kPassing, 0});
-        }
+        if (earlier_ != nullptr) follow_passing();
         return !late_;
     }
 
@@ -95,8 +89,10 @@ class Marking {
 
     const std::map<HolderKey, Holder>& holders() const { return holders_; }
 
-    std::vector<std::uint64_t> take_passing() {
+    /// Nothing if there were too many.
+    std::optional<std::vector<std::uint64_t>> take_passing() {
         tidy_passing();
+        if (too_many_passing_) return std::nullopt;
         return std::move(passing_);
     }
 
@@ -144,9 +140,8 @@ class Marking {
         return false;
     }
 
-    /// Most are dangling; of more than there is room for the first are kept.
     void note_passing(std::uint64_t word) {
-        if (word % 8 != 0 || passing_.size() >= kMostPassing) return;
+        if (earlier_ == nullptr || too_many_passing_ || word % 8 != 0) return;
         if (passing_.size() == passing_.capacity()) {
             tidy_passing();
             passing_.reserve(std::max<std::size_t>(2 * passing_.size(), 4096));
@@ -157,6 +152,17 @@ class Marking {
     void tidy_passing() {
         std::sort(passing_.begin(), passing_.end());
         passing_.erase(std::unique(passing_.begin(), passing_.end()), passing_.end());
+        too_many_passing_ = earlier_ != nullptr && passing_.size() > earlier_->most;
+    }
+
+    /// After the other roots, so that a holder gets only what nothing else holds.
+    void follow_passing() {
+        for (const std::uint64_t word : earlier_->words) {
+            Place place;
+            if (!is_news(word, place) || !is_near_beginning(word, place)) continue;
+            mark(place);
+            drain({RootKind::kPassing, 0});
+        }
     }
 
     bool is_near_beginning(std::uint64_t word, const Place& place) const {
@@ -293,6 +299,7 @@ class Marking {
     TargetMemory& memory_;
     Snapshot& snapshot_;
     const std::span<const AskedSize> asked_;
+    const PassingWords* const earlier_;  ///< of the reading before; null: the target is held
     const Locator locator_;
     const Locator::Filter filter_;
     const std::chrono::steady_clock::time_point deadline_;
@@ -304,6 +311,7 @@ class Marking {
     std::vector<bool> weak_;  ///< by chunk: a weak word points into it
     std::map<HolderKey, Holder> holders_;
     std::vector<std::uint64_t> passing_;
+    bool too_many_passing_ = false;
     std::uint64_t sum_bytes_ = 0, sum_chunks_ = 0;
 };
 
@@ -378,13 +386,12 @@ std::vector<Leaked> common(const std::vector<Leaked>& a, const std::vector<Leake
 
 Result<Reach> find_unreachable(TargetMemory& memory, Snapshot& snapshot,
                                const std::vector<ThreadState>& threads,
-                               std::span<const AskedSize> asked,
-                               std::span<const std::uint64_t> passing,
+                               std::span<const AskedSize> asked, PassingWords* passing,
                                std::chrono::steady_clock::time_point deadline) {
     const Error late{"marking what is reachable took too long"};
     const std::vector<RootRange> roots = find_roots(memory, snapshot, threads);
-    Marking marking(memory, snapshot, asked, deadline);
-    if (!marking.run(roots, threads, passing)) return late;
+    Marking marking(memory, snapshot, asked, passing, deadline);
+    if (!marking.run(roots, threads)) return late;
     const std::vector<Leaked> not_sure = list_unmarked(snapshot);
     if (!marking.run_weak()) return late;
     Reach reach = make_reach(list_unmarked(snapshot), not_sure);
@@ -394,7 +401,11 @@ Result<Reach> find_unreachable(TargetMemory& memory, Snapshot& snapshot,
     std::stable_sort(reach.holders.begin(), reach.holders.end(),
                      [](const Holder& a, const Holder& b) { return a.bytes > b.bytes; });
     if (reach.holders.size() > kMaxHolders) reach.holders.resize(kMaxHolders);
-    reach.passing = marking.take_passing();
+    if (passing != nullptr) {
+        auto words = marking.take_passing();
+        if (!words) return Error{"too many words of the target lead to no block of its heap"};
+        passing->words = std::move(*words);
+    }
     return reach;
 }
 

@@ -58,18 +58,22 @@ struct Reach {
     std::uint64_t likely_bytes = 0;  ///< part of weak
     std::uint64_t likely_chunks = 0;
     std::vector<Holder> holders;  ///< most bytes first, at most 20
-    /// Words that were met and led to no block of the snapshot: to one that is newer, if the target
-    /// runs, and all that hangs on it seems unreachable. For the next reading, which knows it.
-    std::vector<std::uint64_t> passing;
-    unsigned snapshots = 1;  ///< how many readings agree
+    unsigned snapshots = 1;       ///< how many readings agree
 };
 
-/// Marks `snapshot.chunks` (kMarked) and lists what stays unmarked. `passing`: Reach::passing of
-/// the reading before, roots as well. Error: the deadline passed.
+/// Words of a running target that led to no block of the snapshot: perhaps to one that is newer,
+/// and all that hangs on it seems unreachable. The next reading knows it, and takes them as roots.
+struct PassingWords {
+    std::vector<std::uint64_t> words{};  ///< sorted
+    std::size_t most = 4 << 20;          ///< that are kept; nearly all of them dangle
+};
+
+/// Marks `snapshot.chunks` (kMarked) and lists what stays unmarked. `passing`: those of the reading
+/// before, which this one's replace; null if the target is held. Error: the deadline passed, or
+/// there were too many passing words.
 Result<Reach> find_unreachable(TargetMemory& memory, Snapshot& snapshot,
                                const std::vector<ThreadState>& threads,
-                               std::span<const AskedSize> asked,
-                               std::span<const std::uint64_t> passing,
+                               std::span<const AskedSize> asked, PassingWords* passing,
                                std::chrono::steady_clock::time_point deadline);
 
 /// Keeps what both readings call unreachable (same address, same size), and as weak what both call
