@@ -490,7 +490,8 @@ int http_enter_shutdown(struct trace_event_raw_sys_enter *ctx)
 
 /*
  * Both, attached when the first socket asks for it. By then the tracer has given up its rights, and
- * Debian's kernels (perf_event_paranoid 3) refuse the perf events that the two above take.
+ * Debian's kernels (perf_event_paranoid 3) refuse the perf events that the two above take. Not in
+ * their place: each system call of every process takes 100 ns more with it than with those.
  */
 SEC("tp_btf/sys_enter")
 int BPF_PROG(http_enter_ends, struct pt_regs *regs, long call)
