@@ -39,16 +39,18 @@ need_root
 
 # One target of tests/fuzz, from the seeds whose directory begins its name.
 fuzz_one() {
-    local name corpus seeds=() prefix
+    local name corpus seeds=() prefix seconds=$fuzz_seconds
     name=$(basename "$1")
     corpus=build/asan/corpus/$name
+    # Parsers of a target's heap, tables and symbols, twice as long.
+    [[ ! $name =~ ^(heap_image|symbols_lookup|unwind_table)_ ]] || seconds=$((2 * fuzz_seconds))
     mkdir -p "$corpus"
     for prefix in tests/fuzz/*_seeds; do
         prefix=${prefix%_seeds}
         [[ $name != "${prefix##*/}"_* ]] || seeds+=("${prefix}_seeds")
     done
     # The first directory takes new inputs; the repository's seeds are only read.
-    "$1" -max_total_time=$fuzz_seconds -rss_limit_mb=2048 -print_final_stats=1 \
+    "$1" -max_total_time="$seconds" -rss_limit_mb=2048 -print_final_stats=1 \
         -artifact_prefix="$corpus/" "$corpus" "${seeds[@]}" > "$corpus.log" 2>&1 && return
     tail -n 60 "$corpus.log" | cut -c 1-200
     echo "== $name (${seeds[*]}): $(grep -m 1 -E 'runtime error|^SUMMARY' "$corpus.log")" |
