@@ -2,6 +2,8 @@
 #include <dlfcn.h>
 #include <sys/mman.h>
 
+#include <algorithm>
+
 #include "tests/corpus/part.h"
 
 namespace asrtrace::corpus {
@@ -101,14 +103,22 @@ void make_free_heap(const Setup& setup, std::size_t bytes) {
                                  MAP_PRIVATE | MAP_ANONYMOUS, -1, 0));
     if (blocks == MAP_FAILED) progs::fail("out of memory");
     std::size_t count = 0;
+    void* highest = nullptr;
     for (std::size_t sum = 0; sum < bytes; ++count) {
         const std::size_t size = setup.between(kLeast, kMost);
         blocks[count] = kSite3.site(size);
+        highest = std::max(highest, blocks[count]);
         sum += size;
     }
-    // It lies on top and stays, so that the rest cannot go back to the kernel.
-    static void* pin = kSite3.site(kLeast);
-    setup.truth.keep(pin, kLeast, nullptr);
+    // One that lies on top stays, so that the rest cannot go back to the kernel. The first ones may
+    // fill holes further down.
+    static void** pin = nullptr;
+    do {
+        auto** next = static_cast<void**>(kSite3.site(kLeast));
+        setup.truth.keep(next, kLeast, nullptr);
+        *next = pin;
+        pin = next;
+    } while (pin < highest);
     while (count > 0) std::free(blocks[--count]);
     munmap(blocks, capacity * sizeof(void*));
 }
