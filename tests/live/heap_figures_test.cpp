@@ -75,10 +75,12 @@ INSTANTIATE_TEST_SUITE_P(Ways, Leaks, testing::Values(true, false),
 
 /// The head of a list that grows is newer than the chunks that a reading knows: through it alone is
 /// the list reached.
-TEST(Mutation, AListThatGrowsIsNoLeak) {
-    TargetProcess target({program("heap_target"), "prepends", fresh_seed()});
+class GrowingList : public testing::TestWithParam<const char*> {};
+
+TEST_P(GrowingList, IsNoLeak) {
+    TargetProcess target({program("heap_target"), GetParam(), fresh_seed()});
     ASSERT_GT(target.pid(), 0);
-    ::usleep(200000);
+    ::usleep(500000);
     HeapReader reader(target.pid(), with(false, true));
     unsigned taken = 0;
     for (int attempt = 0; attempt < 10; ++attempt) {
@@ -90,6 +92,10 @@ TEST(Mutation, AListThatGrowsIsNoLeak) {
     }
     EXPECT_GE(taken, 5U);
 }
+
+INSTANTIATE_TEST_SUITE_P(Kinds, GrowingList,
+                         testing::Values("prepends_arena", "prepends_heap", "prepends_mapped"),
+                         [](const auto& kind) { return std::string(kind.param); });
 
 TEST(Mutation, PublishedReadingsArePlausible) {
     TargetProcess target({program("heap_target"), "churn", fresh_seed()});

@@ -175,14 +175,33 @@ void plant_leaks(Blocks& own) {
     }
 }
 
-/// Puts a node before the others, all the time: what a word leads to is newer than what was read
+void prepend(std::size_t bytes) {
+    Node* node = static_cast<Node*>(std::malloc(bytes));
+    node->other = nullptr;
+    node->next = reachable_list;
+    __atomic_store_n(&reachable_list, node, __ATOMIC_RELEASE);
+}
+
+/// Puts nodes before the others, all the time: what a word leads to is newer than what was read
 /// before that word, and holds all the rest.
-void* prepend_main(void*) {
-    for (;; usleep(300)) {
-        Node* node = static_cast<Node*>(touched(sizeof(Node)));
-        node->other = nullptr;
-        node->next = reachable_list;
-        __atomic_store_n(&reachable_list, node, __ATOMIC_RELEASE);
+struct Prepending {
+    const char* kind;
+    std::size_t bytes, at_first, each_time;
+    useconds_t pause_us;
+    bool in_thread;
+};
+
+constexpr Prepending kPrepending[] = {
+    {"prepends_arena", sizeof(Node), 1000, 1, 300, true},
+    {"prepends_heap", 512, 60000, 20, 1000, false},       // the heap ends elsewhere each time
+    {"prepends_mapped", 160 << 10, 100, 1, 1000, false},  // so does the memory for mappings
+};
+const Prepending* prepending;
+
+void* prepend_for_ever(void*) {
+    for (std::size_t i = 0; i < prepending->at_first; ++i) prepend(prepending->bytes);
+    for (;; usleep(prepending->pause_us)) {
+        for (std::size_t i = 0; i < prepending->each_time; ++i) prepend(prepending->bytes);
     }
 }
 
@@ -350,6 +369,10 @@ void answer(char* line) {
 void make_heap(const char* kind, std::uint64_t mib, std::uint64_t chunks) {
     Blocks& own = blocks[0];
     if (std::strcmp(kind, "big") == 0) return make_big(own, mib << 20, chunks);
+    for (const Prepending& each : kPrepending) {
+        if (std::strcmp(kind, each.kind) == 0) prepending = &each;
+    }
+    if (prepending != nullptr) return;
     if (std::strcmp(kind, "noncontiguous") == 0) {
         mixed_work(own, random_state, 3000, 9000);
         block_break();
@@ -370,10 +393,6 @@ void make_heap(const char* kind, std::uint64_t mib, std::uint64_t chunks) {
     if (std::strcmp(kind, "aligned") == 0) make_aligned(own);
     churn = std::strcmp(kind, "churn") == 0;
     if (churn || std::strcmp(kind, "threads") == 0) start_threads();
-    if (std::strcmp(kind, "prepends") == 0) {
-        pthread_t thread;
-        pthread_create(&thread, nullptr, prepend_main, nullptr);
-    }
     if (std::strcmp(kind, "leaks") == 0) {
         start_threads();
         pthread_t thread;
@@ -392,6 +411,11 @@ int main(int argc, char** argv) {
     make_heap(argv[1], argc > 3 ? std::strtoull(argv[3], nullptr, 10) : 64,
               argc > 4 ? std::strtoull(argv[4], nullptr, 10) : 10000);
     say("ready=1\n");
+    if (prepending != nullptr) {
+        pthread_t thread;
+        if (!prepending->in_thread) prepend_for_ever(nullptr);
+        pthread_create(&thread, nullptr, prepend_for_ever, nullptr);
+    }
     char line[128];
     std::size_t length = 0;
     char byte = 0;

@@ -106,19 +106,42 @@ TEST_F(Reachability, BytesThatWereNotAskedForDoNotCount) {
     expect(0, 1, outdated);
 }
 
-TEST_F(Reachability, WordsThatLeadToNoBlockAreKeptForTheNextReading) {
-    built.image.put(kVariable, built.free_chunk + 16);
-    built.image.put(holder + 0x80, built.free_chunk + 16);
+/// What the next reading gets of a word in a block of this one.
+std::size_t times_kept(BuiltHeap& built, std::uint64_t where, std::uint64_t word) {
+    built.image.put(where, word);
     PassingWords passing;
-    ASSERT_TRUE(image_census(built.image, true, std::chrono::seconds(5), {}, &passing).census);
-    const auto& words = passing.words;
-    EXPECT_EQ(std::count(words.begin(), words.end(), built.free_chunk + 16), 1);
-    EXPECT_TRUE(std::is_sorted(words.begin(), words.end()));
-    passing.most = words.size() - 1;
-    const ImageOutcome refused =
+    const ImageOutcome outcome =
         image_census(built.image, true, std::chrono::seconds(5), {}, &passing);
+    EXPECT_TRUE(outcome.census) << outcome.reason;
+    EXPECT_TRUE(std::is_sorted(passing.words.begin(), passing.words.end()));
+    return static_cast<std::size_t>(std::count(passing.words.begin(), passing.words.end(), word));
+}
+
+TEST_F(Reachability, WordsThatLeadToNoBlockAreKeptForTheNextReading) {
+    constexpr std::uint64_t kBreak = 0x555500021000, kLowestMapping = 0x7efffffff000;
+    const std::uint64_t where = holder + 0x80;
+    built.image.put(kVariable, built.free_chunk + 16);
+    EXPECT_EQ(times_kept(built, where, built.free_chunk + 16), 1U);
+    EXPECT_EQ(times_kept(built, where, kBreak + 0x4000010), 1U);
+    EXPECT_EQ(times_kept(built, where, kLowestMapping - 0x4000000 + 16), 1U);
+    EXPECT_EQ(times_kept(built, where, kBreak + 0x4000011), 0U) << "no place for a pointer";
+    EXPECT_EQ(times_kept(built, where, kBreak + 0x10000000010), 0U) << "too far";
+    EXPECT_EQ(times_kept(built, where, 0x7ffd00000010), 0U) << "the stack";
+    EXPECT_EQ(times_kept(built, where, 0x200000), 0U) << "a number";
+    EXPECT_EQ(times_kept(built, holder + 0x150, kBreak + 0x4000010), 0U) << "a last word";
+}
+
+TEST_F(Reachability, TooManyWordsThatLeadToNoBlockAreSaid) {
+    built.image.put(kVariable, built.free_chunk + 16);
+    PassingWords passing{.most = 0};
+    const auto take = [&] {
+        return image_census(built.image, true, std::chrono::seconds(5), {}, &passing);
+    };
+    const ImageOutcome refused = take();
     EXPECT_FALSE(refused.census);
     EXPECT_NE(refused.reason.find("too many words"), std::string::npos);
+    passing.wanted = false;  // the last reading has no use for them
+    EXPECT_TRUE(take().census);
 }
 
 TEST_F(Reachability, WordsOfTheReadingBeforeHoldBlocks) {
@@ -127,6 +150,8 @@ TEST_F(Reachability, WordsOfTheReadingBeforeHoldBlocks) {
         image_census(built.image, true, std::chrono::seconds(5), {}, &passing);
     ASSERT_TRUE(outcome.census) << outcome.reason;
     EXPECT_EQ(outcome.census->reach->unreachable_chunks, 0U);
+    EXPECT_EQ(std::count(passing.words.begin(), passing.words.end(), leak - 0x1000), 0)
+        << "it led nowhere and is not there any more";
     const auto& holders = outcome.census->reach->holders;
     const auto at = std::find_if(holders.begin(), holders.end(), [](const Holder& each) {
         return each.root == "pointers stored while the heap was read";

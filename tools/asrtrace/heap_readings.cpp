@@ -37,6 +37,7 @@ void HeapReadings::add(const HeapOutcome& outcome) {
     listener_(*outcome.reading);
     ledger_.read_heap(outcome.classes, outcome.order.in_flight == 0);
     if (!outcome.reach) return;
+    was_marked_ = true;
     ledger::ReachReading reach = *outcome.reach;
     const ledger::Unmatched unmatched = ledger_.lose(outcome.lost, outcome.order.serial);
     reach.unmatched_bytes = unmatched.bytes;
@@ -50,6 +51,7 @@ void HeapReadings::take() {
         const std::uint64_t now_ns = monotonic_ns();
         rejected_ += outcome.rejected;
         last_failure_ = outcome.failure;
+        if (outcome.order.reach) last_reach_failure_ = outcome.reach_failure;
         if (outcome.reading) add(outcome);
         if (outcome.reading || outcome.target_was_quicker) {
             schedule_.reading_took(now_ns, outcome.reading_cpu_ns);
@@ -76,6 +78,10 @@ void HeapReadings::take_last(const std::function<bool()>& wait) {
 std::string HeapReadings::failure() const {
     if (was_read_) return {};
     return last_failure_.empty() ? "the target ended too soon" : last_failure_;
+}
+
+std::string HeapReadings::reach_failure() const {
+    return was_read_ && !was_marked_ ? last_reach_failure_ : std::string{};
 }
 
 }  // namespace asrtrace

@@ -50,6 +50,8 @@ class HeapReadings {
     std::uint64_t rejected() const { return rejected_; }
     /// Why there is no reading at all; empty if there is one.
     std::string failure() const;
+    /// Why there are readings, but none of what nothing points to; empty if there is one.
+    std::string reach_failure() const;
 
   private:
     void order(std::uint64_t now_ns, bool reach);
@@ -64,7 +66,9 @@ class HeapReadings {
     HeapSchedule schedule_;
     std::uint64_t rejected_ = 0;
     std::string last_failure_;  ///< why the last reading failed; empty if it did not
+    std::string last_reach_failure_;
     bool was_read_ = false;
+    bool was_marked_ = false;
 };
 
 }  // namespace asrtrace

@@ -75,6 +75,10 @@ void add_mapping_figures(const heap::MappingBooks& from, ledger::Reading& readin
     reading.books.unexplained = static_cast<std::int64_t>(from.anonymous) - reading.books.total();
 }
 
+std::uint64_t rejected_of(const heap::CensusOutcome& taken) {
+    return taken.census ? taken.census->rejected : taken.failure.rejected;
+}
+
 }  // namespace
 
 HeapThread::HeapThread(pid_t pid, std::uint64_t start_ns)
@@ -118,12 +122,14 @@ HeapOutcome HeapThread::read(HeapOrder order) {
     outcome.order = std::move(order);
     // The books want a reading of one moment; marking may have failed where a census does not.
     const auto reach = taken.census ? std::move(taken.census->reach) : std::nullopt;
+    outcome.rejected = rejected_of(taken);
+    outcome.reach_failure = taken.failure.reason;
     const std::uint64_t reach_ns = monotonic_ns();
     const std::uint64_t reach_end_cpu_ns = thread_cpu_ns();
     outcome.reach_cpu_ns = reach_end_cpu_ns - begin_cpu_ns;
     taken = reader_.take();
     outcome.reading_cpu_ns = thread_cpu_ns() - reach_end_cpu_ns;
-    outcome.rejected = taken.census ? taken.census->rejected : taken.failure.rejected;
+    outcome.rejected += rejected_of(taken);
     if (!taken.census) {
         outcome.failure = taken.failure.reason;
         outcome.target_was_quicker = taken.failure.kind == heap::CensusFailure::Kind::kRejected;

@@ -38,6 +38,7 @@ struct HeapOutcome {
     std::uint64_t reach_cpu_ns = 0;
     std::uint64_t rejected = 0;       ///< attempts, also those before a good one
     std::string failure;              ///< why there is no reading
+    std::string reach_failure;        ///< why there is no `reach` although it was ordered
     bool target_was_quicker = false;  ///< the heap is there, but no attempt was sound
 };
 

@@ -393,6 +393,11 @@ Result<ledger::Recording> Recorder::State::finish() {
     family_.note_children();
     if (const std::string failure = heap_.failure(); options_.read_heap && !failure.empty())
         notes_.push_back("the heap could not be read: " + failure);
+    if (const std::string failure = heap_.reach_failure(); !failure.empty())
+        notes_.push_back(
+            "blocks that nothing points to could not be looked for, leaks are told by their "
+            "growth alone: " +
+            failure);
     writer_.set_target(target_);
     if (tracking_) overhead_.tier = tracking_->tier_name();
     write_totals(end_ns);

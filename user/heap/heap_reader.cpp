@@ -156,16 +156,22 @@ class HeapReader::Taking {
         if (!options_.reach) return ok_status();
         std::optional<Reach> agreed;
         PassingWords passing;
+        std::size_t words_kept = 0;
+        passing.most = std::min<std::uint64_t>(passing.most, cap_ / 64);
         for (unsigned round = 0; round < kReachSnapshots; ++round) {
             if (round > 0) {
                 std::this_thread::sleep_for(milliseconds(20));
                 if (Status taken = read_running(); !taken) return taken;
             }
+            passing.wanted = round + 1 < kReachSnapshots;
             auto reach = find_unreachable(memory(), snapshot_, peek_threads(pid_, kPeekPatience),
                                           asked_, &passing, deadline_);
             if (!reach) return reach.error();
             agreed = agreed ? intersect(*agreed, *reach) : std::move(*reach);
+            words_kept = std::max(words_kept, passing.words.capacity());
         }
+        // Of two readings at a time.
+        census_->tracer_bytes += 2 * words_kept * sizeof(std::uint64_t);
         set_reach(std::move(*agreed));
         return ok_status();
     }

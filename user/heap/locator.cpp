@@ -8,20 +8,50 @@ namespace asrtrace::heap {
 namespace {
 
 constexpr std::uint64_t kMaxGranules = 1 << 20;
+/// A new arena's heap lies at most so far from the mapping next to it (arena.c: twice HEAP_MAX_SIZE
+/// are mapped to keep an aligned half), and no more is mapped between a walk and a marking.
+constexpr std::uint64_t kGrowth = 128 << 20;
+constexpr std::uint64_t kUserEnd = 1ULL << 63;  // behind it there is [vsyscall]
+
+struct Stretch {
+    std::uint64_t begin, end;
+};
+
+/// Where there was no memory, beside what there was; what an arena reserves has no rights.
+std::vector<Stretch> room_to_grow(const std::vector<MapsEntry>& maps) {
+    std::vector<Stretch> room;
+    for (std::size_t i = 0; i < maps.size() && maps[i].end < kUserEnd; ++i) {
+        const MapsEntry& entry = maps[i];
+        if (!entry.readable && !entry.writable && !entry.executable)
+            room.push_back({entry.begin, std::min(entry.end, entry.begin + kGrowth)});
+        if (i == 0 || maps[i - 1].end >= entry.begin) continue;
+        const std::uint64_t before = maps[i - 1].end;
+        const std::uint64_t up = std::min(entry.begin, before + kGrowth);
+        room.push_back({before, up});
+        room.push_back({std::max(up, entry.begin - std::min(entry.begin, kGrowth)), entry.begin});
+    }
+    return room;
+}
 
 }  // namespace
 
-Locator::Locator(const Snapshot& snapshot) : snapshot_(snapshot) {
+Locator::Locator(const Snapshot& snapshot, bool running) : snapshot_(snapshot) {
+    const std::vector<Stretch> room =
+        running ? room_to_grow(snapshot.maps) : std::vector<Stretch>{};
     std::uint64_t bytes = 0, highest = 0;
+    const auto count = [&](std::uint64_t begin, std::uint64_t end) {
+        bytes += end - begin;
+        filter_.lowest = std::min(filter_.lowest, begin);
+        highest = std::max(highest, end);
+    };
     for (const Segment& segment : snapshot.segments) {
-        if (segment.first >= segment.last_end) continue;
-        bytes += segment.end - segment.first;
-        filter_.lowest = std::min(filter_.lowest, segment.first);
-        highest = std::max(highest, segment.end);
+        if (segment.first < segment.last_end) count(segment.first, segment.end);
     }
+    for (const Stretch& each : room) count(each.begin, each.end);
     if (highest > filter_.lowest) filter_.span = highest - filter_.lowest;
     while (bytes >> granule_shift_ > kMaxGranules) ++granule_shift_;
-    const std::uint64_t granules = (bytes >> granule_shift_) + 2 * snapshot.segments.size();
+    const std::uint64_t granules =
+        (bytes >> granule_shift_) + 2 * (snapshot.segments.size() + room.size());
     const std::uint64_t capacity = std::bit_ceil(granules * 2 + 16);
     slots_.resize(capacity);
     mask_ = capacity - 1;
@@ -29,17 +59,22 @@ Locator::Locator(const Snapshot& snapshot) : snapshot_(snapshot) {
     for (std::uint32_t i = 0; i < snapshot.segments.size(); ++i) {
         const Segment& segment = snapshot.segments[i];
         if (segment.first >= segment.last_end) continue;
-        const std::uint64_t last = (segment.end - 1) >> granule_shift_;
-        for (std::uint64_t g = segment.first >> granule_shift_; g <= last; ++g) insert(g, i);
+        insert(segment.first, segment.end, i);
         if (segment.chunk_end - segment.chunk_begin > 1) index_pages(segment, indices_[i]);
     }
+    const auto no_segment = static_cast<std::uint32_t>(snapshot.segments.size());
+    for (const Stretch& each : room) insert(each.begin, each.end, no_segment);
 }
 
-void Locator::insert(std::uint64_t granule, std::uint32_t segment) {
-    std::uint64_t at = (granule * 0x9e3779b97f4a7c15ULL >> 20) & mask_;
-    while (slots_[at].granule != ~0ULL && slots_[at].granule != granule) at = (at + 1) & mask_;
-    if (slots_[at].granule == granule) return;  // segments come in order: the first one stays
-    slots_[at] = {granule, segment};
+void Locator::insert(std::uint64_t begin, std::uint64_t end, std::uint32_t segment) {
+    if (begin == end) return;
+    const std::uint64_t last = (end - 1) >> granule_shift_;
+    for (std::uint64_t granule = begin >> granule_shift_; granule <= last; ++granule) {
+        std::uint64_t at = (granule * 0x9e3779b97f4a7c15ULL >> 20) & mask_;
+        while (slots_[at].granule != ~0ULL && slots_[at].granule != granule) at = (at + 1) & mask_;
+        // Segments come in order, and before the rest: the first one stays.
+        if (slots_[at].granule != granule) slots_[at] = {granule, segment};
+    }
 }
 
 void Locator::index_pages(const Segment& segment, PageIndex& index) {

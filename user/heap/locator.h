@@ -2,6 +2,9 @@
 // From a word to the chunk that it points into, as fast as marking needs it: a hash of 1 MiB
 // granules finds the segment, an index of pages the chunk. Both grow with the chunks, not with the
 // address space that a hostile heap may claim.
+//
+// Of a running target it also knows where newer blocks may be: malloc goes on behind the break, in
+// what an arena has reserved, and wherever the kernel finds room for a mapping.
 #pragma once
 
 #include <vector>
@@ -12,11 +15,12 @@ namespace asrtrace::heap {
 
 class Locator {
   public:
-    explicit Locator(const Snapshot& snapshot);
+    /// `running`: blocks may be newer than the snapshot.
+    Locator(const Snapshot& snapshot, bool running);
 
     enum class Where : std::uint8_t {
         kElsewhere,
-        kNearby,  ///< in or beside a segment, where malloc may have handed out a block since
+        kNearby,  ///< no chunk, but malloc may have handed out a block there since
         kChunk,   ///< in the usable bytes [chunk + 16, chunk + size + 8) of `chunk`
     };
     Where find(std::uint64_t word, std::size_t& segment, std::size_t& chunk) const;
@@ -25,7 +29,7 @@ class Locator {
     /// value, so that a loop keeps it in registers.
     struct Filter {
         std::uint64_t lowest = ~0ULL;
-        std::uint64_t span = 0;  ///< all chunks lie in [lowest, lowest + span)
+        std::uint64_t span = 0;  ///< what is no kElsewhere lies in [lowest, lowest + span)
         bool operator()(std::uint64_t word) const { return word - lowest < span; }
     };
     Filter filter() const { return filter_; }
@@ -35,7 +39,7 @@ class Locator {
         std::uint64_t granule = ~0ULL;
         std::uint32_t segment = 0;  ///< the first that reaches into the granule
     };
-    void insert(std::uint64_t granule, std::uint32_t segment);
+    void insert(std::uint64_t begin, std::uint64_t end, std::uint32_t segment);
     const Snapshot& snapshot_;
     Filter filter_;
     std::uint64_t mask_ = 0;

@@ -37,8 +37,8 @@ class Marking {
         : memory_(memory),
           snapshot_(snapshot),
           asked_(asked),
-          earlier_(passing),
-          locator_(snapshot),
+          passing_(passing),
+          locator_(snapshot, wants_newer()),
           filter_(locator_.filter()),
           deadline_(deadline),
           buffer_(2 * kWindow),
@@ -47,7 +47,7 @@ class Marking {
     bool run(const std::vector<RootRange>& roots, const std::vector<ThreadState>& threads) {
         for (std::uint64_t tcache : snapshot_.tcaches) {
             Place place;  // a tcache's own words point at what is freed
-            if (is_news(tcache + kChunkHeader, place)) {
+            if (lead_of(tcache + kChunkHeader, place) == Lead::kNews) {
                 snapshot_.chunks.set(place.chunk, kMarked);
             }
         }
@@ -64,12 +64,12 @@ class Marking {
             // A register may run through a block.
             for (std::uint64_t word : thread.registers) {
                 Place place;
-                if (!is_news(word, place)) continue;
+                if (follow_root(word, place) != Lead::kNews) continue;
                 mark(place);
                 drain({RootKind::kRegisters, static_cast<std::uint64_t>(thread.tid)});
             }
         }
-        if (earlier_ != nullptr) follow_passing();
+        if (passing_ != nullptr) follow_passing();
         return !late_;
     }
 
@@ -90,10 +90,10 @@ class Marking {
     const std::map<HolderKey, Holder>& holders() const { return holders_; }
 
     /// Nothing if there were too many.
-    std::optional<std::vector<std::uint64_t>> take_passing() {
-        tidy_passing();
-        if (too_many_passing_) return std::nullopt;
-        return std::move(passing_);
+    std::optional<std::vector<std::uint64_t>> take_newer() {
+        tidy_newer();
+        if (too_many_newer_) return std::nullopt;
+        return std::move(newer_);
     }
 
   private:
@@ -115,7 +115,7 @@ class Marking {
         const Locator::Filter may_be_pointer = filter_;
         for (std::size_t i = 0; i < words.size(); ++i) {
             Place place;
-            if (!may_be_pointer(words[i]) || !is_news(words[i], place)) continue;
+            if (!may_be_pointer(words[i]) || follow_root(words[i], place) != Lead::kNews) continue;
             if (!is_near_beginning(words[i], place)) {
                 weak_[place.chunk] = true;
                 continue;
@@ -130,36 +130,50 @@ class Marking {
         std::size_t segment = 0, chunk = 0;
     };
 
-    /// Does `word` point into a chunk in use that is not marked yet?
-    bool is_news(std::uint64_t word, Place& place) {
+    enum class Lead : std::uint8_t {
+        kNone,
+        kNews,   ///< into a chunk in use that is not marked yet
+        kNewer,  ///< to no chunk that was in use, perhaps to one that is by now
+    };
+
+    Lead lead_of(std::uint64_t word, Place& place) const {
         const auto where = locator_.find(word, place.segment, place.chunk);
-        if (where == Locator::Where::kElsewhere) return false;
-        if (where == Locator::Where::kChunk && !snapshot_.chunks.is(place.chunk, kFreed))
-            return !snapshot_.chunks.is(place.chunk, kMarked);
-        note_passing(word);
-        return false;
+        if (where == Locator::Where::kElsewhere) return Lead::kNone;
+        if (where == Locator::Where::kNearby || snapshot_.chunks.is(place.chunk, kFreed))
+            return Lead::kNewer;
+        return snapshot_.chunks.is(place.chunk, kMarked) ? Lead::kNone : Lead::kNews;
     }
 
-    void note_passing(std::uint64_t word) {
-        if (earlier_ == nullptr || too_many_passing_ || word % 8 != 0) return;
-        if (passing_.size() == passing_.capacity()) {
-            tidy_passing();
-            passing_.reserve(std::max<std::size_t>(2 * passing_.size(), 4096));
+    /// Of a word that a program would go by.
+    Lead follow_root(std::uint64_t word, Place& place) {
+        const Lead lead = lead_of(word, place);
+        if (lead == Lead::kNewer) note_newer(word);
+        return lead;
+    }
+
+    bool wants_newer() const { return passing_ != nullptr && passing_->wanted; }
+
+    void note_newer(std::uint64_t word) {
+        if (!wants_newer() || any_word_counts_ || too_many_newer_ || word % 8 != 0) return;
+        if (newer_.size() == newer_.capacity()) {
+            tidy_newer();
+            if (too_many_newer_) return;
+            newer_.reserve(std::max<std::size_t>(2 * newer_.size(), 4096));
         }
-        passing_.push_back(word);
+        newer_.push_back(word);
     }
 
-    void tidy_passing() {
-        std::sort(passing_.begin(), passing_.end());
-        passing_.erase(std::unique(passing_.begin(), passing_.end()), passing_.end());
-        too_many_passing_ = earlier_ != nullptr && passing_.size() > earlier_->most;
+    void tidy_newer() {
+        std::sort(newer_.begin(), newer_.end());
+        newer_.erase(std::unique(newer_.begin(), newer_.end()), newer_.end());
+        too_many_newer_ = passing_ != nullptr && newer_.size() > passing_->most;
     }
 
     /// After the other roots, so that a holder gets only what nothing else holds.
     void follow_passing() {
-        for (const std::uint64_t word : earlier_->words) {
+        for (const std::uint64_t word : passing_->words) {
             Place place;
-            if (!is_news(word, place) || !is_near_beginning(word, place)) continue;
+            if (lead_of(word, place) != Lead::kNews || !is_near_beginning(word, place)) continue;
             mark(place);
             drain({RootKind::kPassing, 0});
         }
@@ -236,8 +250,15 @@ class Marking {
         const Locator::Filter may_be_pointer = filter_;
         for (std::size_t i = 0; i < words.size(); ++i) {
             Place place;
-            if (!may_be_pointer(words[i]) || !is_news(words[i], place)) continue;
-            const bool sure = is_near_beginning(words[i], place) && !is_last_word(begin + 8 * i);
+            if (!may_be_pointer(words[i])) continue;
+            const Lead lead = lead_of(words[i], place);
+            if (lead == Lead::kNone || (lead == Lead::kNewer && !wants_newer())) continue;
+            const bool may_be_stale = is_last_word(begin + 8 * i);
+            if (lead == Lead::kNewer) {
+                if (!may_be_stale) note_newer(words[i]);
+                continue;
+            }
+            const bool sure = is_near_beginning(words[i], place) && !may_be_stale;
             if (sure || any_word_counts_) {
                 mark(place);
             } else {
@@ -299,7 +320,7 @@ class Marking {
     TargetMemory& memory_;
     Snapshot& snapshot_;
     const std::span<const AskedSize> asked_;
-    const PassingWords* const earlier_;  ///< of the reading before; null: the target is held
+    const PassingWords* const passing_;  ///< null: the target is held
     const Locator locator_;
     const Locator::Filter filter_;
     const std::chrono::steady_clock::time_point deadline_;
@@ -310,8 +331,8 @@ class Marking {
     PageBuffer buffer_;
     std::vector<bool> weak_;  ///< by chunk: a weak word points into it
     std::map<HolderKey, Holder> holders_;
-    std::vector<std::uint64_t> passing_;
-    bool too_many_passing_ = false;
+    std::vector<std::uint64_t> newer_;  ///< words that may lead to a newer block
+    bool too_many_newer_ = false;
     std::uint64_t sum_bytes_ = 0, sum_chunks_ = 0;
 };
 
@@ -402,7 +423,7 @@ Result<Reach> find_unreachable(TargetMemory& memory, Snapshot& snapshot,
                      [](const Holder& a, const Holder& b) { return a.bytes > b.bytes; });
     if (reach.holders.size() > kMaxHolders) reach.holders.resize(kMaxHolders);
     if (passing != nullptr) {
-        auto words = marking.take_passing();
+        auto words = marking.take_newer();
         if (!words) return Error{"too many words of the target lead to no block of its heap"};
         passing->words = std::move(*words);
     }

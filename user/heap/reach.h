@@ -64,13 +64,13 @@ struct Reach {
 /// Words of a running target that led to no block of the snapshot: perhaps to one that is newer,
 /// and all that hangs on it seems unreachable. The next reading knows it, and takes them as roots.
 struct PassingWords {
-    std::vector<std::uint64_t> words{};  ///< sorted
+    std::vector<std::uint64_t> words{};  ///< of the reading before, then of this one; sorted
+    bool wanted = true;                  ///< false for the last reading
     std::size_t most = 4 << 20;          ///< that are kept; nearly all of them dangle
 };
 
-/// Marks `snapshot.chunks` (kMarked) and lists what stays unmarked. `passing`: those of the reading
-/// before, which this one's replace; null if the target is held. Error: the deadline passed, or
-/// there were too many passing words.
+/// Marks `snapshot.chunks` (kMarked) and lists what stays unmarked. `passing`: null if the target is
+/// held. Error: the deadline passed, or there were too many passing words.
 Result<Reach> find_unreachable(TargetMemory& memory, Snapshot& snapshot,
                                const std::vector<ThreadState>& threads,
                                std::span<const AskedSize> asked, PassingWords* passing,

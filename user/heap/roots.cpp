@@ -114,6 +114,8 @@ class RootSearch {
         for (const ThreadBlock& block : blocks_) {
             if (block.alive || block.stack_end == 0) continue;
             // A cached stack keeps its thread's dtv for the next thread; nothing else of it counts.
+            // Where the dtv stands behind the block (arm64), what lies around it cannot be told
+            // apart, and the thread's variables stay roots.
             if (kThreadBlockSigns.dtv == kNoWord) {
                 excluded_.push_back({block.stack_begin, block.address});
                 continue;
