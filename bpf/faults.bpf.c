@@ -83,7 +83,11 @@ int BPF_PROG(fault_kernel, unsigned long address, struct pt_regs *regs, unsigned
 	return begin_fault(address, 1);
 }
 
-/* Both where the kernel has no such tracepoints (arm64): perf's event of page faults. */
+/*
+ * Both where the kernel has no such tracepoints (arm64): perf's event of page faults. The kernel
+ * leaves it out, and counts that nowhere, where the fault comes while the CPU is inside bpf(2)
+ * (bpf_overflow_handler, kernel/events/core.c).
+ */
 SEC("perf_event")
 int fault_any(struct bpf_perf_event_data *ctx)
 {

@@ -27,7 +27,9 @@ int open_fault_event(int cpu) {
 
 void Programs::State::link_fault_events(std::vector<std::string>& failed) {
     const bpf_program* program = skeleton->progs.fault_any;
-    for (int cpu = 0; cpu < libbpf_num_possible_cpus(); ++cpu) {
+    const int cpus = libbpf_num_possible_cpus();
+    if (cpus <= 0) failed.push_back("page faults: the CPUs cannot be counted");
+    for (int cpu = 0; cpu < cpus; ++cpu) {
         UniqueFd event(open_fault_event(cpu));
         if (!event.valid() && errno == ENODEV) continue;
         bpf_link* link =
