@@ -9,6 +9,7 @@ import os
 import random
 import signal
 import sqlite3
+import statistics
 import subprocess
 import sys
 import tempfile
@@ -287,8 +288,10 @@ class ShortRuns(SoakTest):
         self.assertEqual(len(stalling.arrivals), requests, "as the server counted")
         self.assertEqual(len(stalling.bodies), len(self.wavs), "every file in its turn")
         self.assertAlmostEqual(load["rate"], rate, delta=0.005 * rate)
-        span = stalling.arrivals[-1] - stalling.arrivals[0]
-        self.assertAlmostEqual((requests - 1) / span, rate, delta=0.005 * rate)
+        # Medians at both ends: one thread of this process that is late to answer is not the load's.
+        late = [arrival - number / rate for number, arrival in enumerate(stalling.arrivals)]
+        drift = statistics.median(late[-50:]) - statistics.median(late[:50])
+        self.assertLess(abs(drift), 0.005 * requests / rate)
         # What waits behind a stall counts: a second in every 150 requests' time.
         self.assertGreater(load["latency_ms"]["max"], 950)
         self.assertGreater(load["latency_ms"]["p95"], 300)

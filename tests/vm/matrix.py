@@ -98,7 +98,7 @@ class Kernels:
                 f"Dir::Etc::SourceList={source}", "-o", "Dir::Etc::SourceParts=-", "-o",
                 f"Dir::State::Lists={state}/lists", "-o", f"Dir::State::status={state}/status",
                 "-o", f"Dir::Cache={state}/cache", "-o", "Acquire::Check-Valid-Until=false", "-o",
-                "APT::Sandbox::User=root"]
+                "APT::Sandbox::User=root", "-o", "Acquire::Retries=5"]
 
     def fetch(self, suite):
         """The newest cloud kernel of a suite: its version and the path of its vmlinuz."""

@@ -7,7 +7,6 @@
 
 #include <algorithm>
 #include <chrono>
-#include <cmath>
 #include <csignal>
 #include <cstdio>
 #include <cstdlib>
@@ -221,10 +220,10 @@ Status SoakRun::wait_until_it_accepts() {
     return Error{"stopped before the run began"};
 }
 
-/// Of a row's time whole seconds are kept. Those since the beginning are rounded, not the time of
-/// day: one that is a little late stays in the second in which it was due, and in its window.
+/// Of a row's time whole seconds are kept: those since the beginning, not the time of day. One that
+/// is a little late stays in the second in which it was due, and in its window; none is early.
 void SoakRun::take_row() {
-    const std::int64_t second = std::llround(elapsed());
+    const std::int64_t second = static_cast<std::int64_t>(elapsed());
     auto sample = capture::sample_tree(outcome_.pid, true);
     if (!sample) {
         happened(fmt::format("the worker (pid {}) is gone", outcome_.pid));
