@@ -17,7 +17,8 @@ import time
 
 HEAPS = [("1.5 GB in 1,000,000 chunks", 1500, 1000000), ("1.5 GB in 70 chunks", 1500, 70)]
 WAYS = [(), ("--reach",), ("--stop",), ("--stop", "--reach")]
-WORK_MS = 4000
+WORK_MS = 1000  # short: what others take of the machine's memory changes within seconds
+PAIRS_OF_A_ROUND = 4
 
 
 class Target:
@@ -90,23 +91,24 @@ def rounds_of_work(build, target, way):
 
 def measure_slowdown(build, rounds):
     """Two ratios: the second is free of what others on the machine take of the CPU."""
-    print("| heap | censuses one after the other | work, ratio to undisturbed (spread) | the same by "
-          "the target's CPU time |")
+    print("| heap | censuses one after the other | work, ratio to undisturbed (quartiles) | the same "
+          "by the target's CPU time |")
     print("|---|---|---|---|")
     name, mib, chunks = HEAPS[0]
     target = Target(build, mib, chunks)
     try:
         for way in WAYS[:2]:
             ratios = []
-            for _ in range(rounds):
+            for _ in range(rounds * PAIRS_OF_A_ROUND):
                 alone = rounds_of_work(build, target, None)
                 disturbed = rounds_of_work(build, target, way)
                 again = rounds_of_work(build, target, None)
                 ratios.append([2 * d / (a + b) for a, d, b in
                                zip(alone[:2], disturbed[:2], again[:2])])
-            print(f"| {name} | {' '.join(way) or 'unstopped'}, {disturbed[2]} in {WORK_MS // 1000} s | "
-                  + " | ".join(f"{statistics.median(column):.3f} ({min(column):.3f} to "
-                               f"{max(column):.3f})" for column in zip(*ratios)) + " |", flush=True)
+            columns = (statistics.quantiles(column, n=4) for column in zip(*ratios))
+            print(f"| {name} | {' '.join(way) or 'unstopped'}, {disturbed[2]} in {WORK_MS} ms | "
+                  + " | ".join(f"{middle:.3f} ({low:.3f} to {high:.3f})"
+                               for low, middle, high in columns) + " |", flush=True)
     finally:
         target.end()
 
