@@ -2,6 +2,7 @@
 """What cannot be traced is refused with a reason and status 2; what ends while it is traced ends
 the run with a full report and status 0."""
 
+import json
 import os
 import shutil
 import signal
@@ -89,6 +90,13 @@ class Refusals(harness.LiveTest):
         self.refuse("--pid", pid, "--duration", 1, "-o", "/proc/no/such.asrtrace",
                     says="/proc/no")
 
+    def test_outputs_that_cannot_be_written_are_told_before(self):
+        pid = self.start("idle").pid
+        for output in (self.directory, "/proc/no/such.json", os.path.join("/proc", "new.json")):
+            begin = time.monotonic()
+            self.refuse("--pid", pid, "--duration", 20, "--json", output, says=".")
+            self.assertLess(time.monotonic() - begin, 10)
+
     def test_not_root(self):
         """Also when the target is the user's own."""
         copy = os.path.join(self.directory, "asrtrace")
@@ -105,6 +113,22 @@ class Refusals(harness.LiveTest):
 
 
 class Endings(harness.LiveTest):
+
+    def test_nobody_looks_on(self):
+        """A stderr that is full, closed, or a pipe that nobody reads."""
+        program = self.start("idle")
+        for shell in ("2>/dev/full", "2>&-", "2> >(true)"):
+            with self.subTest(shell):
+                json_path = os.path.join(self.directory, "report.json")
+                done = subprocess.run(
+                    ["bash", "-c", f'"$@" {shell}', "bash", harness.ASRTRACE, "attach", "--pid",
+                     str(program.pid), "--duration", "3", "--json", json_path],
+                    stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, timeout=60, check=False)
+                self.assertEqual(done.returncode, 0)
+                self.assertIn("THE BOOKS", done.stdout.decode())
+                with open(json_path, encoding="utf-8") as file:
+                    self.assertGreater(json.load(file)["window"]["seconds"], 2.5)
+                os.remove(json_path)
 
     def follow_to_the_end(self, says, *arguments):
         program = self.start("exits_soon", "--allocate", 1234, *arguments)

@@ -263,6 +263,9 @@ class ShortRuns(SoakTest):
         self.assertEqual(dying.finish(), 3, dying.output)
         self.assertIn("is gone", self.told(dying))
         self.assertIn("no verdict", dying.output[0])
+        verdict = dying.verdict()
+        self.assertIsNone(verdict["overall"])
+        self.assertIn("is gone", " ".join(verdict["events"]))
 
     def check_replacement(self, replaced):
         """One that its parent replaces is told, and there is a verdict."""

@@ -64,5 +64,31 @@ TEST(OutputFile, IsOpenedAnewAndNeverThroughALink) {
     EXPECT_TRUE(open_output_file("/dev/null"));
 }
 
+/// A trace is one, and may be all that is left of a night.
+TEST(OutputFile, ADatabaseIsNotWrittenOver) {
+    const Directory directory;
+    const std::string path = directory / "night.asrtrace";
+    const std::string trace = std::string("SQLite format 3", 16) + "and so on";
+    write_file(path, trace);
+    for (const Status& refused : {write_output_file(path, "x"), check_output_file(path)}) {
+        ASSERT_FALSE(refused);
+        EXPECT_NE(refused.error().message.find("name another file"), std::string::npos);
+    }
+    EXPECT_FALSE(open_output_file(path));
+    EXPECT_EQ(read_file(path), trace);
+}
+
+TEST(OutputFile, IsLookedAtBeforeALongRun) {
+    const Directory directory;
+    write_file(directory / "there", "kept");
+    EXPECT_TRUE(check_output_file(directory / "there"));
+    EXPECT_TRUE(check_output_file(directory / "new"));
+    EXPECT_TRUE(check_output_file("/dev/null"));
+    EXPECT_FALSE(check_output_file(directory / "no/such"));
+    EXPECT_FALSE(check_output_file(directory / ""));
+    EXPECT_FALSE(check_output_file("/proc/new")) << "nobody may make files there, and root neither";
+    EXPECT_EQ(read_file(directory / "there"), "kept");
+}
+
 }  // namespace
 }  // namespace asrtrace

@@ -5,7 +5,7 @@
 #include <string>
 
 #include "tools/asrtrace/phases.h"
-#include "tools/asrtrace/show.h"
+#include "tools/asrtrace/tell.h"
 #include "tools/asrtrace/verbs.h"
 #include "user/base/maps.h"
 #include "user/base/output_file.h"

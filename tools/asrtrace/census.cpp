@@ -4,11 +4,10 @@
 #include <fmt/format.h>
 
 #include <CLI/CLI.hpp>
-#include <cstdio>
 #include <memory>
 
+#include "tools/asrtrace/tell.h"
 #include "user/base/confined_thread.h"
-#include "user/base/escape.h"
 #include "user/base/output_file.h"
 #include "user/heap/confinement.h"
 #include "user/heap/heap_reader.h"
@@ -27,10 +26,6 @@ struct CensusArguments {
     std::string json;
 };
 
-void complain(const std::string& message) {
-    fmt::print(stderr, "asrtrace: {}\n", escape_terminal(message));
-}
-
 }  // namespace
 
 int run_census(pid_t pid, const heap::CensusOptions& options, const std::string& json_path) {
@@ -39,25 +34,23 @@ int run_census(pid_t pid, const heap::CensusOptions& options, const std::string&
     std::string problem;
     const heap::CensusOutcome outcome = call_confined(
         confinement, [&] { return heap::HeapReader(pid, options).take(); }, &problem);
-    if (!problem.empty()) complain(problem);
+    if (!problem.empty()) print_error(Error{problem});
     if (!outcome.census) {
         const heap::CensusFailure& failure = outcome.failure;
         if (failure.kind == heap::CensusFailure::Kind::kEnvironment) {
-            complain(failure.reason);
+            print_error(Error{failure.reason});
             return kEnvironment;
         }
-        complain(
-            fmt::format("census rejected ({} readings): {}", failure.rejected, failure.reason));
+        print_error(Error{
+            fmt::format("census rejected ({} readings): {}", failure.rejected, failure.reason)});
         return kRejected;
     }
-    if (json_path != "-") {
-        const std::string text = census_text(pid, *outcome.census);
-        std::fwrite(text.data(), 1, text.size(), stdout);
-    }
-    if (json_path.empty()) return kDone;
-    const Status written = write_output_file(json_path, census_json(pid, *outcome.census));
+    Status written = ok_status();
+    if (json_path != "-") written = write_output_file("-", census_text(pid, *outcome.census));
+    if (written && !json_path.empty())
+        written = write_output_file(json_path, census_json(pid, *outcome.census));
     if (written) return kDone;
-    complain(written.error().message);
+    print_error(written.error());
     return kEnvironment;
 }
 

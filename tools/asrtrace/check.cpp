@@ -6,7 +6,7 @@
 #include <optional>
 #include <string>
 
-#include "tools/asrtrace/show.h"
+#include "tools/asrtrace/tell.h"
 #include "tools/asrtrace/verbs.h"
 #include "user/base/maps.h"
 #include "user/base/output_file.h"

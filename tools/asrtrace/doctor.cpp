@@ -3,11 +3,10 @@
 #include <fmt/format.h>
 
 #include <CLI/CLI.hpp>
-#include <cstdio>
 #include <memory>
 #include <nlohmann/json.hpp>
 
-#include "tools/asrtrace/show.h"
+#include "tools/asrtrace/tell.h"
 #include "tools/asrtrace/verbs.h"
 #include "user/base/output_file.h"
 #include "user/capture/features.h"
@@ -45,12 +44,9 @@ std::string doctor_json(const std::vector<capture::FeatureRow>& rows) {
 
 int run_doctor(const std::string& json) {
     const auto rows = capture::feature_rows(capture::detect_features());
-    if (json != "-") {
-        const std::string text = doctor_text(rows);
-        std::fwrite(text.data(), 1, text.size(), stdout);
-    }
-    if (json.empty()) return kExitDone;
-    const Status written = write_output_file(json, doctor_json(rows));
+    Status written = ok_status();
+    if (json != "-") written = write_output_file("-", doctor_text(rows));
+    if (written && !json.empty()) written = write_output_file(json, doctor_json(rows));
     if (written) return kExitDone;
     print_error(written.error());
     return kExitError;

@@ -11,6 +11,7 @@
 #include "tools/asrtrace/phases.h"
 #include "tools/asrtrace/show.h"
 #include "tools/asrtrace/stop_signals.h"
+#include "tools/asrtrace/tell.h"
 #include "tools/asrtrace/verbs.h"
 #include "user/base/escape.h"
 #include "user/base/output_file.h"
@@ -117,6 +118,8 @@ int run(Options& options) {
     if (!plan) return fail(plan.error());
     plan->requests = options.requests;
     options.run.load = std::move(*plan);
+    if (const auto status = check_outputs({options.json, options.markdown}); !status)
+        return fail(status.error());
     catch_stop_signals();
     report::Experiment out;
     out.rate = options.load.rate;

@@ -9,6 +9,7 @@
 #include <filesystem>
 
 #include "tools/asrtrace/soak_run.h"
+#include "tools/asrtrace/tell.h"
 #include "user/base/architecture.h"
 #include "user/base/escape.h"
 #include "user/capture/sampler.h"
@@ -75,8 +76,7 @@ SoakRunOptions soak_of(const ExperimentOptions& options) {
 /// A whole run. Error: it was stopped, its worker did not start or last, or nothing was answered.
 Result<SoakOutcome> whole_run(const SoakRunOptions& run, const std::atomic<bool>& stop) {
     auto outcome = run_soak(
-        run, stop,
-        [](const std::string& line) { fmt::print(stderr, "  {}\n", escape_terminal(line)); },
+        run, stop, [](const std::string& line) { tell("  " + escape_terminal(line)); },
         [](const SoakProgress&) {});
     if (!outcome) return outcome;
     if (stop) return Error{"stopped"};
@@ -123,8 +123,8 @@ Result<std::vector<experiment::Trial>> run_variants(const ExperimentOptions& opt
     for (int round = 1; round <= options.rounds; ++round) {
         for (experiment::Trial& trial : trials) {
             if (!trial.problem.empty()) continue;
-            fmt::print(stderr, "{}, round {} of {}\n", escape_terminal(trial.variant.name), round,
-                       options.rounds);
+            tell(fmt::format("{}, round {} of {}", escape_terminal(trial.variant.name), round,
+                             options.rounds));
             const auto figures = run_once(options, trial.variant, stop);
             if (figures) {
                 trial.rounds.push_back(*figures);
@@ -141,7 +141,7 @@ Result<std::vector<experiment::Trial>> run_variants(const ExperimentOptions& opt
 
 Result<experiment::TracedRun> trace_stock(const ExperimentOptions& options,
                                           const std::atomic<bool>& stop) {
-    fmt::print(stderr, "stock, traced\n");
+    tell("stock, traced");
     SoakRunOptions run = soak_of(options);
     run.trace = true;
     Figures heap;

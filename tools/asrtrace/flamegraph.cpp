@@ -4,7 +4,7 @@
 #include <memory>
 #include <string>
 
-#include "tools/asrtrace/show.h"
+#include "tools/asrtrace/tell.h"
 #include "tools/asrtrace/verbs.h"
 #include "user/base/output_file.h"
 #include "user/report/flame_svg.h"

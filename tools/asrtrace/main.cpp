@@ -1,12 +1,13 @@
 // SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
 #include <CLI/CLI.hpp>
 #include <exception>
-#include <iostream>
 #include <memory>
+#include <string>
 #include <system_error>
 
 #include "tools/asrtrace/census.h"
 #include "tools/asrtrace/help.h"
+#include "tools/asrtrace/tell.h"
 #include "tools/asrtrace/verbs.h"
 
 namespace {
@@ -34,7 +35,11 @@ int run(int argc, char** argv) {
     } catch (const CLI::Success& asked) {  // --help, --version
         return app.exit(asked);
     } catch (const CLI::ParseError& wrong) {
-        app.exit(wrong);
+        if (app.get_subcommands().empty() && argc > 1 && argv[1][0] != '-')
+            asrtrace::print_error(asrtrace::Error{std::string("there is no verb '") + argv[1] +
+                                                  "'; asrtrace --help lists them"});
+        else
+            app.exit(wrong);
         return asrtrace::kExitError;
     }
     return exit_status;
@@ -47,11 +52,11 @@ int main(int argc, char** argv) {
         return run(argc, argv);
     } catch (const std::system_error& error) {
         const bool thread = error.code() == std::errc::resource_unavailable_try_again;
-        std::cerr << "asrtrace: " << (thread ? "no more threads (ulimit -u, pids.max): " : "")
-                  << error.what() << '\n';
+        asrtrace::print_error({(thread ? "no more threads (ulimit -u, pids.max): " : "") +
+                               std::string(error.what())});
         return asrtrace::kExitError;
     } catch (const std::exception& error) {
-        std::cerr << "asrtrace: " << error.what() << '\n';
+        asrtrace::print_error({error.what()});
         return asrtrace::kExitError;
     }
 }

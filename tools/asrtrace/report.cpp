@@ -8,6 +8,7 @@
 #include <string>
 
 #include "tools/asrtrace/show.h"
+#include "tools/asrtrace/tell.h"
 #include "tools/asrtrace/verbs.h"
 #include "user/decode/event.h"
 #include "user/report/raw_csv.h"

@@ -10,8 +10,8 @@
 
 #include "tools/asrtrace/command.h"
 #include "tools/asrtrace/session.h"
-#include "tools/asrtrace/show.h"
 #include "tools/asrtrace/stop_signals.h"
+#include "tools/asrtrace/tell.h"
 #include "tools/asrtrace/verbs.h"
 #include "user/base/escape.h"
 
@@ -45,8 +45,8 @@ int run(Options options) {
     if (const int signal = stop_signal_for_us_alone(); signal != 0 && command->running())
         ::kill(command->pid(), signal);
     if (command->running())
-        fmt::print(stderr, "waiting for {} (pid {}) to end\n", name, command->pid());
-    fmt::print(stderr, "{} {}\n", name, command->wait());
+        tell(fmt::format("waiting for {} (pid {}) to end", name, command->pid()));
+    tell(fmt::format("{} {}", name, command->wait()));
     return status;
 }
 

@@ -10,6 +10,7 @@
 #include "tools/asrtrace/live_view.h"
 #include "tools/asrtrace/show.h"
 #include "tools/asrtrace/stop_signals.h"
+#include "tools/asrtrace/tell.h"
 #include "tools/asrtrace/verbs.h"
 #include "user/base/confinement.h"
 #include "user/base/escape.h"
@@ -33,8 +34,8 @@ Wish show_progress(const Progress& now) {
         now.seconds, now.requests, rss, growth, now.events_per_second);
     if (!now.tracking.empty()) line += "  " + now.tracking;
     if (now.lost_events > 0) line += fmt::format("  LOST {}", now.lost_events);
-    for (const std::string& news : now.news) fmt::print(stderr, "note: {}\n", news);
-    fmt::print(stderr, "{}\n", line);
+    for (const std::string& news : now.news) tell(fmt::format("note: {}", news));
+    tell(line);
     return Wish::kNone;
 }
 
@@ -84,21 +85,25 @@ void choose(SessionOptions& options) {
 
 int run_session(SessionOptions options, const std::function<void()>& attached) {
     choose(options);
+    if (const auto status = check_outputs({options.out.json, options.out.html}); !status) {
+        print_error(status.error());
+        return kExitError;
+    }
     auto recorder = Recorder::start(options.recorder);
     if (!recorder) {
         print_error(recorder.error());
         return kExitError;
     }
-    fmt::print(stderr, "attached to PID {}: {}\n", options.recorder.pid, recorder->summary());
+    tell(fmt::format("attached to PID {}: {}", options.recorder.pid, recorder->summary()));
     for (const std::string& note : recorder->notes()) {
-        fmt::print(stderr, "note: {}\n", escape_terminal(note));
+        tell(fmt::format("note: {}", escape_terminal(note)));
     }
     if (options.duration_seconds == 0 && options.requests == 0) {
-        fmt::print(stderr, "Ctrl-C ends the run with a report\n");
+        tell("Ctrl-C ends the run with a report");
     }
     attached();
     if (const auto status = settle_thread(kKeptCapabilities | options.keeps); !status)
-        fmt::print(stderr, "note: the tracer keeps its rights: {}\n", status.error().message);
+        tell(fmt::format("note: the tracer keeps its rights: {}", status.error().message));
     const auto recording = follow(*recorder, options);
     if (!recorder->trace_error().empty()) print_error(Error{recorder->trace_error()});
     if (!recording) {

@@ -1,9 +1,6 @@
 // SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
 #include "tools/asrtrace/show.h"
 
-#include <iostream>
-
-#include "user/base/escape.h"
 #include "user/base/output_file.h"
 #include "user/classify/findings.h"
 #include "user/report/html.h"
@@ -25,8 +22,12 @@ Status show_recording(const ledger::Recording& recording, const ReportFiles& fil
     return status;
 }
 
-void print_error(const Error& error) {
-    std::cerr << "asrtrace: " << escape_terminal(error.message) << '\n';
+Status check_outputs(const std::vector<std::string>& paths) {
+    for (const std::string& path : paths) {
+        if (path.empty() || path == "-") continue;
+        if (auto status = check_output_file(path); !status) return status;
+    }
+    return ok_status();
 }
 
 }  // namespace asrtrace

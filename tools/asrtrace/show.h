@@ -4,6 +4,7 @@
 #pragma once
 
 #include <string>
+#include <vector>
 
 #include "user/base/result.h"
 #include "user/ledger/recording.h"
@@ -21,7 +22,8 @@ struct ReportFiles {
 /// was printed all the same.
 Status show_recording(const ledger::Recording& recording, const ReportFiles& files);
 
-/// "asrtrace: message" to stderr, the message escaped.
-void print_error(const Error& error);
+/// Before a run, so that it does not go to waste. Error: the first of `paths` that could not be
+/// written (check_output_file); "" and "-" pass.
+Status check_outputs(const std::vector<std::string>& paths);
 
 }  // namespace asrtrace

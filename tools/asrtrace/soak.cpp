@@ -11,6 +11,7 @@
 #include "tools/asrtrace/show.h"
 #include "tools/asrtrace/soak_run.h"
 #include "tools/asrtrace/stop_signals.h"
+#include "tools/asrtrace/tell.h"
 #include "tools/asrtrace/verbs.h"
 #include "user/base/escape.h"
 #include "user/base/output_file.h"
@@ -30,12 +31,12 @@ struct Options {
 };
 
 void show_progress(const SoakProgress& now) {
-    fmt::print(stderr,
-               "{:>6} of {} s  {:<8}  PSS {:8.1f} MiB  RssAnon {:8.1f} MiB  {:>6} requests, {} "
-               "failed, p95 {:.0f} ms\n",
-               now.seconds, now.of_seconds, now.phase, static_cast<double>(now.row.pss) / 1024,
-               static_cast<double>(now.row.rss_anon) / 1024, now.tally.requests, now.tally.failed(),
-               now.tally.all.percentile(95));
+    tell(fmt::format(
+        "{:>6} of {} s  {:<8}  PSS {:8.1f} MiB  RssAnon {:8.1f} MiB  {:>6} requests, {} "
+        "failed, p95 {:.0f} ms",
+        now.seconds, now.of_seconds, now.phase, static_cast<double>(now.row.pss) / 1024,
+        static_cast<double>(now.row.rss_anon) / 1024, now.tally.requests, now.tally.failed(),
+        now.tally.all.percentile(95)));
 }
 
 report::SoakFacts facts_of(const Options& options, const SoakOutcome& outcome) {
@@ -72,7 +73,10 @@ int judge(const Options& options, const SoakOutcome& outcome) {
     if (!verdict || nothing_answered) {
         const std::string reason =
             verdict ? "no request was answered with 200" : verdict.error().message;
-        (void)write_output_file("-", report::soak_text_without_verdict(reason, facts));
+        if (options.json != "-")
+            (void)write_output_file("-", report::soak_text_without_verdict(reason, facts));
+        if (!options.json.empty())
+            (void)write_output_file(options.json, report::soak_json_without_verdict(reason, facts));
         print_error(Error{reason});
         return kExitInsufficient;
     }
@@ -95,16 +99,18 @@ int run(Options& options) {
     choose(options.session);
     options.run.recorder = options.session.recorder;
     options.run.plan = options.phases.plan();
+    if (const auto status = check_outputs({options.json, options.run.csv}); !status) {
+        print_error(status.error());
+        return kExitError;
+    }
     auto plan = load_plan(options.load, options.run.plan);
     if (!plan) {
         print_error(plan.error());
         return kExitError;
     }
     options.run.load = std::move(*plan);
-    if (!options.run.command.empty()) fmt::print(stderr, "starting the worker\n");
-    const auto note = [](const std::string& line) {
-        fmt::print(stderr, "{}\n", escape_terminal(line));
-    };
+    if (!options.run.command.empty()) tell("starting the worker");
+    const auto note = [](const std::string& line) { tell(escape_terminal(line)); };
     catch_stop_signals();
     const auto outcome = run_soak(options.run, stop_requested(), note, show_progress);
     if (!outcome) {

@@ -105,7 +105,6 @@ class SoakRun {
         stop_recorder_ = true;
         if (recorder_thread_.joinable()) recorder_thread_.join();
         if (command_) end_command(*command_);
-        if (csv_ != nullptr) std::fclose(csv_);
     }
 
     Status begin();
@@ -114,6 +113,7 @@ class SoakRun {
   private:
     Status start_recorder();
     Status wait_until_it_accepts();
+    Status open_csv();
     void take_row();
     void note_silence();
     void note_processes();
@@ -141,7 +141,7 @@ class SoakRun {
     std::thread recorder_thread_;
     std::optional<Result<ledger::Recording>> recording_;
     std::unique_ptr<LoadThread> load_;
-    std::FILE* csv_ = nullptr;
+    UniqueFd csv_;
     Clock::time_point begin_;
     std::int64_t begin_unix_seconds_ = 0;
     std::int64_t next_row_ = 0;
@@ -157,13 +157,6 @@ class SoakRun {
 };
 
 Status SoakRun::begin() {
-    if (!options_.csv.empty()) {
-        auto file = open_output_file(options_.csv);
-        if (!file) return file.error();
-        csv_ = ::fdopen(file->release(), "w");
-        if (csv_ == nullptr) return errno_error(options_.csv);
-        fmt::print(csv_, "{}\n", soak::memory_csv_header());
-    }
     outcome_.pid = options_.recorder.pid;
     if (!options_.command.empty()) {
         const auto taken = load::accepts(options_.load.url);
@@ -187,7 +180,17 @@ Status SoakRun::begin() {
                 recorder_->run(stop_recorder_, kNever, [](const Progress&) { return Wish::kNone; });
         });
     }
-    return wait_until_it_accepts();
+    if (auto waited = wait_until_it_accepts(); !waited) return waited;
+    return open_csv();
+}
+
+/// Not before the run is known to begin: it takes the place of an earlier run's.
+Status SoakRun::open_csv() {
+    if (options_.csv.empty()) return ok_status();
+    auto file = open_output_file(options_.csv);
+    if (!file) return file.error();
+    csv_ = std::move(*file);
+    return write_all(csv_.get(), soak::memory_csv_header() + "\n", options_.csv);
 }
 
 Status SoakRun::start_recorder() {
@@ -235,9 +238,12 @@ void SoakRun::take_row() {
     outcome_.rows.push_back(row);
     sample->t_ns = monotonic_ns();
     if (recorder_) samples_->post(*sample);
-    if (csv_ != nullptr) {
-        fmt::print(csv_, "{}\n", soak::memory_csv_line(row));
-        std::fflush(csv_);
+    if (csv_.valid()) {
+        const auto written = write_all(csv_.get(), soak::memory_csv_line(row) + "\n", options_.csv);
+        if (!written) {
+            happened("no more rows are written: " + written.error().message);
+            csv_.reset();
+        }
     }
     note_silence();
     note_processes();

@@ -9,6 +9,7 @@
 #include <cerrno>
 #include <charconv>
 
+#include "user/base/denied.h"
 #include "user/base/fd.h"
 
 namespace asrtrace {
@@ -67,7 +68,8 @@ std::vector<MapsEntry> parse_maps(std::string_view text) {
 
 Result<std::vector<MapsEntry>> read_maps(pid_t pid) {
     auto text = read_text_file("/proc/" + std::to_string(pid) + "/maps");
-    if (!text) return text.error();
+    const int reason = errno;
+    if (!text) return reason == EACCES || reason == EPERM ? denied_process(pid) : text.error();
     return parse_maps(*text);
 }
 

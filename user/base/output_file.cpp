@@ -6,6 +6,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <array>
 #include <cerrno>
 #include <charconv>
 #include <cstdint>
@@ -54,6 +55,15 @@ Result<UniqueFd> open_special(const std::string& path) {
     return fd;
 }
 
+/// By SQLite's header (https://www.sqlite.org/fileformat.html, 1.3).
+bool is_database(const std::string& path) {
+    constexpr std::string_view kMagic("SQLite format 3\0", 16);
+    std::array<char, kMagic.size()> head{};
+    const UniqueFd fd(::open(path.c_str(), O_RDONLY | O_NOFOLLOW | O_CLOEXEC));
+    return fd.valid() && ::read(fd.get(), head.data(), head.size()) == ssize_t{kMagic.size()} &&
+           std::string_view(head.data(), head.size()) == kMagic;
+}
+
 enum class Existing : std::uint8_t { kNothing, kRegular, kSpecial };
 
 /// Error: what is there cannot be written to; it calls it `name`.
@@ -63,6 +73,9 @@ Result<Existing> what_exists(const std::string& path, const std::string& name) {
         if (errno != ENOENT) return errno_error(name);
         return Existing::kNothing;
     }
+    if (S_ISREG(existing.st_mode) && is_database(path))
+        return Error{
+            name + ": is a database, perhaps a trace, and is not written over; name another file"};
     if (S_ISREG(existing.st_mode)) return Existing::kRegular;
     if (S_ISCHR(existing.st_mode) || S_ISFIFO(existing.st_mode)) return Existing::kSpecial;
     return Error{name + (S_ISLNK(existing.st_mode) ? ": is a symbolic link" : ": is no file") +
@@ -121,6 +134,23 @@ Result<UniqueFd> open_output_file(const std::string& path) {
     if (*existing == Existing::kRegular && ::unlink(resolved->c_str()) != 0)
         return errno_error(path);
     return create_exclusively(*resolved);
+}
+
+Status check_output_file(const std::string& path) {
+    auto resolved = resolve_directory(path);
+    if (!resolved) return resolved.error();
+    const auto existing = what_exists(*resolved, path);
+    if (!existing) return existing.error();
+    if (*existing == Existing::kSpecial) {
+        if (::faccessat(AT_FDCWD, resolved->c_str(), W_OK, AT_EACCESS) == 0) return ok_status();
+        return errno_error(path);
+    }
+    // Rights alone do not say whether a directory takes a new file.
+    const std::string temporary = name_beside(*resolved);
+    const auto made = create_exclusively(temporary);
+    if (!made) return errno_error(path, errno);
+    ::unlink(temporary.c_str());
+    return ok_status();
 }
 
 Status write_output_file(const std::string& path, std::string_view content) {

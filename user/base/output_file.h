@@ -34,13 +34,18 @@ Result<UniqueFd> create_exclusively(const std::string& path);
 Status write_all(int fd, std::string_view content, const std::string& name);
 
 /// Opens `path` for what is written bit by bit: a regular file of that name is removed and made
-/// anew, a device or a pipe is opened. Error: `path` is a symbolic link, a directory, or not ours
-/// to write.
+/// anew, a device or a pipe is opened. Error: `path` is a symbolic link, a directory, a database
+/// (a trace is one, and costs more than any report of it), or not ours to write.
 Result<UniqueFd> open_output_file(const std::string& path);
+
+/// Would write_output_file and open_output_file come to write to `path`? Asked before long work;
+/// a file is made beside it and removed. Error: as theirs.
+Status check_output_file(const std::string& path);
 
 /// Writes `content` to `path`; "-" is standard output. A regular file of that name is replaced in
 /// one step (written beside it, then renamed), a device or a pipe is written to. Error: `path` is a
-/// symbolic link, a directory, or cannot be written; what was there before is then unchanged.
+/// symbolic link, a directory, a database, or cannot be written; what was there before is then
+/// unchanged.
 Status write_output_file(const std::string& path, std::string_view content);
 
 }  // namespace asrtrace

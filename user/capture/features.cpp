@@ -139,9 +139,9 @@ std::vector<FeatureRow> feature_rows(const Features& f) {
         {"uprobe_session", f.uprobe_session, false, "the cheapest probes with a return",
          f.uprobe_session ? "" : "needs Linux 6.13; entry and return probes are used instead"},
         {"uprobe_multi", f.uprobe_multi, false,
-         kCallsKeepArguments ? "probes that attach and detach in milliseconds; mappings at no cost "
-                               "to other processes"
-                             : "probes that attach and detach in milliseconds",
+         kCallsKeepArguments
+             ? "probes attach in milliseconds; mappings cost other processes nothing"
+             : "probes attach and detach in milliseconds",
          f.uprobe_multi ? "" : "needs Linux 6.6; perf uprobes and tracepoints are used instead"},
         {"perf_uprobe", f.perf_uprobe, false, "the way to attach without uprobe_multi",
          f.perf_uprobe ? "" : "needs CONFIG_UPROBE_EVENTS=y"},

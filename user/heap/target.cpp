@@ -11,6 +11,7 @@
 #include <optional>
 #include <string>
 
+#include "user/base/denied.h"
 #include "user/base/fd.h"
 #include "user/base/maps.h"
 
@@ -63,10 +64,7 @@ Status check_target(pid_t pid) {
     }
     UniqueFd exe(::open((proc + "/exe").c_str(), O_RDONLY | O_CLOEXEC));
     if (!exe.valid()) {
-        return Error{
-            "may not read " + who +
-            ": run as root (sudo asrtrace ...), or with the capability CAP_SYS_PTRACE (sudo "
-            "setcap cap_sys_ptrace,cap_perfmon,cap_bpf+ep asrtrace)"};
+        return denied_process(pid);
     }
     std::array<std::uint8_t, 5> head{};
     if (::pread(exe.get(), head.data(), head.size(), 0) == 5 && head[4] != kElfClass64) {

@@ -42,6 +42,9 @@ std::string soak_text(const soak::Verdict& verdict, const std::string& name,
 /// A run of which there is no verdict: what happened, and what is known all the same.
 std::string soak_text_without_verdict(const std::string& reason, const SoakFacts& facts);
 
+/// Likewise in the schema asrtrace.soak/1: "overall" is null, "reason" says why.
+std::string soak_json_without_verdict(const std::string& reason, const SoakFacts& facts);
+
 /// The schema asrtrace.soak/1; memory in KiB.
 std::string soak_json(const soak::Verdict& verdict, const SoakFacts* facts = nullptr);
 

@@ -6,6 +6,8 @@
 namespace asrtrace::report {
 namespace {
 
+constexpr const char* kSchema = "asrtrace.soak/1";
+
 using Json = nlohmann::ordered_json;
 
 Json check(const soak::Check& from) {
@@ -61,11 +63,24 @@ Json requests(const SoakFacts& facts) {
             {"latency_late_ms", latency(tally.late)}};
 }
 
+void put_facts(Json& out, const SoakFacts* facts) {
+    out["requests"] = facts != nullptr ? requests(*facts) : nullptr;
+    out["oom_kills"] = facts == nullptr ? Json()
+                                        : Json{{"machine", facts->machine_oom_kills},
+                                               {"cgroup", facts->cgroup_oom_kills}};
+    out["events"] = facts != nullptr ? Json(facts->events) : Json();
+}
+
+/// Names come from the target, who may call itself by any bytes.
+std::string text_of(const Json& out) {
+    return out.dump(2, ' ', false, Json::error_handler_t::replace) + "\n";
+}
+
 }  // namespace
 
 std::string soak_json(const soak::Verdict& verdict, const SoakFacts* facts) {
     Json out;
-    out["schema"] = "asrtrace.soak/1";
+    out["schema"] = kSchema;
     out["overall"] = soak::grade_name(verdict.overall);
     out["pss"] = soak::grade_name(verdict.pss.grade);
     out["rss_anon"] = soak::grade_name(verdict.rss_anon.grade);
@@ -83,15 +98,19 @@ std::string soak_json(const soak::Verdict& verdict, const SoakFacts* facts) {
         {"swap", {{"verdict", soak::grade_name(verdict.swap)}, {"most_kb", verdict.most_swap}}}};
     out["rows"] = verdict.rows;
     out["seconds"] = verdict.seconds;
-    out["requests"] = facts != nullptr ? requests(*facts) : nullptr;
-    out["oom_kills"] = facts == nullptr ? Json()
-                                        : Json{{"machine", facts->machine_oom_kills},
-                                               {"cgroup", facts->cgroup_oom_kills}};
-    out["events"] = facts != nullptr ? Json(facts->events) : Json();
+    put_facts(out, facts);
     out["why"] = facts != nullptr && facts->traced ? Json(facts->why) : Json();
     out["next"] = steps(verdict, facts);
-    // Names come from the target, who may call itself by any bytes.
-    return out.dump(2, ' ', false, Json::error_handler_t::replace) + "\n";
+    return text_of(out);
+}
+
+std::string soak_json_without_verdict(const std::string& reason, const SoakFacts& facts) {
+    Json out;
+    out["schema"] = kSchema;
+    out["overall"] = nullptr;
+    out["reason"] = reason;
+    put_facts(out, &facts);
+    return text_of(out);
 }
 
 }  // namespace asrtrace::report

@@ -28,7 +28,7 @@ std::string head_line(const Source& source) {
         line += fmt::format(", {} {}s", grouped(recording.requests_completed), source.unit());
     line += fmt::format(" in {:.1f} s", recording.window.seconds);
     const auto& why = recording.window.ended_by;
-    if (!why.empty()) line += fmt::format(" (ended by: {})", escape_terminal(why, 30));
+    if (!why.empty()) line += fmt::format(" (ended by: {})", escape_terminal(why, 60));
     return line;
 }
 
