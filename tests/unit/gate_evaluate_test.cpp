@@ -141,6 +141,27 @@ TEST(Gate, ABaselineIsExceededByPercentAndFloorBoth) {
     EXPECT_EQ(verdict({.percent = 10, .floor = 3'000'000}), Verdict::kPass);
 }
 
+TEST(Gate, ADamagedBaselineIsNothingToCompareWith) {
+    const auto recording = recorded(0);
+    auto base = recording;
+    base.damage = {"readings of the heap from number 3 on"};
+    for (auto& sample : base.samples) sample.pss_kb /= 2;
+    for (auto& reading : base.readings) reading.books.heap_retained /= 2;
+    for (const Rule rule : {Rule::kPss, Rule::kRetained, Rule::kUnexplained, Rule::kPeakRssAnon}) {
+        const auto outcome =
+            outcome_of(recording, only(rule, {.over_baseline = Allowance{1, 1}}), &base);
+        EXPECT_EQ(outcome.verdict, Verdict::kInconclusive) << info(rule).name;
+        EXPECT_EQ(outcome.checks.front().reason, "baseline: the trace is damaged");
+    }
+    base.readings.clear();
+    const auto gone =
+        outcome_of(recording, only(Rule::kRetained, {.over_baseline = Allowance{1, 1}}), &base);
+    EXPECT_EQ(gone.checks.front().reason, "baseline: the trace is damaged")
+        << "rather than that the baseline does not show it";
+    const auto absolute = outcome_of(recording, only(Rule::kPss, {.max = 1}), &base);
+    EXPECT_EQ(absolute.verdict, Verdict::kFail) << "the baseline has no part in it";
+}
+
 TEST(Gate, ALeakOfTheBaselineIsMatchedByWhoDoesIt) {
     const auto base = recorded(4096);
     const auto policy = only(Rule::kLeak, {.over_baseline = Allowance{10, 64}});
