@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
-"""What the gate says beside its verdict: of a baseline that is damaged.
+"""What the gate says beside its verdict: of a baseline that is damaged, of a policy that checks nothing.
 
 check_test.py REPLAY_COMMAND TRACES
 """
@@ -38,6 +38,15 @@ class Check(unittest.TestCase):
                     if check["over_baseline"] and check["rule"] in ("retained", "pss")]
         self.assertEqual([check["reason"] for check in compared],
                          ["baseline: the trace is damaged"] * 2)
+
+    def test_a_policy_that_switches_every_limit_off_is_wrong_usage(self):
+        rules = ("leak", "cache", "unexplained", "retained", "plateau", "pss", "peak_rss_anon")
+        lines = [f"{rule} = {{}}" for rule in rules]
+        policy = self.written("none.toml", "\n".join(["[limits]", *lines]).encode())
+        done = self.check("--policy", policy)
+        self.assertEqual((done.returncode, done.stdout), (2, ""))
+        self.assertIn(f"{policy}, line 1: every limit is switched off", done.stderr)
+        self.assertIn("give one, such as leak = { max = 0 }", done.stderr)
 
 
 if __name__ == "__main__":
