@@ -34,6 +34,10 @@ add_test(NAME replay.recorded
   COMMAND /usr/bin/python3 -B ${CMAKE_CURRENT_SOURCE_DIR}/recorded_test.py
           $<TARGET_FILE:replay_command> ${REPLAY_TRACES})
 set_tests_properties(replay.recorded PROPERTIES LABELS replay)
+add_test(NAME replay.check
+  COMMAND /usr/bin/python3 -B ${CMAKE_CURRENT_SOURCE_DIR}/check_test.py
+          $<TARGET_FILE:replay_command> ${REPLAY_TRACES})
+set_tests_properties(replay.check PROPERTIES LABELS replay)
 add_test(NAME replay.profile_formats
   COMMAND ${Python3_EXECUTABLE} ${CMAKE_CURRENT_SOURCE_DIR}/profile_formats_test.py
           $<TARGET_FILE:make_trace> $<TARGET_FILE:replay_command>)

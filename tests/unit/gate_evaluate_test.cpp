@@ -108,6 +108,52 @@ TEST(Gate, LevelsAreThoseOfTheSecondHalf) {
     EXPECT_DOUBLE_EQ(measured.corrected->hi, (90'000 + 40 * 34) * 1024);
 }
 
+/// `readings` of PSS, the k-th of `pss_kb(k)`, each in as many samples as the sampler gives it.
+template <typename PssKb>
+ledger::Recording with_pss(std::size_t readings, std::size_t samples_each, PssKb pss_kb) {
+    ledger::Recording recording;
+    for (std::size_t i = 0; i < readings * samples_each; ++i) {
+        ledger::ProcSample sample;
+        sample.t_ns = i * 1'000'000'000;
+        sample.pss_kb = pss_kb(i / samples_each);
+        recording.samples.push_back(sample);
+    }
+    return recording;
+}
+
+TEST(Gate, TheIntervalOfALevelDoesNotCollapseInALongRun) {
+    // 0.5 to the power of 1,075 is 0 in a double.
+    const auto width = [](std::size_t readings, std::size_t comparisons) {
+        const auto recording = with_pss(readings, 1, [](std::size_t k) { return 1000 + k; });
+        const auto measured = measured_level(recording, Rule::kPss, 3, comparisons);
+        return (measured->corrected->hi - measured->corrected->lo) / 1024;
+    };
+    // By exact binomial sums: of 1,500 values the ranks 712 and 789 hold the median with 95 %.
+    EXPECT_DOUBLE_EQ(width(3000, 1), 1500 - 1 - 2 * 711);
+    EXPECT_DOUBLE_EQ(width(3000, 4), 1500 - 1 - 2 * 701);
+    EXPECT_DOUBLE_EQ(width(2148, 1), 1074 - 1 - 2 * 504);
+    EXPECT_DOUBLE_EQ(width(2150, 1), 1075 - 1 - 2 * 504);
+    EXPECT_DOUBLE_EQ(width(10000, 1), 5000 - 1 - 2 * 2430);
+}
+
+TEST(Gate, AMeasurementOfPssIsOneHoweverManySamplesRepeatIt) {
+    const auto rising = [](std::size_t k) { return 1000 + k; };
+    const auto level_of = [](const ledger::Recording& recording, std::size_t fewest) {
+        return measured_level(recording, Rule::kPss, fewest, 1);
+    };
+    const auto once = *level_of(with_pss(40, 1, rising), 3);
+    const auto repeated = *level_of(with_pss(40, 5, rising), 3);
+    EXPECT_DOUBLE_EQ(repeated.value, once.value);
+    EXPECT_DOUBLE_EQ(repeated.corrected->lo, once.corrected->lo);
+    EXPECT_DOUBLE_EQ(repeated.corrected->hi, once.corrected->hi);
+    // Nor is a level that holds still measured once only.
+    const auto still = with_pss(8, 5, [](std::size_t) { return std::uint64_t{1000}; });
+    EXPECT_TRUE(level_of(still, 4));
+    EXPECT_FALSE(level_of(still, 5));
+    const auto unknown = with_pss(8, 5, [](std::size_t) { return std::uint64_t{0}; });
+    EXPECT_FALSE(level_of(unknown, 1));
+}
+
 TEST(Gate, APlateauIsThatOfCachesAndSureAsFarAsItIsThere) {
     const auto recording = recorded(0);
     auto analysis = classify::analyze(recording);
@@ -139,6 +185,27 @@ TEST(Gate, ABaselineIsExceededByPercentAndFloorBoth) {
     EXPECT_EQ(verdict({.percent = 10, .floor = 1'000'000}), Verdict::kFail);
     EXPECT_EQ(verdict({.percent = 50, .floor = 1'000'000}), Verdict::kPass);
     EXPECT_EQ(verdict({.percent = 10, .floor = 3'000'000}), Verdict::kPass);
+}
+
+TEST(Gate, ADamagedBaselineIsNothingToCompareWith) {
+    const auto recording = recorded(0);
+    auto base = recording;
+    base.damage = {"readings of the heap from number 3 on"};
+    for (auto& sample : base.samples) sample.pss_kb /= 2;
+    for (auto& reading : base.readings) reading.books.heap_retained /= 2;
+    for (const Rule rule : {Rule::kPss, Rule::kRetained, Rule::kUnexplained, Rule::kPeakRssAnon}) {
+        const auto outcome =
+            outcome_of(recording, only(rule, {.over_baseline = Allowance{1, 1}}), &base);
+        EXPECT_EQ(outcome.verdict, Verdict::kInconclusive) << info(rule).name;
+        EXPECT_EQ(outcome.checks.front().reason, "baseline: the trace is damaged");
+    }
+    base.readings.clear();
+    const auto gone =
+        outcome_of(recording, only(Rule::kRetained, {.over_baseline = Allowance{1, 1}}), &base);
+    EXPECT_EQ(gone.checks.front().reason, "baseline: the trace is damaged")
+        << "rather than that the baseline does not show it";
+    const auto absolute = outcome_of(recording, only(Rule::kPss, {.max = 1}), &base);
+    EXPECT_EQ(absolute.verdict, Verdict::kFail) << "the baseline has no part in it";
 }
 
 TEST(Gate, ALeakOfTheBaselineIsMatchedByWhoDoesIt) {

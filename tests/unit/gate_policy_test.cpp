@@ -83,6 +83,20 @@ TEST(GatePolicy, RefusesWithLineAndKey) {
     names("[[suppress]]\nfunction = \"f\"\nreason = \"x\"\nexpires = 2027-02-30", "memory.toml");
 }
 
+TEST(GatePolicy, APolicyThatChecksNothingIsRefused) {
+    const auto built_in = built_in_policy();
+    std::string toml = "\n[limits]\n";
+    for (std::size_t i = 0; i < kRules; ++i)
+        if (built_in.limits[i].given())
+            toml += std::string(info(static_cast<Rule>(i)).name) + " = {}\n";
+    const auto policy = parse_policy(toml, "memory.toml");
+    ASSERT_FALSE(policy);
+    EXPECT_EQ(policy.error().message,
+              "memory.toml, line 2: every limit is switched off, nothing would be checked: give "
+              "one, such as leak = { max = 0 }");
+    EXPECT_TRUE(parse_policy(toml + "mapped = { max = 0 }\n", "memory.toml"));
+}
+
 TEST(GatePolicy, TheExampleOfTheDocumentationIsValid) {
     std::ifstream file(POLICY_DOCUMENT);
     std::stringstream text;

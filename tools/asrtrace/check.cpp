@@ -33,6 +33,14 @@ Result<gate::Policy> policy_from(const std::string& path) {
     return gate::parse_policy(*text, path);
 }
 
+Result<ledger::Recording> read(const std::string& path) {
+    auto recording = trace::read(path);
+    if (recording)
+        for (const auto& damage : recording->damage)
+            print_error(Error{std::string(path).append(": damaged, missing: ").append(damage)});
+    return recording;
+}
+
 /// "-" takes the place of the text on standard output.
 Status write_all_formats(const Options& options, const gate::Shown& shown) {
     const bool to_stdout = options.json == "-" || options.junit == "-" || options.markdown == "-";
@@ -49,19 +57,17 @@ Status write_all_formats(const Options& options, const gate::Shown& shown) {
 int run(const Options& options) {
     const auto policy = policy_from(options.policy);
     if (!policy) return fail(policy.error());
-    const auto recording = trace::read(options.file);
+    const auto recording = read(options.file);
     if (!recording) return fail(recording.error());
-    for (const auto& damage : recording->damage)
-        print_error(Error{options.file + ": damaged, missing: " + damage});
     const auto analysis = classify::analyze(*recording);
 
     std::optional<ledger::Recording> old_recording;
     classify::Analysis old_analysis;
     std::optional<gate::Subject> baseline;
     if (!options.baseline.empty()) {
-        auto read = trace::read(options.baseline);
-        if (!read) return fail(read.error());
-        old_recording = std::move(*read);
+        auto old = read(options.baseline);
+        if (!old) return fail(old.error());
+        old_recording = std::move(*old);
         old_analysis = classify::analyze(*old_recording);
         baseline.emplace(gate::Subject{*old_recording, old_analysis});
     }

@@ -66,6 +66,11 @@ std::string thin_for_rates(const Subject& subject, const EvidenceAsked& asked) {
     return {};
 }
 
+/// Why a level of the whole process cannot be told; empty if it can.
+std::string thin_for_levels(const Subject& subject) {
+    return subject.recording.damage.empty() ? "" : "the trace is damaged";
+}
+
 class Gate {
   public:
     Gate(const Subject& subject, const Subject* baseline, const Policy& policy, const Day& today)
@@ -136,9 +141,8 @@ class Gate {
         std::optional<Measured> base;
         if (baseline_ != nullptr)
             base = measured_level(baseline_->recording, rule, fewest, outcome_.levels);
-        std::string thin;
-        if (!subject_.recording.damage.empty()) thin = "the trace is damaged";
-        if (!level)
+        std::string thin = thin_for_levels(subject_);
+        if (thin.empty() && !level)
             thin = fmt::format("fewer than {} readings in the second half of the window", fewest);
         check_both(rule, level, thin, base);
     }
@@ -175,23 +179,26 @@ class Gate {
         }
         if (!limit.over_baseline) return;
         Check check{.rule = rule, .relative = true, .measured = measured};
-        std::string reason = thin;
+        if (baseline_ == nullptr) {
+            check.reason = "no baseline was given";
+            outcome_.checks.push_back(std::move(check));
+            return;
+        }
         if (base && base->corrected) {
             check.baseline = base->corrected->hi;
             check.limit =
                 *check.baseline + std::max(limit.over_baseline->percent / 100 * *check.baseline,
                                            limit.over_baseline->floor);
-        } else if (baseline_ == nullptr) {
-            check.reason = "no baseline was given";
-            outcome_.checks.push_back(std::move(check));
-            return;
-        } else if (reason.empty()) {
-            reason = "the baseline does not show it";
         }
-        if (reason.empty() && rule_is_rate(rule))
-            if (const auto why = thin_for_rates(*baseline_, policy_.evidence); !why.empty())
-                reason = "baseline: " + why;
-        judge(check, reason);
+        judge(check, thin.empty() ? thin_baseline(check) : thin);
+    }
+
+    /// Why the baseline is nothing to compare with; empty if it is.
+    std::string thin_baseline(const Check& check) const {
+        const auto why = rule_is_rate(check.rule) ? thin_for_rates(*baseline_, policy_.evidence)
+                                                  : thin_for_levels(*baseline_);
+        if (!why.empty()) return "baseline: " + why;
+        return check.limit ? "" : "the baseline does not show it";
     }
 
     static bool rule_is_rate(Rule rule) {

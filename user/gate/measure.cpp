@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <numbers>
 
 #include "user/base/path.h"
 #include "user/classify/culprit.h"
@@ -48,15 +49,16 @@ bool concerns(const Finding& finding, Rule rule) {
 }
 
 /// The interval of the median by ranks, so that each end errs with at most `alpha` / 2; the
-/// extremes where there are too few values for that.
+/// extremes where there are too few values for that. In logarithms: 0.5 to the power of more than
+/// 1,074 values is 0 in a double.
 Interval median_interval(const std::vector<double>& sorted, double alpha) {
     const auto n = static_cast<double>(sorted.size());
-    double chance = std::pow(0.5, n), sum = 0;
+    double log_chance = -n * std::numbers::ln2, sum = 0;
     std::size_t rank = 0;
     for (; 2 * rank + 2 < sorted.size(); ++rank) {
-        sum += chance;
+        sum += std::exp(log_chance);
         if (sum > alpha / 2) break;
-        chance *= (n - static_cast<double>(rank)) / (static_cast<double>(rank) + 1);
+        log_chance += std::log((n - static_cast<double>(rank)) / (static_cast<double>(rank) + 1));
     }
     const std::size_t low = rank == 0 ? 0 : rank - 1;
     return {sorted[low], sorted[sorted.size() - 1 - low]};
@@ -67,13 +69,25 @@ double unexplained_percent(const ledger::Books& books) {
     return total <= 0 ? 0 : 100 * std::abs(static_cast<double>(books.unexplained)) / total;
 }
 
-std::vector<double> level_values(const Recording& recording, Rule rule) {
+/// PSS is read with every fifth sample and repeated in the four after it (traces/FORMAT.md): five
+/// equal samples in a row are one measurement.
+std::vector<double> pss_values(const Recording& recording) {
+    constexpr std::size_t kSamplesPerPss = 5;
     std::vector<double> values;
-    if (rule == Rule::kPss) {
-        for (const auto& sample : recording.samples)
-            if (sample.pss_kb != 0) values.push_back(static_cast<double>(sample.pss_kb) * 1024);
-        return values;
+    std::uint64_t last_kb = 0;
+    std::size_t repeats = 0;
+    for (const auto& sample : recording.samples) {
+        repeats = sample.pss_kb == last_kb ? repeats + 1 : 0;
+        last_kb = sample.pss_kb;
+        if (last_kb != 0 && repeats % kSamplesPerPss == 0)
+            values.push_back(static_cast<double>(last_kb) * 1024);
     }
+    return values;
+}
+
+std::vector<double> level_values(const Recording& recording, Rule rule) {
+    if (rule == Rule::kPss) return pss_values(recording);
+    std::vector<double> values;
     for (const auto* reading : classify::settled_readings(recording))
         values.push_back(rule == Rule::kRetained ? static_cast<double>(reading->books.heap_retained)
                                                  : unexplained_percent(reading->books));

@@ -84,7 +84,7 @@ Policy built_in_policy();
 
 /// The policy in TOML; a limit that it gives replaces the built-in one whole. Errors name the key
 /// and the line: bad syntax, unknown keys, a baseline's percentage without its floor, a suppression
-/// without reason or day.
+/// without reason or day, no limit at all.
 Result<Policy> parse_policy(const std::string& toml, const std::string& name);
 
 std::string day_text(const Day& day);  ///< "2027-01-31"

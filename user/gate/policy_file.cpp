@@ -2,6 +2,7 @@
 // A policy out of TOML. toml11 throws; nothing but an Error leaves this file.
 #include <fmt/core.h>
 
+#include <algorithm>
 #include <cmath>
 #include <initializer_list>
 #include <limits>
@@ -126,6 +127,15 @@ Suppression suppression_of(const Value& value) {
     return out;
 }
 
+/// A gate that looks at nothing would let everything pass.
+void want_a_limit(const Value& root, const Policy& policy) {
+    if (std::ranges::any_of(policy.limits, &Limit::given)) return;
+    const auto& table = root.as_table();
+    refuse(table.contains("limits") ? table.at("limits") : root,
+           "every limit is switched off, nothing would be checked: give one, such as leak = { max "
+           "= 0 }");
+}
+
 Policy policy_of(const Value& root) {
     Policy policy = built_in_policy();
     const auto& table = table_of(root, "the policy");
@@ -143,6 +153,7 @@ Policy policy_of(const Value& root) {
         for (const auto& each : table.at("suppress").as_array())
             policy.suppressions.push_back(suppression_of(each));
     }
+    want_a_limit(root, policy);
     return policy;
 }
 
