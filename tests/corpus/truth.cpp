@@ -14,7 +14,7 @@
 namespace asrtrace::corpus {
 namespace {
 
-constexpr std::uint64_t kMask = 0x5a5a'0000'0000'0000;
+constexpr std::uint64_t kMask = ~std::uint64_t{0};
 
 /// Of the chunk: its header, and of a mapped one (malloc.c IS_MMAPPED) the field that no neighbour
 /// shares.

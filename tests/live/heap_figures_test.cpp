@@ -97,6 +97,30 @@ INSTANTIATE_TEST_SUITE_P(Kinds, GrowingList,
                          testing::Values("prepends_arena", "prepends_heap", "prepends_mapped"),
                          [](const auto& kind) { return std::string(kind.param); });
 
+/// What is held in a way that a walk through the heap does not meet, or no longer.
+class Held : public testing::TestWithParam<std::tuple<const char*, bool>> {};
+
+TEST_P(Held, IsNoLeak) {
+    const auto [kind, stop] = GetParam();
+    TargetProcess target({program("heap_target"), kind, fresh_seed()});
+    ASSERT_GT(target.pid(), 0);
+    ::usleep(300000);
+    HeapReader reader(target.pid(), with(stop, true));
+    for (int attempt = 0; attempt < 3; ++attempt) {
+        const CensusOutcome outcome = reader.take();
+        ASSERT_TRUE(outcome.census && outcome.census->reach) << outcome.failure.reason;
+        EXPECT_LE(outcome.census->reach->leaked.size(), 2U);
+    }
+}
+
+INSTANTIATE_TEST_SUITE_P(Ways, Held,
+                         testing::Combine(testing::Values("queue", "epoll", "constants", "tagged"),
+                                          testing::Bool()),
+                         [](const auto& way) {
+                             return std::string(std::get<0>(way.param)) +
+                                    (std::get<1>(way.param) ? "_stopped" : "_running");
+                         });
+
 TEST(Mutation, PublishedReadingsArePlausible) {
     TargetProcess target({program("heap_target"), "churn", fresh_seed()});
     ASSERT_GT(target.pid(), 0);

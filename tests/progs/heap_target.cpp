@@ -14,6 +14,8 @@
 #include <fcntl.h>
 #include <malloc.h>
 #include <pthread.h>
+#include <sys/epoll.h>
+#include <sys/eventfd.h>
 #include <sys/mman.h>
 #include <unistd.h>
 
@@ -68,7 +70,7 @@ std::atomic<bool> churning{true};
 bool churn = false;
 
 // Planted leaks, kept so that no word of memory is a pointer to one.
-constexpr std::uint64_t kMask = 0x5a5a000000000000ULL;
+constexpr std::uint64_t kMask = ~0ULL;
 std::uint64_t planted[200000];
 std::size_t planted_count = 0;
 std::uint64_t planted_bytes = 0;
@@ -202,6 +204,69 @@ void* prepend_for_ever(void*) {
     for (std::size_t i = 0; i < prepending->at_first; ++i) prepend(prepending->bytes);
     for (;; usleep(prepending->pause_us)) {
         for (std::size_t i = 0; i < prepending->each_time; ++i) prepend(prepending->bytes);
+    }
+}
+
+/// A server's queue: jobs are done at one end and come at the other, among much that stays.
+struct Server {
+    Node* first;
+    Node* last;
+    void** sessions;
+};
+Server* server;
+
+void enqueue() {
+    Node* job = static_cast<Node*>(touched(400));
+    job->next = nullptr;
+    server->last->next = job;
+    server->last = job;
+}
+
+void make_queue() {
+    constexpr std::size_t kSessions = 100000;
+    server = static_cast<Server*>(std::malloc(sizeof(Server)));
+    server->sessions = static_cast<void**>(std::malloc(kSessions * sizeof(void*)));
+    for (std::size_t i = 0; i < kSessions; ++i) server->sessions[i] = touched(120);
+    server->first = server->last = static_cast<Node*>(touched(400));
+    for (int i = 0; i < 10000; ++i) enqueue();
+}
+
+void serve_queue() {
+    for (;; usleep(3000)) {
+        enqueue();
+        Node* job = server->first;
+        server->first = job->next;
+        std::free(job);
+    }
+}
+
+/// Blocks to which the kernel alone has a pointer.
+void hold_by_epoll() {
+    const int epoll = epoll_create1(EPOLL_CLOEXEC);
+    for (int i = 0; i < 500; ++i) {
+        epoll_event event{};
+        event.events = EPOLLIN;
+        event.data.ptr = touched(3000);
+        if (epoll_ctl(epoll, EPOLL_CTL_ADD, eventfd(0, EFD_CLOEXEC), &event) != 0) _exit(1);
+    }
+}
+
+/// Blocks to which pages point that may not be written to any more.
+void hold_by_constants() {
+    constexpr std::size_t kBytes = 8192;
+    auto** table = static_cast<void**>(
+        mmap(nullptr, kBytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0));
+    for (std::size_t i = 0; i < kBytes / sizeof(void*); ++i) table[i] = touched(300);
+    mprotect(table, kBytes, PROT_READ);
+}
+
+/// A list whose links have a counter in the bits that an address does not need.
+void hold_by_tagged_words() {
+    static std::uint64_t head = 0;
+    for (std::uint64_t i = 1; i <= 2000; ++i) {
+        auto* node = static_cast<std::uint64_t*>(touched(300));
+        *node = head;
+        head = reinterpret_cast<std::uint64_t>(node) | i << 48;
     }
 }
 
@@ -373,6 +438,10 @@ void make_heap(const char* kind, std::uint64_t mib, std::uint64_t chunks) {
         if (std::strcmp(kind, each.kind) == 0) prepending = &each;
     }
     if (prepending != nullptr) return;
+    if (std::strcmp(kind, "queue") == 0) return make_queue();
+    if (std::strcmp(kind, "epoll") == 0) return hold_by_epoll();
+    if (std::strcmp(kind, "constants") == 0) return hold_by_constants();
+    if (std::strcmp(kind, "tagged") == 0) return hold_by_tagged_words();
     if (std::strcmp(kind, "noncontiguous") == 0) {
         mixed_work(own, random_state, 3000, 9000);
         block_break();
@@ -411,6 +480,7 @@ int main(int argc, char** argv) {
     make_heap(argv[1], argc > 3 ? std::strtoull(argv[3], nullptr, 10) : 64,
               argc > 4 ? std::strtoull(argv[4], nullptr, 10) : 10000);
     say("ready=1\n");
+    if (server != nullptr) serve_queue();
     if (prepending != nullptr) {
         pthread_t thread;
         if (!prepending->in_thread) prepend_for_ever(nullptr);

@@ -39,7 +39,8 @@ void HeapReadings::add(const HeapOutcome& outcome) {
     if (!outcome.reach) return;
     was_marked_ = true;
     ledger::ReachReading reach = *outcome.reach;
-    const ledger::Unmatched unmatched = ledger_.lose(outcome.lost, outcome.order.serial);
+    const ledger::Unmatched unmatched = ledger_.lose(
+        outcome.lost, outcome.order.serial, outcome.lost.size() == reach.unreachable_chunks);
     reach.unmatched_bytes = unmatched.bytes;
     reach.unmatched_chunks = unmatched.chunks;
     writer_.add_reach(reach);

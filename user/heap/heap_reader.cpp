@@ -5,6 +5,7 @@
 #include <thread>
 
 #include "user/heap/copied_memory.h"
+#include "user/heap/epoll_data.h"
 #include "user/heap/libraries.h"
 #include "user/heap/priority.h"
 #include "user/heap/stopped_process.h"
@@ -163,7 +164,9 @@ class HeapReader::Taking {
                 std::this_thread::sleep_for(milliseconds(20));
                 if (Status taken = read_running(); !taken) return taken;
             }
+            passing.first = round == 0;
             passing.wanted = round + 1 < kReachSnapshots;
+            snapshot_.kernel_words = read_epoll_data(pid_, epoll_files_of(pid_));
             auto reach = find_unreachable(memory(), snapshot_, peek_threads(pid_, kPeekPatience),
                                           asked_, &passing, deadline_);
             if (!reach) return reach.error();
@@ -215,7 +218,11 @@ class HeapReader::Taking {
                                   std::min<std::size_t>(links_expected_, cap_ / 32));
         // Who is held on the way to a system call has words on its stack that it is done with, and
         // one of them keeps all that hangs on it: better where every thread was seen asleep.
-        if (options_.reach) (void)peek_threads(pid_, kPeekPatience);
+        std::vector<int> epoll_files;
+        if (options_.reach) {
+            (void)peek_threads(pid_, kPeekPatience);
+            epoll_files = epoll_files_of(pid_);
+        }
         std::optional<PriorityBoost> boost(std::in_place, true);
         auto stopped = StoppedProcess::stop(pid_, kStopPatience);
         if (!stopped) {
@@ -223,6 +230,7 @@ class HeapReader::Taking {
             return stopped.error();
         }
         const std::vector<ThreadState> threads = stopped->threads();
+        snapshot_.kernel_words = read_epoll_data(pid_, epoll_files);
         auto maps = read_maps(pid_);
         if (!maps || maps->empty()) return ended();
         std::optional<Reach> reach;

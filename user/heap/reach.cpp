@@ -19,6 +19,8 @@ constexpr std::size_t kBatchChunks = 512;
 constexpr std::size_t kMaxHolders = 20;
 /// Programs point into the beginnings of blocks: second bases, array cookies, headers of wrappers.
 constexpr std::uint64_t kNearBeginning = 64;
+/// Of a user's address (x86-64 and arm64 with four levels of tables); programs put tags above.
+constexpr std::uint64_t kAddressBits = (1ULL << 48) - 1;
 
 struct HolderKey {
     RootKind kind;
@@ -51,14 +53,12 @@ class Marking {
                 snapshot_.chunks.set(place.chunk, kMarked);
             }
         }
-        PageBuffer window(kWindow);
-        for (const RootRange& root : roots) {
-            for (std::uint64_t at = root.begin; at < root.end; at += kWindow) {
-                if (late()) return false;
-                const std::size_t wanted = std::min<std::uint64_t>(kWindow, root.end - at);
-                const std::size_t got = memory_.read(at, window.first(wanted));
-                search_root(root, at, {window.words(), got / 8});
-            }
+        if (!search_roots(roots)) return false;
+        for (const std::uint64_t word : snapshot_.kernel_words) {
+            Place place;
+            if (follow_root(word, place) != Lead::kNews) continue;
+            mark(place);
+            drain({RootKind::kKernel, 0});
         }
         for (const ThreadState& thread : threads) {
             // A register may run through a block.
@@ -71,6 +71,25 @@ class Marking {
         }
         if (passing_ != nullptr) follow_passing();
         return !late_;
+    }
+
+    /// What ran while it was read may have moved on between a word and what it led to: the first
+    /// job of a queue is done and its link to the next one gone before its turn comes here. All
+    /// that is marked is searched once more, and what that finds is followed at once, before
+    /// anything else.
+    bool look_again(const std::vector<RootRange>& roots) {
+        constexpr std::size_t kFew = 256;  // blocks, between whose reading and following nothing is
+        for (const Segment& home : snapshot_.segments) {
+            for (std::size_t i = home.chunk_begin; i < home.chunk_end; ++i) {
+                if (snapshot_.chunks.is(i, kFreed) || !snapshot_.chunks.is(i, kMarked)) continue;
+                push(home, i);
+                if (stack_.size() < kFew) continue;
+                drain({RootKind::kPassing, 0});
+                if (late()) return false;
+            }
+        }
+        drain({RootKind::kPassing, 0});
+        return search_roots(roots);
     }
 
     /// The second round: marks what is held by weak words alone.
@@ -102,6 +121,19 @@ class Marking {
         return late_;
     }
 
+    bool search_roots(const std::vector<RootRange>& roots) {
+        PageBuffer window(kWindow);
+        for (const RootRange& root : roots) {
+            for (std::uint64_t at = root.begin; at < root.end; at += kWindow) {
+                if (late()) return false;
+                const std::size_t wanted = std::min<std::uint64_t>(kWindow, root.end - at);
+                const std::size_t got = memory_.read(at, window.first(wanted));
+                search_root(root, at, {window.words(), got / 8});
+            }
+        }
+        return true;
+    }
+
     static HolderKey key_of(const RootRange& root, std::uint64_t address) {
         // A word of a data segment is a variable; of other roots only the whole has a name.
         return {root.kind, root.kind == RootKind::kData ? address : root.owner};
@@ -115,8 +147,9 @@ class Marking {
         const Locator::Filter may_be_pointer = filter_;
         for (std::size_t i = 0; i < words.size(); ++i) {
             Place place;
-            if (!may_be_pointer(words[i]) || follow_root(words[i], place) != Lead::kNews) continue;
-            if (!is_near_beginning(words[i], place)) {
+            if (!may_be_pointer(untagged(words[i])) || follow_root(words[i], place) != Lead::kNews)
+                continue;
+            if (!is_sure(words[i], place)) {
                 weak_[place.chunk] = true;
                 continue;
             }
@@ -137,10 +170,10 @@ class Marking {
     };
 
     Lead lead_of(std::uint64_t word, Place& place) const {
-        const auto where = locator_.find(word, place.segment, place.chunk);
+        const auto where = locator_.find(untagged(word), place.segment, place.chunk);
         if (where == Locator::Where::kElsewhere) return Lead::kNone;
         if (where == Locator::Where::kNearby || snapshot_.chunks.is(place.chunk, kFreed))
-            return Lead::kNewer;
+            return is_tagged(word) ? Lead::kNone : Lead::kNewer;
         return snapshot_.chunks.is(place.chunk, kMarked) ? Lead::kNone : Lead::kNews;
     }
 
@@ -173,26 +206,35 @@ class Marking {
     void follow_passing() {
         for (const std::uint64_t word : passing_->words) {
             Place place;
-            if (lead_of(word, place) != Lead::kNews || !is_near_beginning(word, place)) continue;
+            if (lead_of(word, place) != Lead::kNews || !is_sure(word, place)) continue;
             mark(place);
             drain({RootKind::kPassing, 0});
         }
     }
 
-    bool is_near_beginning(std::uint64_t word, const Place& place) const {
+    static std::uint64_t untagged(std::uint64_t word) { return word & kAddressBits; }
+    static bool is_tagged(std::uint64_t word) { return word != untagged(word); }
+
+    /// Would a program go by this word? One with a tag is a pointer to some, a number to others.
+    bool is_sure(std::uint64_t word, const Place& place) const {
+        if (is_tagged(word)) return false;
         const std::uint64_t offset = word - snapshot_.chunks.address(place.chunk) - kChunkHeader;
         return offset < kNearBeginning && offset % 8 == 0;
     }
 
     void mark(const Place& place) {
         snapshot_.chunks.set(place.chunk, kMarked);
-        const Segment& home = snapshot_.segments[place.segment];
-        const std::uint64_t begin = snapshot_.chunks.address(place.chunk);
-        const std::uint64_t bytes = snapshot_.chunks.bytes(home, place.chunk);
+        sum_bytes_ += push(snapshot_.segments[place.segment], place.chunk);
+        ++sum_chunks_;
+    }
+
+    /// What the program may use of a chunk is searched next. Returns the chunk's bytes.
+    std::uint64_t push(const Segment& home, std::size_t chunk) {
+        const std::uint64_t begin = snapshot_.chunks.address(chunk);
+        const std::uint64_t bytes = snapshot_.chunks.bytes(home, chunk);
         const std::uint64_t end = std::min(begin + bytes + 8, home.end);
         stack_.push_back({begin + kChunkHeader, std::min(end, end_of_asked(begin, bytes))});
-        sum_bytes_ += bytes;
-        ++sum_chunks_;
+        return bytes;
     }
 
     /// Where the bytes end that the program asked for, if that is known and still true.
@@ -250,7 +292,7 @@ class Marking {
         const Locator::Filter may_be_pointer = filter_;
         for (std::size_t i = 0; i < words.size(); ++i) {
             Place place;
-            if (!may_be_pointer(words[i])) continue;
+            if (!may_be_pointer(untagged(words[i]))) continue;
             const Lead lead = lead_of(words[i], place);
             if (lead == Lead::kNone || (lead == Lead::kNewer && !wants_newer())) continue;
             const bool may_be_stale = is_last_word(begin + 8 * i);
@@ -258,7 +300,7 @@ class Marking {
                 if (!may_be_stale) note_newer(words[i]);
                 continue;
             }
-            const bool sure = is_near_beginning(words[i], place) && !may_be_stale;
+            const bool sure = is_sure(words[i], place) && !may_be_stale;
             if (sure || any_word_counts_) {
                 mark(place);
             } else {
@@ -356,6 +398,8 @@ std::string name_of(const Snapshot& snapshot, const HolderKey& key) {
         case RootKind::kStack:
             return key.where == 0 ? "stack of the main thread"
                                   : "stack and TLS of thread " + hex(key.where);
+        case RootKind::kKernel:
+            return "data of epoll";
         case RootKind::kPassing:
             return "pointers stored while the heap was read";
         case RootKind::kAnonymous:
@@ -413,6 +457,7 @@ Result<Reach> find_unreachable(TargetMemory& memory, Snapshot& snapshot,
     const std::vector<RootRange> roots = find_roots(memory, snapshot, threads);
     Marking marking(memory, snapshot, asked, passing, deadline);
     if (!marking.run(roots, threads)) return late;
+    if (passing != nullptr && passing->first && !marking.look_again(roots)) return late;
     const std::vector<Leaked> not_sure = list_unmarked(snapshot);
     if (!marking.run_weak()) return late;
     Reach reach = make_reach(list_unmarked(snapshot), not_sure);

@@ -6,9 +6,9 @@
 //                offsets) or in the kernel alone make this wrong: docs/heap.md.
 //   weak         words do point into it, but none that a program would surely go by: the last eight
 //                usable bytes of another block, which half of all blocks never asked for and which
-//                keep what stood there before; or places further inside than 64 bytes, or such that
-//                are not 8-byte aligned. Leaks that a stale word hides are here, among blocks that
-//                are in use.
+//                keep what stood there before; places further inside than 64 bytes, or such that
+//                are not 8-byte aligned; or an address with something in its upper 16 bits. Leaks
+//                that a stale word hides are here, among blocks that are in use.
 //
 // Whatever is held by a block that is itself weak is weak, too.
 #pragma once
@@ -65,12 +65,13 @@ struct Reach {
 /// and all that hangs on it seems unreachable. The next reading knows it, and takes them as roots.
 struct PassingWords {
     std::vector<std::uint64_t> words{};  ///< of the reading before, then of this one; sorted
-    bool wanted = true;                  ///< false for the last reading
-    std::size_t most = 4 << 20;          ///< that are kept; nearly all of them dangle
+    bool first = true;           ///< reading, which looks twice: the others must agree with it
+    bool wanted = true;          ///< false for the last reading
+    std::size_t most = 4 << 20;  ///< that are kept; nearly all of them dangle
 };
 
-/// Marks `snapshot.chunks` (kMarked) and lists what stays unmarked. `passing`: null if the target is
-/// held. Error: the deadline passed, or there were too many passing words.
+/// Marks `snapshot.chunks` (kMarked) and lists what stays unmarked. `passing`: null if the target
+/// is held. Error: the deadline passed, or there were too many passing words.
 Result<Reach> find_unreachable(TargetMemory& memory, Snapshot& snapshot,
                                const std::vector<ThreadState>& threads,
                                std::span<const AskedSize> asked, PassingWords* passing,

@@ -22,14 +22,16 @@ void Residency::count() {
 Result<Residency> Residency::read(TargetMemory& memory, const std::vector<MapsEntry>& maps) {
     std::vector<PageRange> all;
     for (const MapsEntry& entry : maps) {
-        if (!entry.readable || !entry.writable || entry.path == "[vvar]") continue;
+        if (!entry.readable || entry.path.starts_with("[v"))
+            continue;  // the kernel's: [vvar], [vdso]
         auto ranges = memory.pages(entry.begin, entry.end, !entry.is_file() && !entry.shared);
         if (!ranges) return ranges.error();
         for (const PageRange& range : *ranges) {
             // A vanished mapping or a hostile image may answer out of order: keep the order.
             if (range.end <= range.begin || (!all.empty() && range.begin < all.back().end))
                 continue;
-            all.push_back(range);
+            // Of what may not be written to now, what was written before.
+            if (entry.writable || range.kind == PageKind::kAnonymous) all.push_back(range);
         }
     }
     return Residency(std::move(all));

@@ -179,7 +179,7 @@ class RootSearch {
 
     void add_mapping(std::size_t index) {
         const MapsEntry& entry = snapshot_.maps[index];
-        if (!entry.readable || !entry.writable || entry.path == "[vvar]") return;
+        if (!entry.readable) return;
         std::uint64_t at = entry.begin;
         auto next = std::partition_point(excluded_.begin(), excluded_.end(),
                                          [&](const Interval& i) { return i.begin < entry.begin; });

@@ -10,7 +10,7 @@
 
 namespace asrtrace::heap {
 
-enum class RootKind : std::uint8_t { kData, kAnonymous, kStack, kRegisters, kPassing };
+enum class RootKind : std::uint8_t { kData, kAnonymous, kStack, kKernel, kRegisters, kPassing };
 
 struct RootRange {
     std::uint64_t begin = 0;

@@ -35,6 +35,7 @@ struct Snapshot {
     std::uint64_t mapped_chunks = 0, mapped_bytes = 0;
     std::uint64_t foreign_in_system = 0;  ///< of other users of sbrk, counted in system_mem
     std::vector<MapsEntry> maps;
+    std::vector<std::uint64_t> kernel_words;  ///< what the kernel keeps for the target: roots
     Residency residency;
     unsigned steps_back = 0;  ///< how often the walk had to read again
 

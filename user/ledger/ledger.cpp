@@ -158,8 +158,21 @@ std::vector<std::pair<std::uint64_t, std::uint64_t>> Ledger::outlived_blocks() c
     return blocks;
 }
 
-Unmatched Ledger::lose(std::span<const LostBlock> blocks, std::uint64_t serial) {
+void Ledger::find_again(std::span<const LostBlock> lost, std::uint64_t serial) {
+    std::vector<std::uint64_t> addresses;
+    for (const LostBlock& block : lost) addresses.push_back(block.address);
+    std::sort(addresses.begin(), addresses.end());
+    live_.each([&](std::uint64_t address, Block& block) {
+        if (!block.fate.unreachable || block.serial > serial) return;
+        if (std::binary_search(addresses.begin(), addresses.end(), address)) return;
+        block.fate.unreachable = false;
+        sites_.find(block.site, weighed(block));
+    });
+}
+
+Unmatched Ledger::lose(std::span<const LostBlock> blocks, std::uint64_t serial, bool all) {
     if (windowed_) return lose_by_class(blocks);
+    if (all) find_again(blocks, serial);
     Unmatched unmatched;
     std::map<std::uint64_t, std::uint64_t> chunks;
     for (const LostBlock& lost : blocks) {

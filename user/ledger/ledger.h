@@ -103,8 +103,10 @@ class Ledger {
     /// address.
     std::vector<std::pair<std::uint64_t, std::uint64_t>> outlived_blocks() const;
     /// Nothing points to these blocks in a reading that began at `serial`. Blocks of requests that
-    /// still run are left out: their pointers may be on the way. Returns what no site is known of.
-    Unmatched lose(std::span<const LostBlock> blocks, std::uint64_t serial);
+    /// still run are left out: their pointers may be on the way. `all`: and to no others, so that
+    /// what an earlier reading missed the pointer to is no leak any more. Returns what no site is
+    /// known of.
+    Unmatched lose(std::span<const LostBlock> blocks, std::uint64_t serial, bool all);
 
     LedgerOutput take_output();
 
@@ -193,6 +195,7 @@ class Ledger {
     tsl::robin_set<std::uint64_t> running_blocks() const;
     void end_witness(std::uint64_t address);
     Unmatched lose_by_class(std::span<const LostBlock> blocks);
+    void find_again(std::span<const LostBlock> lost, std::uint64_t serial);
     void apply_estimates();
     void end_remap(const decode::Event& event, const decode::Remap& remap);
     void move_mapping(const decode::Event& event, const decode::Remap& remap,

@@ -75,6 +75,10 @@ void Sites::lose(SiteIndex site, Amount amount) {
     add(change(site).unreachable, amount);
 }
 
+void Sites::find(SiteIndex site, Amount amount) {
+    subtract(change(site).unreachable, amount);
+}
+
 void Sites::restore(SiteIndex site, Amount amount, Fate fate, bool held) {
     Site& entry = change(site);
     subtract(entry.freed, amount);

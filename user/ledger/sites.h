@@ -40,6 +40,8 @@ class Sites {
     void outlive(SiteIndex site, Amount amount);
     /// Nothing points to a block of this site any more.
     void lose(SiteIndex site, Amount amount);
+    /// Something does.
+    void find(SiteIndex site, Amount amount);
     /// Takes an earlier free back (a realloc or munmap that failed).
     void restore(SiteIndex site, Amount amount, Fate fate, bool held = true);
     /// What becomes of a block is not seen any more: it leaves the levels.
