@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
 #include "user/gate/evaluate.h"
 
+#include <array>
+
 #include "tests/unit/gate_fixture.h"
 
 namespace asrtrace::gate {
@@ -106,6 +108,58 @@ TEST(Gate, LevelsAreThoseOfTheSecondHalf) {
     // Of 20 values ranks 6 and 15 hold the median with 95 %.
     EXPECT_DOUBLE_EQ(measured.corrected->lo, (90'000 + 40 * 25) * 1024);
     EXPECT_DOUBLE_EQ(measured.corrected->hi, (90'000 + 40 * 34) * 1024);
+}
+
+/// `readings` of PSS, the k-th of `pss_kb(k)`, each in as many samples as the sampler gives it.
+template <typename PssKb>
+ledger::Recording with_pss(std::size_t readings, std::size_t samples_each, PssKb pss_kb) {
+    ledger::Recording recording;
+    for (std::size_t i = 0; i < readings * samples_each; ++i) {
+        ledger::ProcSample sample;
+        sample.t_ns = i * 1'000'000'000;
+        sample.pss_kb = pss_kb(i / samples_each);
+        recording.samples.push_back(sample);
+    }
+    return recording;
+}
+
+TEST(Gate, TheIntervalOfALevelDoesNotCollapseInALongRun) {
+    // 0.5 to the power of 1,075 is 0 in a double.
+    const auto width = [](std::size_t readings, std::size_t comparisons) {
+        const auto recording = with_pss(readings, 1, [](std::size_t k) { return 1000 + k; });
+        const auto measured = measured_level(recording, Rule::kPss, 3, comparisons);
+        return (measured->corrected->hi - measured->corrected->lo) / 1024;
+    };
+    // By exact binomial sums: of 1,500 values the ranks 712 and 789 hold the median with 95 %.
+    EXPECT_DOUBLE_EQ(width(3000, 1), 1500 - 1 - 2 * 711);
+    EXPECT_DOUBLE_EQ(width(3000, 4), 1500 - 1 - 2 * 701);
+    EXPECT_DOUBLE_EQ(width(2148, 1), 1074 - 1 - 2 * 504);
+    EXPECT_DOUBLE_EQ(width(2150, 1), 1075 - 1 - 2 * 504);
+    EXPECT_DOUBLE_EQ(width(10000, 1), 5000 - 1 - 2 * 2430);
+}
+
+TEST(Gate, AMeasurementOfPssIsOneHoweverManySamplesRepeatIt) {
+    const auto level_of = [](const ledger::Recording& recording) {
+        const auto measured = measured_level(recording, Rule::kPss, 3, 1);
+        return std::array{measured->value / 1024, measured->corrected->lo / 1024,
+                          measured->corrected->hi / 1024};
+    };
+    const auto rising = [](std::size_t k) { return 1000 + k; };
+    // Of 20 values ranks 6 and 15 hold the median with 95 %.
+    const std::array expected{1029.5, 1025.0, 1034.0};
+    EXPECT_EQ(level_of(with_pss(40, 1, rising)), expected);
+    EXPECT_EQ(level_of(with_pss(40, 5, rising)), expected);
+    // Nor is a level that held still for ten samples measured once only.
+    const auto slowly = [](std::size_t k) { return 1000 + k / 2; };
+    EXPECT_EQ(level_of(with_pss(40, 5, slowly)), (std::array{1014.5, 1012.0, 1017.0}));
+}
+
+TEST(Gate, AShortRunHasThreeSamplesOfPssThoughOfTwoMeasurements) {
+    auto recording = with_pss(2, 5, [](std::size_t k) { return 1000 + k; });
+    EXPECT_EQ(outcome_of(recording, only(Rule::kPss, {.max = 2 << 20})).verdict, Verdict::kPass);
+    recording.samples.resize(4);
+    EXPECT_EQ(outcome_of(recording, only(Rule::kPss, {.max = 2 << 20})).verdict,
+              Verdict::kInconclusive);
 }
 
 TEST(Gate, APlateauIsThatOfCachesAndSureAsFarAsItIsThere) {

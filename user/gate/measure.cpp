@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <numbers>
 
 #include "user/base/path.h"
 #include "user/classify/culprit.h"
@@ -48,15 +49,16 @@ bool concerns(const Finding& finding, Rule rule) {
 }
 
 /// The interval of the median by ranks, so that each end errs with at most `alpha` / 2; the
-/// extremes where there are too few values for that.
+/// extremes where there are too few values for that. In logarithms: 0.5 to the power of more than
+/// 1,074 values is 0 in a double.
 Interval median_interval(const std::vector<double>& sorted, double alpha) {
     const auto n = static_cast<double>(sorted.size());
-    double chance = std::pow(0.5, n), sum = 0;
+    double log_chance = -n * std::numbers::ln2, sum = 0;
     std::size_t rank = 0;
     for (; 2 * rank + 2 < sorted.size(); ++rank) {
-        sum += chance;
+        sum += std::exp(log_chance);
         if (sum > alpha / 2) break;
-        chance *= (n - static_cast<double>(rank)) / (static_cast<double>(rank) + 1);
+        log_chance += std::log((n - static_cast<double>(rank)) / (static_cast<double>(rank) + 1));
     }
     const std::size_t low = rank == 0 ? 0 : rank - 1;
     return {sorted[low], sorted[sorted.size() - 1 - low]};
@@ -65,6 +67,19 @@ Interval median_interval(const std::vector<double>& sorted, double alpha) {
 double unexplained_percent(const ledger::Books& books) {
     const auto total = static_cast<double>(books.total());
     return total <= 0 ? 0 : 100 * std::abs(static_cast<double>(books.unexplained)) / total;
+}
+
+/// PSS is read with every fifth sample and repeated in the four after it (traces/FORMAT.md): five
+/// equal samples in a row are one measurement.
+std::vector<double> measurements_of_pss(const std::vector<double>& samples) {
+    constexpr std::size_t kSamplesPerPss = 5;
+    std::vector<double> values;
+    std::size_t repeats = 0;
+    for (std::size_t i = 0; i < samples.size(); ++i) {
+        repeats = i > 0 && samples[i] == samples[i - 1] ? repeats + 1 : 0;
+        if (repeats % kSamplesPerPss == 0) values.push_back(samples[i]);
+    }
+    return values;
 }
 
 std::vector<double> level_values(const Recording& recording, Rule rule) {
@@ -129,6 +144,7 @@ std::optional<Measured> measured_level(const Recording& recording, Rule rule, st
     auto values = level_values(recording, rule);
     values.erase(values.begin(), values.begin() + static_cast<std::ptrdiff_t>(values.size() / 2));
     if (values.empty() || values.size() < fewest) return std::nullopt;
+    if (rule == Rule::kPss) values = measurements_of_pss(values);
     std::ranges::sort(values);
     const std::size_t half = values.size() / 2;
     out.value = values.size() % 2 == 1 ? values[half] : (values[half - 1] + values[half]) / 2;
