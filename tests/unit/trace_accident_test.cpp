@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
 // Accidents while recording: the recorder is killed, the disk is full, somebody reads.
 #include <sys/resource.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -59,6 +60,70 @@ TEST(TraceAccident, AKillBeforeTheFirstCommitIsRefusedWithAReason) {
     const auto got = read(path);
     ASSERT_FALSE(got);
     EXPECT_NE(got.error().message.find("nothing in it is intact"), std::string::npos);
+}
+
+/// What a recorder that was killed leaves, without its -shm: FILE and FILE-wal of the returned
+/// path.
+std::string killed_without_shm(const Directory& directory) {
+    std::string path = directory / "a.asrtrace";
+    const int status = in_child([&] {
+        auto writer = Writer::create(path);
+        if (!writer) ::_exit(1);
+        write_script(*writer, {25, 10, 4096});
+        (void)::raise(SIGKILL);
+    });
+    EXPECT_TRUE(WIFSIGNALED(status));
+    EXPECT_TRUE(std::filesystem::remove(path + "-shm"));
+    return path;
+}
+
+constexpr uid_t kNobody = 65534;
+
+/// Runs `child` as somebody who is not root; gives its exit status.
+template <typename Child>
+int as_nobody(Child child) {
+    const int status = in_child([&] {
+        if (::geteuid() == 0 && (::setgid(kNobody) != 0 || ::setuid(kNobody) != 0)) ::_exit(98);
+        ::_exit(child());
+    });
+    EXPECT_TRUE(WIFEXITED(status));
+    return WEXITSTATUS(status);
+}
+
+TEST(TraceAccident, AKilledRecordersTraceIsReadWhereNothingCanBeWritten) {
+    const Directory directory;
+    const std::string path = killed_without_shm(directory);
+    const std::string file = read_file(path), wal = read_file(path + "-wal");
+    const auto whole = [&] {
+        const auto got = read(path);
+        return got && got->damage.empty() && got->epochs.size() == 24 ? 0 : 1;
+    };
+    ASSERT_EQ(::chmod(path.c_str(), 0644), 0);
+    ASSERT_EQ(::chmod((path + "-wal").c_str(), 0644), 0);
+    ASSERT_EQ(::chmod((directory / "").c_str(), 0555), 0);
+    EXPECT_EQ(as_nobody(whole), 0) << "files of somebody else";
+    if (::geteuid() == 0) {
+        ASSERT_EQ(::chown(path.c_str(), kNobody, kNobody), 0);
+        ASSERT_EQ(::chown((path + "-wal").c_str(), kNobody, kNobody), 0);
+        EXPECT_EQ(as_nobody(whole), 0) << "files that could be written";
+    }
+    ASSERT_EQ(::chmod((directory / "").c_str(), 0755), 0);
+    EXPECT_EQ(read_file(path), file);
+    EXPECT_EQ(read_file(path + "-wal"), wal);
+    EXPECT_FALSE(std::filesystem::exists(path + "-shm"));
+}
+
+TEST(TraceAccident, AWalThatMayNotBeReadIsNamed) {
+    const Directory directory;
+    const std::string path = killed_without_shm(directory);
+    ASSERT_EQ(::chmod(path.c_str(), 0644), 0);
+    ASSERT_EQ(::chmod((path + "-wal").c_str(), 0), 0);
+    ASSERT_EQ(::chmod((directory / "").c_str(), 0755), 0);
+    const int status = as_nobody([&] {
+        const auto got = read(path);
+        return !got && got.error().message.starts_with(path + "-wal: Permission denied; ") ? 0 : 1;
+    });
+    EXPECT_EQ(status, 0);
 }
 
 TEST(TraceAccident, AReaderSeesWhatIsCommittedWhileItIsRecorded) {

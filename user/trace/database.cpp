@@ -128,11 +128,11 @@ void Database::Close::operator()(sqlite3* database) const {
     sqlite3_close_v2(database);
 }
 
-Database Database::open(const std::string& path, int flags) {
+Database Database::open(const std::string& path, int flags, const char* vfs) {
     sqlite3* handle = nullptr;
     // One thread at a time uses a connection: its mutex would be a tenth of what reading costs.
     constexpr int kOwn = SQLITE_OPEN_PRIVATECACHE | SQLITE_OPEN_NOMUTEX;
-    const int code = sqlite3_open_v2(path.c_str(), &handle, flags | kOwn, nullptr);
+    const int code = sqlite3_open_v2(path.c_str(), &handle, flags | kOwn, vfs);
     Database database;
     database.handle_.reset(handle);
     if (code != SQLITE_OK)
@@ -152,8 +152,30 @@ Database Database::open_for_writing(const std::string& path) {
 
 Database Database::open_for_reading(const std::string& path) {
     Database database = open(path, SQLITE_OPEN_READONLY);
-    database.execute("PRAGMA cell_size_check=ON; PRAGMA mmap_size=0; PRAGMA query_only=ON");
+    database.prepare_reading();
+    try {
+        database.pragma("schema_version");  // the first access, which looks for the -wal
+        return database;
+    } catch (const SqlError& error) {
+        if (error.code() != SQLITE_CANTOPEN && error.code() != SQLITE_READONLY) throw;
+    }
+    return open_alone(path);
+}
+
+/// What a dead recorder left, in a directory that we may not write to: SQLite makes no -shm there.
+/// In exclusive mode it does without (sqlite.org/wal.html, "Use of WAL Without Shared-Memory"), but
+/// asks for a write lock, which a file that is open for reading cannot have: hence no locks.
+/// Should somebody write all the same, the digests tell.
+Database Database::open_alone(const std::string& path) {
+    Database database = open(path, SQLITE_OPEN_READONLY, "unix-none");
+    sqlite3_db_config(database.handle_.get(), SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, nullptr);
+    database.execute("PRAGMA locking_mode=EXCLUSIVE");
+    database.prepare_reading();
     return database;
+}
+
+void Database::prepare_reading() {
+    execute("PRAGMA cell_size_check=ON; PRAGMA mmap_size=0; PRAGMA query_only=ON");
 }
 
 Database Database::from_image(Bytes image) {

@@ -66,6 +66,7 @@ class Database {
   public:
     static Database in_memory();
     static Database open_for_writing(const std::string& path);  ///< must exist; follows no link
+    /// With its -wal if there is one, also where no -shm can be made beside it.
     static Database open_for_reading(const std::string& path);
     /// A copy of a file's bytes, opened for reading. Zero pages stand in for a missing end.
     static Database from_image(Bytes image);
@@ -80,7 +81,9 @@ class Database {
     struct Close {
         void operator()(sqlite3* database) const;
     };
-    static Database open(const std::string& path, int flags);
+    static Database open(const std::string& path, int flags, const char* vfs = nullptr);
+    static Database open_alone(const std::string& path);
+    void prepare_reading();
     std::unique_ptr<sqlite3, Close> handle_;
 };
 

@@ -41,6 +41,14 @@ struct OpenFile {
     std::int64_t size = 0;
 };
 
+/// What is committed may be in FILE-wal alone: without it there would be an old state, or none.
+Status check_wal(const std::string& path) {
+    const std::string wal = path + "-wal";
+    const UniqueFd fd(::open(wal.c_str(), O_RDONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC));
+    if (fd.valid() || errno == ENOENT) return ok_status();
+    return Error{errno_error(wal).message + "; it is a part of the trace, make it readable"};
+}
+
 /// A regular file that begins as a trace does.
 Result<OpenFile> open_trace(const std::string& path) {
     UniqueFd fd(::open(path.c_str(), O_RDONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC));
@@ -51,6 +59,7 @@ Result<OpenFile> open_trace(const std::string& path) {
     const auto header = read_header(fd.get(), path);
     if (!header) return header.error();
     if (const auto status = check_header(as_bytes(*header), path); !status) return status.error();
+    if (const auto status = check_wal(path); !status) return status.error();
     return OpenFile{std::move(fd), info.st_size};
 }
 
