@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
 #include "user/gate/evaluate.h"
 
+#include <array>
+
 #include "tests/unit/gate_fixture.h"
 
 namespace asrtrace::gate {
@@ -137,21 +139,27 @@ TEST(Gate, TheIntervalOfALevelDoesNotCollapseInALongRun) {
 }
 
 TEST(Gate, AMeasurementOfPssIsOneHoweverManySamplesRepeatIt) {
-    const auto rising = [](std::size_t k) { return 1000 + k; };
-    const auto level_of = [](const ledger::Recording& recording, std::size_t fewest) {
-        return measured_level(recording, Rule::kPss, fewest, 1);
+    const auto level_of = [](const ledger::Recording& recording) {
+        const auto measured = measured_level(recording, Rule::kPss, 3, 1);
+        return std::array{measured->value / 1024, measured->corrected->lo / 1024,
+                          measured->corrected->hi / 1024};
     };
-    const auto once = *level_of(with_pss(40, 1, rising), 3);
-    const auto repeated = *level_of(with_pss(40, 5, rising), 3);
-    EXPECT_DOUBLE_EQ(repeated.value, once.value);
-    EXPECT_DOUBLE_EQ(repeated.corrected->lo, once.corrected->lo);
-    EXPECT_DOUBLE_EQ(repeated.corrected->hi, once.corrected->hi);
-    // Nor is a level that holds still measured once only.
-    const auto still = with_pss(8, 5, [](std::size_t) { return std::uint64_t{1000}; });
-    EXPECT_TRUE(level_of(still, 4));
-    EXPECT_FALSE(level_of(still, 5));
-    const auto unknown = with_pss(8, 5, [](std::size_t) { return std::uint64_t{0}; });
-    EXPECT_FALSE(level_of(unknown, 1));
+    const auto rising = [](std::size_t k) { return 1000 + k; };
+    // Of 20 values ranks 6 and 15 hold the median with 95 %.
+    const std::array expected{1029.5, 1025.0, 1034.0};
+    EXPECT_EQ(level_of(with_pss(40, 1, rising)), expected);
+    EXPECT_EQ(level_of(with_pss(40, 5, rising)), expected);
+    // Nor is a level that held still for ten samples measured once only.
+    const auto slowly = [](std::size_t k) { return 1000 + k / 2; };
+    EXPECT_EQ(level_of(with_pss(40, 5, slowly)), (std::array{1014.5, 1012.0, 1017.0}));
+}
+
+TEST(Gate, AShortRunHasThreeSamplesOfPssThoughOfTwoMeasurements) {
+    auto recording = with_pss(2, 5, [](std::size_t k) { return 1000 + k; });
+    EXPECT_EQ(outcome_of(recording, only(Rule::kPss, {.max = 2 << 20})).verdict, Verdict::kPass);
+    recording.samples.resize(4);
+    EXPECT_EQ(outcome_of(recording, only(Rule::kPss, {.max = 2 << 20})).verdict,
+              Verdict::kInconclusive);
 }
 
 TEST(Gate, APlateauIsThatOfCachesAndSureAsFarAsItIsThere) {

@@ -71,23 +71,24 @@ double unexplained_percent(const ledger::Books& books) {
 
 /// PSS is read with every fifth sample and repeated in the four after it (traces/FORMAT.md): five
 /// equal samples in a row are one measurement.
-std::vector<double> pss_values(const Recording& recording) {
+std::vector<double> measurements_of_pss(const std::vector<double>& samples) {
     constexpr std::size_t kSamplesPerPss = 5;
     std::vector<double> values;
-    std::uint64_t last_kb = 0;
     std::size_t repeats = 0;
-    for (const auto& sample : recording.samples) {
-        repeats = sample.pss_kb == last_kb ? repeats + 1 : 0;
-        last_kb = sample.pss_kb;
-        if (last_kb != 0 && repeats % kSamplesPerPss == 0)
-            values.push_back(static_cast<double>(last_kb) * 1024);
+    for (std::size_t i = 0; i < samples.size(); ++i) {
+        repeats = i > 0 && samples[i] == samples[i - 1] ? repeats + 1 : 0;
+        if (repeats % kSamplesPerPss == 0) values.push_back(samples[i]);
     }
     return values;
 }
 
 std::vector<double> level_values(const Recording& recording, Rule rule) {
-    if (rule == Rule::kPss) return pss_values(recording);
     std::vector<double> values;
+    if (rule == Rule::kPss) {
+        for (const auto& sample : recording.samples)
+            if (sample.pss_kb != 0) values.push_back(static_cast<double>(sample.pss_kb) * 1024);
+        return values;
+    }
     for (const auto* reading : classify::settled_readings(recording))
         values.push_back(rule == Rule::kRetained ? static_cast<double>(reading->books.heap_retained)
                                                  : unexplained_percent(reading->books));
@@ -143,6 +144,7 @@ std::optional<Measured> measured_level(const Recording& recording, Rule rule, st
     auto values = level_values(recording, rule);
     values.erase(values.begin(), values.begin() + static_cast<std::ptrdiff_t>(values.size() / 2));
     if (values.empty() || values.size() < fewest) return std::nullopt;
+    if (rule == Rule::kPss) values = measurements_of_pss(values);
     std::ranges::sort(values);
     const std::size_t half = values.size() / 2;
     out.value = values.size() % 2 == 1 ? values[half] : (values[half - 1] + values[half]) / 2;

@@ -34,7 +34,7 @@ std::vector<Measured> measured_findings(const classify::Analysis& analysis, Rule
 
 /// A level of the process: the median of its values in the second half of the window, with the
 /// interval of the median by ranks (sign test); of the peak its value. Nothing below `fewest`
-/// values.
+/// readings of the heap or, for PSS, of procfs.
 std::optional<Measured> measured_level(const ledger::Recording& recording, Rule rule,
                                        std::size_t fewest, std::size_t comparisons);
 
