@@ -213,7 +213,8 @@ EV_ASSERT(sizeof(struct ev_http_moved) == 24);
 struct ev_task {
 	struct ev_header h; /* fork: the child; exec, exit, oom: the task itself */
 	__u32 pid;
-	__s32 value; /* exit: its status; fork: the child's process number, 0: not followed */
+	__s32 value; /* exit: its status, with EV_PROCESS_ENDED its process's; fork: the child's
+			process number, 0: not followed */
 };
 EV_ASSERT(sizeof(struct ev_task) == 24);
 

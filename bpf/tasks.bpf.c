@@ -4,6 +4,7 @@
 #include "bpf/unwind.bpf.h"
 
 #define MAX_PID_NAMESPACES 33 /* MAX_PID_NS_LEVEL + 1, include/linux/pid_namespace.h */
+#define GROUP_EXIT 4          /* SIGNAL_GROUP_EXIT, include/linux/sched/signal.h */
 
 /* Children get numbers in the order of their births. */
 __u32 last_process = 0;
@@ -85,6 +86,17 @@ int BPF_PROG(on_exec, struct task_struct *task)
 	return 0;
 }
 
+/*
+ * What wait(2) will say of the process (kernel/exit.c, wait_task_zombie): how all of it was ended,
+ * by exit() or a signal; else how its first thread ended, which need not be the last.
+ */
+static __always_inline __s32 process_status(struct task_struct *task)
+{
+	if (BPF_CORE_READ(task, signal, flags) & GROUP_EXIT)
+		return BPF_CORE_READ(task, signal, group_exit_code);
+	return BPF_CORE_READ(task, group_leader, exit_code);
+}
+
 SEC("tp_btf/sched_process_exit")
 int BPF_PROG(on_exit, struct task_struct *task)
 {
@@ -96,7 +108,8 @@ int BPF_PROG(on_exit, struct task_struct *task)
 		return 0;
 	/* do_exit() has counted this thread out already: kernel/exit.c */
 	last = BPF_CORE_READ(task, signal, live.counter) == 0;
-	emit_task(EV_EXIT, id, tid, task->exit_code, last ? EV_PROCESS_ENDED : 0);
+	emit_task(EV_EXIT, id, tid, last ? process_status(task) : task->exit_code,
+		  last ? EV_PROCESS_ENDED : 0);
 	forget_thread_state(tid);
 	if (last && tgid != cfg.tgid) {
 		unwind_on_exit(tgid);

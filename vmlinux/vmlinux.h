@@ -38,6 +38,8 @@ typedef struct {
 
 struct signal_struct {
 	atomic_t live; /* threads that have not ended */
+	int group_exit_code;
+	unsigned int flags;
 };
 
 struct ns_common {
@@ -113,6 +115,7 @@ struct task_struct {
 	int pagefault_disabled;
 	struct mm_struct *mm;
 	struct task_struct *real_parent;
+	struct task_struct *group_leader;
 	struct pid *thread_pid;
 	struct signal_struct *signal;
 	struct files_struct *files;

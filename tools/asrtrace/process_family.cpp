@@ -39,7 +39,7 @@ void ProcessFamily::follow(const decode::Event& event, const decode::Task& task)
     if (auto* child = followed(event.process)) child->exit_status = task.exit_code;
 }
 
-void ProcessFamily::note(const decode::Task& task) {
+void ProcessFamily::note(const decode::Event& event, const decode::Task& task) {
     switch (task.kind) {
         case decode::Task::Kind::kFork:
             strangers_ += task.child == 0 ? 1 : 0;
@@ -51,7 +51,7 @@ void ProcessFamily::note(const decode::Task& task) {
             notes_.emplace_back("the OOM killer chose the target");
             break;
         case decode::Task::Kind::kExit:
-            if (task.pid == static_cast<std::uint32_t>(target_.pid)) exit_status_ = task.exit_code;
+            if (task.process_ended && event.process == 0) exit_status_ = task.exit_code;
             break;
     }
 }

@@ -23,7 +23,7 @@ class ProcessFamily {
         : process_(process), target_(target), symbols_(symbols), notes_(notes) {}
 
     /// What a task's event means if children are not followed, and if they are.
-    void note(const decode::Task& task);
+    void note(const decode::Event& event, const decode::Task& task);
     void follow(const decode::Event& event, const decode::Task& task);
 
     /// Nobody is left to be traced.
