@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
 /* Life and death of the target and its children: forks, exec, thread exits, the OOM killer. */
 #include "bpf/emit.bpf.h"
+#include "bpf/sampled.bpf.h"
 #include "bpf/unwind.bpf.h"
 
 #define MAX_PID_NAMESPACES 33 /* MAX_PID_NS_LEVEL + 1, include/linux/pid_namespace.h */
+#define GROUP_EXIT 4          /* SIGNAL_GROUP_EXIT, include/linux/sched/signal.h */
 
 /* Children get numbers in the order of their births. */
 __u32 last_process = 0;
@@ -18,6 +20,19 @@ static __always_inline void emit_task(__u8 tag, __u64 thread, __u32 pid, __s32 v
 	record->h.flags = flags;
 	record->pid = pid;
 	record->value = value;
+	bpf_ringbuf_submit(record, cfg.follow ? BPF_RB_FORCE_WAKEUP : 0);
+}
+
+/* Of a process, whoever the current thread is: it ran out of memory, the victim need not have. */
+static __always_inline void emit_oom(__u32 tgid, __u16 process)
+{
+	struct ev_task *record = reserve(sizeof(*record), EV_OOM, tgid);
+
+	if (!record)
+		return;
+	record->h.process = process;
+	record->pid = tgid;
+	record->value = 0;
 	bpf_ringbuf_submit(record, cfg.follow ? BPF_RB_FORCE_WAKEUP : 0);
 }
 
@@ -80,9 +95,21 @@ int BPF_PROG(on_exec, struct task_struct *task)
 	if (!id)
 		return 0;
 	unwind_on_exit(id >> 32);
+	forget_sampled_of(id >> 32);
 	forget_thread_state(tid);
 	emit_task(EV_EXEC, id, id >> 32, 0, 0);
 	return 0;
+}
+
+/*
+ * What wait(2) will say of the process (kernel/exit.c, wait_task_zombie): how all of it was ended,
+ * by exit() or a signal; else how its first thread ended, which need not be the last.
+ */
+static __always_inline __s32 process_status(struct task_struct *task)
+{
+	if (BPF_CORE_READ(task, signal, flags) & GROUP_EXIT)
+		return BPF_CORE_READ(task, signal, group_exit_code);
+	return BPF_CORE_READ(task, group_leader, exit_code);
 }
 
 SEC("tp_btf/sched_process_exit")
@@ -96,21 +123,40 @@ int BPF_PROG(on_exit, struct task_struct *task)
 		return 0;
 	/* do_exit() has counted this thread out already: kernel/exit.c */
 	last = BPF_CORE_READ(task, signal, live.counter) == 0;
-	emit_task(EV_EXIT, id, tid, task->exit_code, last ? EV_PROCESS_ENDED : 0);
+	/* The OOM killer notes what it takes it for: mark_oom_victim(), mm/oom_kill.c */
+	if (last && BPF_CORE_READ(task, signal, oom_mm))
+		emit_oom(tgid, process_of(tgid));
+	emit_task(EV_EXIT, id, tid, last ? process_status(task) : task->exit_code,
+		  last ? EV_PROCESS_ENDED : 0);
 	forget_thread_state(tid);
 	if (last && tgid != cfg.tgid) {
 		unwind_on_exit(tgid);
+		forget_sampled_of(tgid);
 		bpf_map_delete_elem(&followed, &tgid);
 	}
 	return 0;
 }
 
-SEC("tp/oom/mark_victim")
-int on_oom(struct trace_event_raw_mark_victim *ctx)
+/*
+ * Linux 6.9 and later stable releases hand over the task that was chosen, others its number in the
+ * initial pid namespace: of no use if ours is another, nor if it is not its process's first thread.
+ * There on_exit() tells.
+ */
+SEC("tp_btf/mark_victim")
+int on_oom(__u64 *ctx)
 {
-	/* Fires in the context of whoever ran out of memory; the victim's pid is an argument. */
-	if ((__u32)ctx->pid == cfg.tgid)
-		emit_task(EV_OOM, cfg.tgid, ctx->pid, 0, 0);
+	__u32 tgid = 0;
+	__s32 process;
+
+	if (!enabled)
+		return 0;
+	if (bpf_core_field_exists(struct trace_event_raw_mark_victim, uid))
+		tgid = tgid_of(((struct task_struct *)ctx[0])->group_leader);
+	else if (!cfg.pidns_ino)
+		tgid = ctx[0];
+	process = process_of(tgid);
+	if (process >= 0)
+		emit_oom(tgid, process);
 	return 0;
 }
 

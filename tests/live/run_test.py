@@ -55,6 +55,19 @@ class Run(harness.LiveTest):
         self.assertGreaterEqual(report["counts"]["allocated_bytes"], 64 * blocks)
         self.assert_nothing_lost(report)
 
+    def test_the_status_is_the_process_s(self):
+        """Not its first thread's, if that ended before."""
+        for end, status in (("--status 3", 3 << 8), ("--signal 15", 15)):
+            process = self.command(os.path.join(harness.PROGS, "exits_soon"), *end.split(),
+                                   "--last-thread", "1")
+            lines = harness.LineReader(process.stdout)
+            self.assertTrue(lines.line(60).startswith("ready"))
+            process.stdin.write(b"go\n")
+            self.assertTrue(lines.line(60).startswith("done"))
+            errors = self.finish(process)
+            self.assertEqual(process.returncode, 0, errors)
+            self.assertEqual(self.report()["window"]["exit_status"], status, errors)
+
     def test_a_short_program_misses_nothing(self):
         """It waits for nobody: what it allocates is over long before an attach would be in."""
         script = ("import ctypes; libc = ctypes.CDLL(None); libc.malloc.restype = ctypes.c_void_p;"

@@ -189,7 +189,7 @@ std::vector<std::string> Recorder::State::confinement_problems() const {
 }
 
 void Recorder::State::on_task(const decode::Event& event, const decode::Task& task) {
-    family_.note(task);
+    family_.note(event, task);
     if (!options_.follow) {
         if (family_.execed()) ended_by_ = "target replaced its program (exec)";
         return;

@@ -143,7 +143,7 @@ struct HttpMark {
 struct Task {
     enum class Kind : std::uint8_t { kFork, kExec, kExit, kOom } kind = Kind::kExit;
     std::uint32_t pid = 0;       ///< fork: the child
-    std::int32_t exit_code = 0;  ///< exit
+    std::int32_t exit_code = 0;  ///< exit: the thread's, of the last one the process's
     ProcessNumber child = 0;     ///< fork; 0: it is not followed
     bool process_ended = false;  ///< exit: it was the last thread; may come twice
 };
