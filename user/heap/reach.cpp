@@ -454,11 +454,15 @@ Result<Reach> find_unreachable(TargetMemory& memory, Snapshot& snapshot,
                                std::span<const AskedSize> asked, PassingWords* passing,
                                std::chrono::steady_clock::time_point deadline) {
     const Error late{"marking what is reachable took too long"};
+    const bool looks_twice = passing != nullptr && passing->first;
     const std::vector<RootRange> roots = find_roots(memory, snapshot, threads);
     Marking marking(memory, snapshot, asked, passing, deadline);
     if (!marking.run(roots, threads)) return late;
-    if (passing != nullptr && passing->first && !marking.look_again(roots)) return late;
-    const std::vector<Leaked> not_sure = list_unmarked(snapshot);
+    std::vector<Leaked> not_sure = list_unmarked(snapshot);
+    if (looks_twice && !not_sure.empty()) {
+        if (!marking.look_again(roots)) return late;
+        not_sure = list_unmarked(snapshot);
+    }
     if (!marking.run_weak()) return late;
     Reach reach = make_reach(list_unmarked(snapshot), not_sure);
     for (const auto& [key, holder] : marking.holders()) {
