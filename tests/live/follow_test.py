@@ -3,6 +3,7 @@
 process, and that without the option nothing of a child is counted."""
 
 import os
+import signal
 import subprocess
 import time
 
@@ -113,6 +114,38 @@ class Follow(harness.LiveTest):
         self.assertEqual(counts["calls"].get("free", 0), 0)
         self.assertEqual(report["target"]["followed"], [])
         self.assertIn("not followed", tracer.stdout + tracer.stderr)
+
+    def test_a_child_whose_end_is_lost(self):
+        """The tracer stands still while the child fills the ring, to its last bytes with records as
+        short as that of its end."""
+        program = self.start("forks", "--children", 1, "--allocate", 1000, "--pairs", 300_000)
+        tracer = self.attach(program.pid, "--follow").wait_attached()
+        tracer.process.send_signal(signal.SIGSTOP)
+        try:
+            program.run()
+        finally:
+            tracer.process.send_signal(signal.SIGCONT)
+        self.assertEqual(program.quit(), 0)
+        self.assertEqual(tracer.wait(60), 0, tracer.stderr)
+        report = tracer.report()
+        self.assertGreater(report["losses"]["ring_events"], 0)
+        self.assertEqual(report["window"]["ended_by"], "target exited")
+        self.assertEqual([child["exit_status"] for child in report["target"]["followed"]], [None])
+        self.assertIn("the end of 1 followed children", " ".join(report["notes"]))
+
+    def test_a_child_that_outlives_the_target(self):
+        report = os.path.join(self.directory, "report.json")
+        code = "import os, time; os.fork() or (time.sleep(1.5), os._exit(5))"
+        done = subprocess.run([harness.ASRTRACE, "run", "--follow", "--json", report, "--",
+                               "/usr/bin/python3", "-c", code], check=False, timeout=60,
+                              stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
+        self.assertEqual(done.returncode, 0, done.stderr.decode())
+        with open(report, encoding="utf-8") as file:
+            report = json.load(file)
+        self.assertEqual([child["exit_status"] for child in report["target"]["followed"]],
+                         [5 << 8])
+        self.assertEqual(report["window"]["exit_status"], 0)
+        self.assertEqual(report["window"]["ended_by"], "target exited")
 
     def test_a_target_that_becomes_another_program(self):
         """What a shell is replaced by goes on being traced, under the same pid."""

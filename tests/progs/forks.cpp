@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
 // A parent whose children allocate too: what the children do is not the parent's.
-// --children N --allocate N (blocks of 200 bytes, by each of them)
+// --children N --allocate N (blocks of 200 bytes, by each of them) --pairs N (a child's last
+// blocks, freed at once)
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -18,9 +19,18 @@ void allocate(std::uint64_t blocks) {
     }
 }
 
+void allocate_and_free(std::uint64_t blocks) {
+    for (std::uint64_t i = 0; i < blocks; ++i) {
+        void* block = std::malloc(200);
+        asm volatile("" ::"r"(block) : "memory");
+        std::free(block);
+    }
+}
+
 int main_program(int argc, char** argv) {
     const std::uint64_t children = option(argc, argv, "--children", 3);
     const std::uint64_t blocks = option(argc, argv, "--allocate", 1000);
+    const std::uint64_t pairs = option(argc, argv, "--pairs", 0);
     Line("ready").send();
     wait_for("go");
     std::uint64_t good = 0;
@@ -29,6 +39,7 @@ int main_program(int argc, char** argv) {
         if (child < 0) fail("no fork");
         if (child == 0) {
             allocate(blocks * 2);
+            allocate_and_free(pairs);
             _exit(static_cast<int>(i % 255 + 1));
         }
         allocate(blocks);

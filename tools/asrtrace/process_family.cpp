@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
 #include "tools/asrtrace/process_family.h"
 
-#include <algorithm>
 #include <utility>
+
+#include "user/capture/process_tree.h"
 
 namespace asrtrace {
 
@@ -18,6 +19,7 @@ void ProcessFamily::add_child(decode::ProcessNumber parent, const decode::Task& 
     child.parent = known != nullptr ? known->pid : target_.pid;
     child.exe = known != nullptr ? known->exe : target_.exe;
     followed_[task.child] = target_.followed.size();
+    running_since_.push_back(capture::started_ticks(child.pid));
     target_.followed.push_back(std::move(child));
     symbols_.forked(task.child, static_cast<pid_t>(task.pid));
 }
@@ -56,16 +58,28 @@ void ProcessFamily::note(const decode::Event& event, const decode::Task& task) {
     }
 }
 
-bool ProcessFamily::all_ended() const {
-    return !process_.alive() &&
-           std::all_of(target_.followed.begin(), target_.followed.end(),
-                       [](const auto& child) { return child.exit_status.has_value(); });
+bool ProcessFamily::all_ended() {
+    if (process_.alive()) return false;
+    for (std::size_t i = 0; i < target_.followed.size(); ++i) {
+        const ledger::FollowedProcess& child = target_.followed[i];
+        if (child.exit_status || !running_since_[i]) continue;
+        if (capture::is_running(child.pid, *running_since_[i])) return false;
+        running_since_[i].reset();
+    }
+    return true;
 }
 
 void ProcessFamily::note_children() {
     if (strangers_ > 0) {
         notes_.push_back("the target started " + std::to_string(strangers_) +
                          " child processes; they were not followed");
+    }
+    std::size_t unseen = 0;
+    for (std::size_t i = 0; i < target_.followed.size(); ++i)
+        unseen += !target_.followed[i].exit_status && !running_since_[i] ? 1 : 0;
+    if (unseen > 0) {
+        notes_.push_back("events were lost, among them the end of " + std::to_string(unseen) +
+                         " followed children: what they held then counts as live");
     }
     if (!target_.followed.empty()) {
         notes_.emplace_back(

@@ -26,8 +26,9 @@ class ProcessFamily {
     void note(const decode::Event& event, const decode::Task& task);
     void follow(const decode::Event& event, const decode::Task& task);
 
-    /// Nobody is left to be traced.
-    bool all_ended() const;
+    /// Nobody is left to be traced. Asks the system for children whose end was not told, once the
+    /// target has gone: the record may have been lost.
+    bool all_ended();
     bool execed() const { return execed_; }  ///< the target became another program
     std::optional<std::int32_t> exit_status() const { return exit_status_; }
     /// What the end of a run has to say about children.
@@ -43,7 +44,9 @@ class ProcessFamily {
     SymbolThread& symbols_;
     std::vector<std::string>& notes_;
     std::map<decode::ProcessNumber, std::size_t> followed_;  ///< index into target_.followed
-    std::uint64_t strangers_ = 0;                            ///< children that are not followed
+    /// When those of target_.followed began; nothing: they have gone, whether that was told or not.
+    std::vector<std::optional<std::uint64_t>> running_since_;
+    std::uint64_t strangers_ = 0;  ///< children that are not followed
     std::optional<std::int32_t> exit_status_;
     bool execed_ = false;
 };

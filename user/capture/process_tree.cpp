@@ -1,13 +1,17 @@
 // SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
 #include "user/capture/process_tree.h"
 
+#include <poll.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include <array>
+#include <cerrno>
 #include <filesystem>
 #include <sstream>
 #include <string>
 
+#include "user/base/fd.h"
 #include "user/base/maps.h"
 #include "user/capture/cgroup.h"
 #include "user/capture/sampler.h"
@@ -44,16 +48,20 @@ std::vector<std::string> stat_fields(pid_t pid) {
     return fields;
 }
 
-/// The sum of some fields (numbers as in proc(5), from 1) over the tree.
+/// A field by its number in proc(5), from 1; nothing if it is not there.
+std::optional<std::uint64_t> field(const std::vector<std::string>& fields, std::size_t number) {
+    constexpr std::size_t kFirst = 3;  // the state
+    if (number - kFirst >= fields.size()) return std::nullopt;
+    return std::strtoull(fields[number - kFirst].c_str(), nullptr, 10);
+}
+
+/// The sum of some fields over the tree.
 template <std::size_t N>
 std::uint64_t sum_of(pid_t root, const std::array<std::size_t, N>& numbers) {
-    constexpr std::size_t kFirst = 3;  // the state
     std::uint64_t sum = 0;
     for (const pid_t pid : process_tree(root)) {
         const auto fields = stat_fields(pid);
-        for (const std::size_t number : numbers)
-            if (number - kFirst < fields.size())
-                sum += std::strtoull(fields[number - kFirst].c_str(), nullptr, 10);
+        for (const std::size_t number : numbers) sum += field(fields, number).value_or(0);
     }
     return sum;
 }
@@ -74,6 +82,19 @@ std::vector<pid_t> process_tree(pid_t root) {
     std::vector<pid_t> tree = {root};
     add_children(root, tree);
     return tree;
+}
+
+std::optional<std::uint64_t> started_ticks(pid_t pid) {
+    constexpr std::size_t kStartTime = 22;
+    return field(stat_fields(pid), kStartTime);
+}
+
+bool is_running(pid_t pid, std::uint64_t started) {
+    if (started_ticks(pid) != started) return false;
+    const UniqueFd process(static_cast<int>(::syscall(SYS_pidfd_open, pid, 0)));
+    if (!process.valid()) return errno != ESRCH;
+    pollfd ended{.fd = process.get(), .events = POLLIN, .revents = 0};
+    return ::poll(&ended, 1, 0) == 0;
 }
 
 std::optional<ledger::ProcSample> sample_tree(pid_t root, bool with_pss) {

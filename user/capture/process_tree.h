@@ -14,6 +14,13 @@ namespace asrtrace::capture {
 /// The process itself first; empty if it has gone. A moment's view.
 std::vector<pid_t> process_tree(pid_t root);
 
+/// When a process began, in clock ticks since boot (proc(5), stat, 22): with its pid this names it
+/// among all that had that pid. Nothing: there is no such process.
+std::optional<std::uint64_t> started_ticks(pid_t pid);
+/// Has the process of that name threads left? A zombie's first thread alone is none. Holds no file
+/// descriptor: there may be a thousand children to ask for.
+bool is_running(pid_t pid, std::uint64_t started);
+
 /// As sample_process, the memory of the whole tree added up: pages that its processes
 /// share count once in PSS, but once for each in the others. Nothing if the root has gone.
 std::optional<ledger::ProcSample> sample_tree(pid_t root, bool with_pss);

@@ -286,7 +286,7 @@ struct FollowedProcess {
     std::int32_t pid = 0;
     std::int32_t parent = 0;  ///< its pid
     std::string exe;          ///< as last seen; empty: exec'ed and ended before a look
-    std::optional<std::int32_t> exit_status;  ///< wait status; nothing: alive at the end
+    std::optional<std::int32_t> exit_status;  ///< wait status; nothing: alive at the end, or lost
     bool operator==(const FollowedProcess&) const = default;
 };
 
