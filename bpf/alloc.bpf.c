@@ -8,16 +8,8 @@
 #include "bpf/emit.bpf.h"
 #include "bpf/own_stack.bpf.h"
 #include "bpf/sample.bpf.h"
+#include "bpf/sampled.bpf.h"
 #include "bpf/stack.bpf.h"
-#include <asm-generic/errno-base.h>
-
-/* Addresses of sampled blocks that are alive (sites tier). */
-struct {
-	__uint(type, BPF_MAP_TYPE_HASH);
-	__uint(max_entries, 262144);
-	__type(key, __u64);
-	__type(value, __u8);
-} sampled SEC(".maps");
 
 /* Calls of realloc(p, 0) under way: only then can a free be one that realloc makes itself. */
 __u32 zero_reallocs = 0;
@@ -54,48 +46,6 @@ static __always_inline __u64 call_size(__u64 first, __u64 second, __u64 third, _
 	default:
 		return first;
 	}
-}
-
-/*
- * How many of the sampled blocks have an address of this hash: nearly all blocks that are freed are
- * none, and a look here costs a tenth of one into the map.
- */
-enum {
-	SAMPLED_HASHES = 1 << 16,
-};
-__u32 sampled_hashes[SAMPLED_HASHES] = {};
-
-static __always_inline __u32 *sampled_hash(__u64 address)
-{
-	return &sampled_hashes[(address * 0x9e3779b97f4a7c15ULL >> 48) & (SAMPLED_HASHES - 1)];
-}
-
-/* Takes a block out of the sampled ones; true if it was one. */
-static __always_inline bool forget_sampled(__u64 address)
-{
-	__u32 *blocks = sampled_hash(address);
-
-	if (!*(volatile __u32 *)blocks || bpf_map_delete_elem(&sampled, &address))
-		return false;
-	__sync_fetch_and_sub(blocks, 1);
-	return true;
-}
-
-/* Its address is told to nobody else yet: no other thread can be forgetting it. */
-static __always_inline void remember_sampled(__u64 address)
-{
-	__u32 *blocks = sampled_hash(address);
-	__u8 one = 1;
-	long error;
-
-	__sync_fetch_and_add(blocks, 1);
-	error = bpf_map_update_elem(&sampled, &address, &one, BPF_NOEXIST);
-	if (!error)
-		return;
-	__sync_fetch_and_sub(blocks, 1);
-	/* Still there if its free passed unseen. */
-	if (error != -EEXIST)
-		count(LOST_SAMPLED_MAP, 1);
 }
 
 static __always_inline bool is_raised(__u64 size)

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
 /* Life and death of the target and its children: forks, exec, thread exits, the OOM killer. */
 #include "bpf/emit.bpf.h"
+#include "bpf/sampled.bpf.h"
 #include "bpf/unwind.bpf.h"
 
 #define MAX_PID_NAMESPACES 33 /* MAX_PID_NS_LEVEL + 1, include/linux/pid_namespace.h */
@@ -81,6 +82,7 @@ int BPF_PROG(on_exec, struct task_struct *task)
 	if (!id)
 		return 0;
 	unwind_on_exit(id >> 32);
+	forget_sampled_of(id >> 32);
 	forget_thread_state(tid);
 	emit_task(EV_EXEC, id, id >> 32, 0, 0);
 	return 0;
@@ -113,6 +115,7 @@ int BPF_PROG(on_exit, struct task_struct *task)
 	forget_thread_state(tid);
 	if (last && tgid != cfg.tgid) {
 		unwind_on_exit(tgid);
+		forget_sampled_of(tgid);
 		bpf_map_delete_elem(&followed, &tgid);
 	}
 	return 0;

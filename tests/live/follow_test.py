@@ -2,9 +2,11 @@
 """--follow: children after fork and exec, to the call: whose blocks are whose, what is gone with a
 process, and that without the option nothing of a child is counted."""
 
+import json
 import os
 import signal
 import subprocess
+import sys
 import time
 
 import harness
@@ -114,6 +116,44 @@ class Follow(harness.LiveTest):
         self.assertEqual(counts["calls"].get("free", 0), 0)
         self.assertEqual(report["target"]["followed"], [])
         self.assertIn("not followed", tracer.stdout + tracer.stderr)
+
+    def sampled_of_children(self, tracer):
+        """How many sampled blocks of other processes than the target the tracer's map holds."""
+        for number in harness.kernel_objects(tracer.pid)["map"]:
+            shown = json.loads(subprocess.check_output(
+                [harness.BPFTOOL, "-j", "map", "show", "id", str(number)], timeout=60))
+            if shown["name"] == "sampled":
+                entries = json.loads(subprocess.check_output(
+                    [harness.BPFTOOL, "-j", "map", "dump", "id", str(number)], timeout=60))
+                names = [int.from_bytes(bytes(int(byte, 16) for byte in entry["key"]),
+                                        sys.byteorder) for entry in entries]
+                return sum(name >> 48 != 0 for name in names)
+        return self.fail("the tracer has no map of sampled blocks")
+
+    def test_sampled_blocks_are_each_process_s(self):
+        """What a child frees of its inheritance stays the parent's until that frees it, and nothing
+        sampled outlives its process."""
+        program = self.start("family", "--allocate", BLOCKS, "--generations", GENERATIONS,
+                             "--free-inherited", 1)
+        tracer = self.attach(program.pid, "--follow", "--sample-bytes", 1024,
+                             tier="sites").wait_attached()
+        program.say("go")
+        program.expect("grown")
+        self.assertGreater(self.sampled_of_children(tracer), 0)
+        program.say("shrink")
+        program.expect("done")
+        self.assertEqual(self.sampled_of_children(tracer), 0)
+        self.assertEqual(tracer.stop(), 0, tracer.stderr)
+        report = tracer.report()
+        self.assertEqual(report["losses"]["ring_events"], 0)
+        self.assertEqual(report["losses"]["missed_frees"], 0)
+        counts = report["counts"]
+        self.assertEqual(counts["freed_unknown_blocks"], 0)
+        self.assertGreater(counts["ended_blocks"], 0)
+        # All of its inheritance was freed; of what it kept, 600 kB, the estimate errs by 24 kB.
+        places = self.by_place(tracer)
+        self.assertEqual(set(places), {"by_parent"})
+        self.assertAlmostEqual(places["by_parent"], 200 * BLOCKS, delta=150_000)
 
     def test_a_child_whose_end_is_lost(self):
         """The tracer stands still while the child fills the ring, to its last bytes with records as

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
 // A parent, a child that goes on with its memory, and one that becomes another program (this one,
 // with --stranger): each allocates at a place of its own and keeps some of it. Then a worker that
-// is recycled: --generations N children, one after the other.
+// is recycled: --generations N children, one after the other. With --free-inherited 1 the parent
+// frees at the end what it had before the first child was born.
 #include <signal.h>
 #include <sys/prctl.h>
 #include <sys/wait.h>
@@ -123,6 +124,8 @@ int family(int argc, char** argv) {
         }
         wait_for_child(worker);
     }
+    if (option(argc, argv, "--free-inherited", 0) != 0)
+        for (void* block : inherited) std::free(block);
     Line("done").number("inherited", kInherited).number("block", kBlock).send();
     wait_for("quit");
     return 0;
