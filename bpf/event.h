@@ -41,7 +41,7 @@ enum ev_tag {
 	EV_FORK = 15,          /* the target made a child process */
 	EV_EXEC = 16,          /* the target replaced its image */
 	EV_EXIT = 17,          /* a thread of the target ended */
-	EV_OOM = 18,           /* the target was chosen by the OOM killer */
+	EV_OOM = 18,           /* the process was chosen by the OOM killer (may come twice) */
 	EV_HTTP_BEGIN = 19,    /* a request line was read on this thread */
 	EV_HTTP_DONE = 20,     /* its response was handed to the kernel, or never will be */
 	EV_HTTP_MOVED = 21,    /* this thread works on the request's connection now */

@@ -23,6 +23,19 @@ static __always_inline void emit_task(__u8 tag, __u64 thread, __u32 pid, __s32 v
 	bpf_ringbuf_submit(record, cfg.follow ? BPF_RB_FORCE_WAKEUP : 0);
 }
 
+/* Of a process, whoever the current thread is: it ran out of memory, the victim need not have. */
+static __always_inline void emit_oom(__u32 tgid, __u16 process)
+{
+	struct ev_task *record = reserve(sizeof(*record), EV_OOM, tgid);
+
+	if (!record)
+		return;
+	record->h.process = process;
+	record->pid = tgid;
+	record->value = 0;
+	bpf_ringbuf_submit(record, cfg.follow ? BPF_RB_FORCE_WAKEUP : 0);
+}
+
 /* A process's first thread in the tracer's pid namespace; 0: not there. */
 static __always_inline __u32 tgid_of(struct task_struct *leader)
 {
@@ -110,6 +123,9 @@ int BPF_PROG(on_exit, struct task_struct *task)
 		return 0;
 	/* do_exit() has counted this thread out already: kernel/exit.c */
 	last = BPF_CORE_READ(task, signal, live.counter) == 0;
+	/* The OOM killer notes what it takes it for: mark_oom_victim(), mm/oom_kill.c */
+	if (last && BPF_CORE_READ(task, signal, oom_mm))
+		emit_oom(tgid, process_of(tgid));
 	emit_task(EV_EXIT, id, tid, last ? process_status(task) : task->exit_code,
 		  last ? EV_PROCESS_ENDED : 0);
 	forget_thread_state(tid);
@@ -121,12 +137,26 @@ int BPF_PROG(on_exit, struct task_struct *task)
 	return 0;
 }
 
-SEC("tp/oom/mark_victim")
-int on_oom(struct trace_event_raw_mark_victim *ctx)
+/*
+ * Linux 6.9 and later stable releases hand over the task that was chosen, others its number in the
+ * initial pid namespace: of no use if ours is another, nor if it is not its process's first thread.
+ * There on_exit() tells.
+ */
+SEC("tp_btf/mark_victim")
+int on_oom(__u64 *ctx)
 {
-	/* Fires in the context of whoever ran out of memory; the victim's pid is an argument. */
-	if ((__u32)ctx->pid == cfg.tgid)
-		emit_task(EV_OOM, cfg.tgid, ctx->pid, 0, 0);
+	__u32 tgid = 0;
+	__s32 process;
+
+	if (!enabled)
+		return 0;
+	if (bpf_core_field_exists(struct trace_event_raw_mark_victim, uid))
+		tgid = tgid_of(((struct task_struct *)ctx[0])->group_leader);
+	else if (!cfg.pidns_ino)
+		tgid = ctx[0];
+	process = process_of(tgid);
+	if (process >= 0)
+		emit_oom(tgid, process);
 	return 0;
 }
 

@@ -40,6 +40,7 @@ struct signal_struct {
 	atomic_t live; /* threads that have not ended */
 	int group_exit_code;
 	unsigned int flags;
+	struct mm_struct *oom_mm; /* set: the OOM killer chose the process */
 };
 
 struct ns_common {
@@ -138,10 +139,9 @@ struct trace_event_raw_sys_exit {
 	long ret;
 };
 
-/* include/trace/events/oom.h */
+/* include/trace/events/oom.h: there is a `uid` where the tracepoint passes a task and not its pid */
 struct trace_event_raw_mark_victim {
-	struct trace_entry ent;
-	int pid;
+	unsigned int uid;
 };
 
 #pragma clang attribute pop

@@ -2,6 +2,7 @@
 """Control groups: what the target's says stands beside the books, its OOM killer ends a run with a
 full report, and one that ends the tracer leaves the target alone."""
 
+import json
 import os
 import signal
 import subprocess
@@ -86,6 +87,41 @@ class Cgroup(harness.LiveTest):
         self.assertIn("the OOM killer chose the target", " ".join(report["notes"]))
         self.assertEqual(report["window"]["exit_status"], signal.SIGKILL)
         self.assertGreater(report["counts"]["peak_rss_anon_bytes"], 16 * MIB)
+
+    def run_until_killed(self, group, child, prefix=()):
+        """A target that joins the group and wants more than that has, or a child of it does."""
+        code = f"""
+import os
+if {child} and os.fork():
+    os._exit(0 if os.wait()[1] == {int(signal.SIGKILL)} else 1)
+with open("{group.directory}/cgroup.procs", "w") as file:
+    file.write("0")
+kept = []
+while True:
+    kept.append(b"x" * {MIB})
+"""
+        report = os.path.join(self.directory, "report.json")
+        done = subprocess.run(
+            [*prefix, harness.ASRTRACE, "run", "--json", report, *(["--follow"] if child else []),
+             "--", "/usr/bin/python3", "-c", code],
+            check=False, timeout=60, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
+        self.assertEqual(done.returncode, 0, done.stderr.decode())
+        with open(report, encoding="utf-8") as file:
+            return json.load(file)
+
+    def test_who_is_killed_is_told_in_every_pid_namespace(self):
+        """The kernel's number of the victim is another one there."""
+        for prefix in ((), ("unshare", "--fork", "--pid", "--mount-proc")):
+            report = self.run_until_killed(self.group(64 * MIB), False, prefix)
+            notes = [note for note in report["notes"] if "OOM" in note]
+            self.assertEqual(notes, ["the OOM killer chose the target"], prefix)
+            self.assertEqual(report["window"]["exit_status"], signal.SIGKILL)
+            report = self.run_until_killed(self.group(64 * MIB), True, prefix)
+            notes = [note for note in report["notes"] if "OOM" in note]
+            child, = report["target"]["followed"]
+            self.assertEqual(notes, [f"the OOM killer chose followed child {child['pid']}"], prefix)
+            self.assertEqual(child["exit_status"], signal.SIGKILL)
+            self.assertEqual(report["window"]["exit_status"], 0)
 
     def test_the_tracer_is_killed_for_want_of_memory(self):
         """It remembers millions of live blocks, more than its group allows."""

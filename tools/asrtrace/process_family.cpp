@@ -50,7 +50,10 @@ void ProcessFamily::note(const decode::Event& event, const decode::Task& task) {
             execed_ = true;
             break;
         case decode::Task::Kind::kOom:
-            notes_.emplace_back("the OOM killer chose the target");
+            if (oom_victims_.insert(event.process).second)
+                notes_.push_back(event.process == 0 ? "the OOM killer chose the target"
+                                                    : "the OOM killer chose followed child " +
+                                                          std::to_string(task.pid));
             break;
         case decode::Task::Kind::kExit:
             if (task.process_ended && event.process == 0) exit_status_ = task.exit_code;

@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <map>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -46,6 +47,7 @@ class ProcessFamily {
     std::map<decode::ProcessNumber, std::size_t> followed_;  ///< index into target_.followed
     /// When those of target_.followed began; nothing: they have gone, whether that was told or not.
     std::vector<std::optional<std::uint64_t>> running_since_;
+    std::set<decode::ProcessNumber> oom_victims_;
     std::uint64_t strangers_ = 0;  ///< children that are not followed
     std::optional<std::int32_t> exit_status_;
     bool execed_ = false;
