@@ -173,6 +173,20 @@ class Follow(harness.LiveTest):
         self.assertEqual([child["exit_status"] for child in report["target"]["followed"]], [None])
         self.assertIn("the end of 1 followed children", " ".join(report["notes"]))
 
+    def test_a_child_that_outlives_the_target(self):
+        report = os.path.join(self.directory, "report.json")
+        code = "import os, time; os.fork() or (time.sleep(1.5), os._exit(5))"
+        done = subprocess.run([harness.ASRTRACE, "run", "--follow", "--json", report, "--",
+                               "/usr/bin/python3", "-c", code], check=False, timeout=60,
+                              stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
+        self.assertEqual(done.returncode, 0, done.stderr.decode())
+        with open(report, encoding="utf-8") as file:
+            report = json.load(file)
+        self.assertEqual([child["exit_status"] for child in report["target"]["followed"]],
+                         [5 << 8])
+        self.assertEqual(report["window"]["exit_status"], 0)
+        self.assertEqual(report["window"]["ended_by"], "target exited")
+
     def test_a_target_that_becomes_another_program(self):
         """What a shell is replaced by goes on being traced, under the same pid."""
         family = os.path.join(harness.PROGS, "family")

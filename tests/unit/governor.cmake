@@ -9,3 +9,9 @@ add_executable(watch_test
   ${CMAKE_SOURCE_DIR}/tools/asrtrace/mapping_balance.cpp)
 target_link_libraries(watch_test PRIVATE GTest::gtest_main)
 gtest_discover_tests(watch_test PROPERTIES LABELS unit DISCOVERY_TIMEOUT 60)
+
+add_executable(process_tree_test process_tree_test.cpp
+  ${CMAKE_SOURCE_DIR}/user/capture/process_tree.cpp ${CMAKE_SOURCE_DIR}/user/capture/sampler.cpp
+  ${CMAKE_SOURCE_DIR}/user/capture/cgroup.cpp)
+target_link_libraries(process_tree_test PRIVATE asrtrace_base GTest::gtest_main)
+gtest_discover_tests(process_tree_test PROPERTIES LABELS unit DISCOVERY_TIMEOUT 60)
