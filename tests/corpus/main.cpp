@@ -91,6 +91,15 @@ constexpr NamedScenario kScenarios[] = {
      [](const Setup& s, Scenario& out) {
          out.parts.push_back(cache_of_all(s, s.between(1000, 16'000)));
      }},
+    {"queue_that_grows",
+     [](const Setup& s, Scenario& out) {
+         out.parts.push_back(queue_that_grows(s, s.between(300, 3000)));
+     }},
+    {"queue_that_stays",
+     [](const Setup& s, Scenario& out) {
+         const auto waiting = static_cast<unsigned>(s.requests * 4);
+         out.parts.push_back(queue_that_stays(s, s.between(1000, 6000), waiting));
+     }},
     {"warmup",
      [](const Setup& s, Scenario& out) {
          out.parts.push_back(

@@ -69,6 +69,11 @@ std::unique_ptr<Part> cache_of_all(const Setup& setup, std::size_t bytes);
 std::unique_ptr<Part> warmup(const Setup& setup, std::size_t bytes, unsigned requests);
 std::unique_ptr<Part> churn(const Setup& setup, std::size_t slots, unsigned replaced);
 
+// queues.cpp; on kSite2 as well
+std::unique_ptr<Part> queue_that_grows(const Setup& setup, std::size_t bytes);
+/// As many jobs are done as come, and none of those that come is done in the run.
+std::unique_ptr<Part> queue_that_stays(const Setup& setup, std::size_t bytes, unsigned waiting);
+
 // retentions.cpp
 std::unique_ptr<Part> fragmentation(const Setup& setup, std::size_t span, unsigned moves);
 std::unique_ptr<Part> top_kept(const Setup& setup, std::size_t bytes);

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <bit>
+#include <utility>
 
 namespace asrtrace::heap {
 namespace {
@@ -33,22 +34,39 @@ std::vector<Stretch> room_to_grow(const std::vector<MapsEntry>& maps) {
     return room;
 }
 
+Locator::Filter filter_for(std::vector<Stretch> all) {
+    Locator::Filter filter;
+    if (all.empty()) return filter;
+    std::sort(all.begin(), all.end(),
+              [](const Stretch& a, const Stretch& b) { return a.begin < b.begin; });
+    std::uint64_t highest = all.front().end, gap_begin = highest, gap_end = highest;
+    for (const Stretch& each : all) {
+        if (each.begin > highest && each.begin - highest > gap_end - gap_begin) {
+            gap_begin = highest;
+            gap_end = each.begin;
+        }
+        highest = std::max(highest, each.end);
+    }
+    if (gap_begin == gap_end) gap_begin = gap_end = highest;
+    filter.lowest[0] = all.front().begin;
+    filter.span[0] = gap_begin - all.front().begin;
+    filter.lowest[1] = gap_end;
+    filter.span[1] = highest - gap_end;
+    return filter;
+}
+
 }  // namespace
 
 Locator::Locator(const Snapshot& snapshot, bool running) : snapshot_(snapshot) {
     const std::vector<Stretch> room =
         running ? room_to_grow(snapshot.maps) : std::vector<Stretch>{};
-    std::uint64_t bytes = 0, highest = 0;
-    const auto count = [&](std::uint64_t begin, std::uint64_t end) {
-        bytes += end - begin;
-        filter_.lowest = std::min(filter_.lowest, begin);
-        highest = std::max(highest, end);
-    };
+    std::vector<Stretch> all = room;
     for (const Segment& segment : snapshot.segments) {
-        if (segment.first < segment.last_end) count(segment.first, segment.end);
+        if (segment.first < segment.last_end) all.push_back({segment.first, segment.end});
     }
-    for (const Stretch& each : room) count(each.begin, each.end);
-    if (highest > filter_.lowest) filter_.span = highest - filter_.lowest;
+    std::uint64_t bytes = 0;
+    for (const Stretch& each : all) bytes += each.end - each.begin;
+    filter_ = filter_for(std::move(all));
     while (bytes >> granule_shift_ > kMaxGranules) ++granule_shift_;
     const std::uint64_t granules =
         (bytes >> granule_shift_) + 2 * (snapshot.segments.size() + room.size());

@@ -28,9 +28,14 @@ class Locator {
     /// Says no for nearly all words that are no pointers to the heap: to be asked before find(). A
     /// value, so that a loop keeps it in registers.
     struct Filter {
-        std::uint64_t lowest = ~0ULL;
-        std::uint64_t span = 0;  ///< what is no kElsewhere lies in [lowest, lowest + span)
-        bool operator()(std::uint64_t word) const { return word - lowest < span; }
+        /// What is no kElsewhere lies in one of two [lowest, lowest + span): the largest gap,
+        /// mostly that between the break and the mappings, holds much text if its bytes are read as
+        /// words.
+        std::uint64_t lowest[2] = {};
+        std::uint64_t span[2] = {};
+        bool operator()(std::uint64_t word) const {
+            return word - lowest[0] < span[0] || word - lowest[1] < span[1];
+        }
     };
     Filter filter() const { return filter_; }
 

@@ -73,6 +73,13 @@ class Marking {
         return !late_;
     }
 
+    /// Is there a block in use that no word, not even a weak one, has led to yet?
+    bool something_seems_lost() const {
+        for (std::size_t i = 0; i < snapshot_.chunks.size(); ++i)
+            if (!weak_[i] && !snapshot_.chunks.is(i, kFreed | kMarked)) return true;
+        return false;
+    }
+
     /// What ran while it was read may have moved on between a word and what it led to: the first
     /// job of a queue is done and its link to the next one gone before its turn comes here. All
     /// that is marked is searched once more, and what that finds is followed at once, before
@@ -458,11 +465,8 @@ Result<Reach> find_unreachable(TargetMemory& memory, Snapshot& snapshot,
     const std::vector<RootRange> roots = find_roots(memory, snapshot, threads);
     Marking marking(memory, snapshot, asked, passing, deadline);
     if (!marking.run(roots, threads)) return late;
-    std::vector<Leaked> not_sure = list_unmarked(snapshot);
-    if (looks_twice && !not_sure.empty()) {
-        if (!marking.look_again(roots)) return late;
-        not_sure = list_unmarked(snapshot);
-    }
+    if (looks_twice && marking.something_seems_lost() && !marking.look_again(roots)) return late;
+    const std::vector<Leaked> not_sure = list_unmarked(snapshot);
     if (!marking.run_weak()) return late;
     Reach reach = make_reach(list_unmarked(snapshot), not_sure);
     for (const auto& [key, holder] : marking.holders()) {
