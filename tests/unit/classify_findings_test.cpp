@@ -59,6 +59,12 @@ void add_site(Recording& recording, const std::function<std::uint64_t(std::uint6
     }
 }
 
+/// The heap grows by as much as add_site() with one block a request.
+void grow_heap(Recording& recording, std::uint64_t bytes_per_request = kBlockBytes) {
+    for (Reading& reading : recording.readings)
+        reading.books.heap_live = (50 << 20) + reading.requests * bytes_per_request;
+}
+
 void mark(Recording& recording) {
     recording.reach.push_back({.t_ns = kEpochs * 1000, .requests = recording.requests_completed});
 }
@@ -141,6 +147,7 @@ TEST(Findings, ALeakThatMarkingFindsIsKnownToARequest) {
 TEST(Findings, ARestAfterAFewSamplesMayBeChance) {
     for (const std::uint64_t step : {20UL, 4UL}) {
         auto recording = quiet();
+        grow_heap(recording, 5 * kBlockBytes);
         recording.overhead.tier = "sites";
         mark(recording);
         add_site(recording, [step](std::uint64_t requests) {
@@ -158,6 +165,7 @@ TEST(Findings, ARestAfterAFewSamplesMayBeChance) {
 TEST(Findings, AFewSamplesMakeNoKindOfCache) {
     for (const std::uint64_t step : {33UL, 5UL}) {
         auto recording = quiet();
+        grow_heap(recording);
         mark(recording);
         add_site(recording, [step](std::uint64_t requests) { return requests / step * step; });
         EXPECT_EQ(only(recording).confidence, Confidence::kDefinite) << "all were seen";
@@ -224,6 +232,34 @@ TEST(Findings, WhatReplacesOlderBlocksIsNoGrowth) {
         return (50 << 20) + std::min<std::uint64_t>(requests, 150) * kBlockBytes;
     });
     EXPECT_EQ(only(recording).subkind, "bounded") << "the heap holds more, indeed";
+}
+
+/// Each request adds a block of a FIFO that was full before the attach, and frees an older one.
+Recording full_fifo() {
+    auto recording = quiet();
+    add_site(recording, [](std::uint64_t requests) { return requests; });
+    recording.counts.freed_unknown_blocks = recording.requests_completed;
+    return recording;
+}
+
+TEST(Findings, AFifoWhoseBlocksOutliveTheWindowDoesNotGrow) {
+    auto recording = full_fifo();
+    EXPECT_TRUE(analyze(recording).findings.empty()) << "not looked at whether it leaks";
+    mark(recording);
+    EXPECT_TRUE(analyze(recording).findings.empty());
+    grow_heap(recording);
+    EXPECT_EQ(only(recording).confidence, Confidence::kDefinite) << "the heap holds more, indeed";
+}
+
+TEST(Findings, SampledGrowthThatTheHeapDoesNotShowIsPossibleAtMost) {
+    auto recording = full_fifo();
+    recording.overhead.tier = "sites";
+    recording.counts.freed_unknown_blocks = 0;  // such frees are not counted there
+    mark(recording);
+    EXPECT_EQ(only(recording).confidence, Confidence::kPossible);
+    EXPECT_EQ(only(recording).advice.find("never stops"), std::string::npos);
+    grow_heap(recording);
+    EXPECT_EQ(only(recording).confidence, Confidence::kDefinite);
 }
 
 TEST(Findings, ACacheByInputIsKeyed) {

@@ -4,6 +4,7 @@
 #include <fmt/core.h>
 
 #include <algorithm>
+#include <cmath>
 #include <map>
 #include <string>
 #include <tuple>
@@ -63,6 +64,16 @@ std::size_t count_rises(const Changes& changes) {
     return rises;
 }
 
+/// How far a measured level moves from reading to reading: the median. At least two points.
+double usual_step(const std::vector<Point>& points) {
+    std::vector<double> steps;
+    for (std::size_t i = 1; i < points.size(); ++i)
+        steps.push_back(std::abs(points[i].y - points[i - 1].y));
+    const auto middle = steps.begin() + static_cast<std::ptrdiff_t>(steps.size() / 2);
+    std::nth_element(steps.begin(), middle, steps.end());
+    return *middle;
+}
+
 class SiteJudge {
   public:
     explicit SiteJudge(const Evidence& evidence)
@@ -93,9 +104,11 @@ class SiteJudge {
         for (auto& [key, members] : groups) {
             const Verdict& verdict = std::get<0>(key);
             const Candidate all = together(members);
-            if (verdict.kind == FindingKind::kCache && replaces_older(all, leaked)) continue;
+            const bool no_more = heap_holds_no_more(verdict, all, leaked);
+            if (no_more && replaces_older(all)) continue;
             auto finding = finding_of(verdict, all);
             if (!finding) continue;
+            if (no_more && sampled_) doubt_growth(*finding);
             if (finding->kind == FindingKind::kLeak) leaked += finding->bytes;
             findings.push_back(std::move(*finding));
         }
@@ -140,15 +153,32 @@ class SiteJudge {
 
     /// Blocks that take the place of others from before the attach look like growth: their births
     /// were seen, the births of what they replaced were not. The books tell: the heap holds no
-    /// more.
-    bool replaces_older(const Candidate& all, double leaked) const {
+    /// more. What is unreachable replaces nothing.
+    bool heap_holds_no_more(const Verdict& verdict, const Candidate& all, double leaked) const {
+        const bool grows =
+            verdict.kind == FindingKind::kCache ||
+            (verdict.kind == FindingKind::kLeak && all.sum(&SiteHistory::unreachable_blocks) == 0);
         const auto points = reading_points(
             recording_, [](const ledger::Reading& reading) { return reading.books.heap_live; });
-        const auto unknown = static_cast<double>(recording_.counts.freed_unknown_blocks);
-        const auto blocks = static_cast<double>(all.sum(&SiteHistory::outlived_blocks));
-        if (all.late_freed == 0 || points.size() < 2 || unknown < kReplacedShare * blocks)
-            return false;
-        return growth_of(points).gain - leaked < kReplacedShare * all.growth.gain;
+        if (!grows || points.size() < 2) return false;
+        const double gain = growth_of(points).gain + usual_step(points) - leaked;
+        return gain < kReplacedShare * all.growth.gain;
+    }
+
+    /// As many blocks were freed whose births were not seen.
+    bool replaces_older(const Candidate& all) const {
+        return static_cast<double>(recording_.counts.freed_unknown_blocks) >=
+               kReplacedShare * static_cast<double>(all.sum(&SiteHistory::outlived_blocks));
+    }
+
+    /// Where allocations are sampled, the frees of blocks from before the attach are not counted.
+    void doubt_growth(Finding& finding) const {
+        finding.confidence = Confidence::kPossible;
+        finding.forecast.reset();
+        finding.evidence.emplace_back(
+            "the heap as a whole holds hardly more: these may have taken the place of older "
+            "blocks");
+        finding.advice = "trace with --tier full: it tells whether as many older blocks are freed";
     }
 
     /// Of the blocks that had outlived their request when the last marking began.
