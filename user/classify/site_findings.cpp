@@ -204,11 +204,13 @@ class SiteJudge {
 
     std::optional<Verdict> judge_leak(const Candidate& candidate) const {
         const SiteHistory& history = *candidate.sites.front().second;
-        if (candidate.unreachable >= kHardlyUnreachable &&
-            history.unreachable_blocks >= kFewestBlocks) {
-            const bool retracted = static_cast<double>(history.retracted_blocks) >
-                                   kFewRetracted * static_cast<double>(history.unreachable_blocks);
-            const bool definite = candidate.unreachable >= kMostlyUnreachable && !retracted;
+        const bool retracted = static_cast<double>(history.retracted_blocks) >
+                               kFewRetracted * static_cast<double>(history.unreachable_blocks);
+        const bool mostly = candidate.unreachable >= kMostlyUnreachable;
+        // A few may be of hidden pointers, but what they are of is no cache that comes to rest.
+        const bool few = history.unreachable_blocks < kFewestBlocks;
+        if (few ? mostly && !retracted : candidate.unreachable >= kHardlyUnreachable) {
+            const bool definite = mostly && !retracted && !few;
             return Verdict{FindingKind::kLeak,
                            definite ? Confidence::kDefinite : Confidence::kProbable};
         }
@@ -231,7 +233,9 @@ class SiteJudge {
         const double gain = all.growth.gain;
         if (verdict.kind == FindingKind::kWarmup && gain < evidence_.material())
             return std::nullopt;
-        if (verdict.kind == FindingKind::kCache &&
+        const std::uint64_t unreachable = all.sum(&SiteHistory::unreachable_blocks);
+        const bool few_lost = unreachable != 0 && unreachable < kFewestBlocks;
+        if ((verdict.kind == FindingKind::kCache || few_lost) &&
             gain < std::max(kFewestCacheBytes, kShareOfGrowth * total_))
             return std::nullopt;
         Finding finding;
@@ -332,10 +336,10 @@ class SiteJudge {
         return rises;
     }
 
-    /// A few samples make steps, and a rest behind the last one. Their mean number in as long a
-    /// time must make it unlikely (Poisson) that none falls into it.
+    /// A few samples, or a few blocks, make steps and a rest behind the last one. Their mean number
+    /// in as long a time must make it unlikely (Poisson) that none falls into it.
     bool rests_by_chance(const Candidate& all) const {
-        if (!sampled_ || all.late_freed != 0) return false;
+        if (all.late_freed != 0) return false;
         const double settled = std::max(all.growth.settled_at, 1.0);
         const double rest = static_cast<double>(recording_.requests_completed) - settled;
         return static_cast<double>(rises_of(all)) * rest / settled < kSurelyOne;
