@@ -52,9 +52,11 @@ void add_site(Recording& recording, const std::function<std::uint64_t(std::uint6
         site.live_blocks = site.outlived_blocks = blocks((i + 1) * kRequestsPerEpoch);
         site.live_bytes = site.outlived_bytes = site.outlived_blocks * kBlockBytes;
         site.freed_blocks = site.late_freed_blocks = freed_an_epoch;
-        if (i + 1 == kEpochs)
+        if (i + 1 == kEpochs) {
             site.unreachable_blocks =
                 static_cast<std::uint64_t>(unreachable * static_cast<double>(site.outlived_blocks));
+            site.unreachable_bytes = site.unreachable_blocks * kBlockBytes;
+        }
         recording.site_epochs[i].push_back(site);
     }
 }
@@ -107,6 +109,40 @@ TEST(Findings, ALeakThatNothingPointsToIsDefinite) {
     EXPECT_EQ(leak.stacks, std::vector{StackId(1)});
 }
 
+TEST(Findings, OfASiteThatAlsoKeepsBlocksTheLeakIsWhatIsLost) {
+    for (const double lost : {0.55, 0.1}) {
+        auto recording = quiet();
+        grow_heap(recording);
+        add_site(
+            recording, [](std::uint64_t requests) { return requests; }, lost);
+        mark(recording);
+        const auto findings = analyze(recording).findings;
+        ASSERT_EQ(findings.size(), 2U);
+        const bool leak_first = findings[0].kind == FindingKind::kLeak;
+        const Finding& leak = findings[leak_first ? 0 : 1];
+        const Finding& cache = findings[leak_first ? 1 : 0];
+        EXPECT_EQ(leak.kind, FindingKind::kLeak);
+        EXPECT_EQ(leak.confidence, lost > 0.5 ? Confidence::kDefinite : Confidence::kProbable);
+        EXPECT_NEAR(leak.per_request->value, lost * kBlockBytes, 1e-6);
+        EXPECT_DOUBLE_EQ(leak.per_request->ci95->hi, kBlockBytes) << "stale words may hide more";
+        EXPECT_NEAR(leak.bytes, lost * 300 * kBlockBytes, 1);
+        EXPECT_EQ(cache.subkind, "unbounded");
+        EXPECT_EQ(cache.confidence, Confidence::kProbable);
+        EXPECT_NEAR(cache.per_request->value, (1 - lost) * kBlockBytes, 1e-6);
+        EXPECT_NEAR(cache.bytes, (1 - lost) * 300 * kBlockBytes, 1);
+    }
+}
+
+TEST(Findings, WhatCameAfterTheLastMarkingIsAsLostAsTheRest) {
+    auto recording = quiet();
+    add_site(
+        recording, [](std::uint64_t requests) { return requests; }, 0.5);
+    recording.reach.push_back({.t_ns = kEpochs * 500, .requests = 150});
+    const auto leak = only(recording);
+    EXPECT_EQ(leak.confidence, Confidence::kDefinite);
+    EXPECT_DOUBLE_EQ(leak.per_request->value, kBlockBytes);
+}
+
 TEST(Findings, ALeakWithoutMarkingIsProbable) {
     auto recording = quiet();
     add_site(recording, [](std::uint64_t requests) { return requests; });
@@ -152,6 +188,7 @@ TEST(Findings, AFewBigBlocksThatNothingPointsToAreNoCacheAtRest) {
         for (SiteEpoch& site : sites) {
             site.outlived_blocks = site.live_blocks /= 50;
             site.unreachable_blocks = std::min<std::uint64_t>(site.unreachable_blocks / 50, 2);
+            site.unreachable_bytes = site.unreachable_blocks * 50 * kBlockBytes;
         }
     mark(recording);
     const auto leak = only(recording);

@@ -23,6 +23,8 @@ using ledger::SiteKind;
 
 constexpr double kMostlyUnreachable = 0.5;
 constexpr double kHardlyUnreachable = 0.05;
+constexpr double kAllUnreachable = 0.9;     ///< marking misses a few: stale words point to them
+constexpr double kReachablePart = 0.2;      ///< of a site that leaks: worth a finding of its own
 constexpr double kFewRetracted = 0.01;      ///< of what was called unreachable
 constexpr std::uint64_t kFewestBlocks = 5;  ///< that a leak consists of
 constexpr double kShareOfGrowth = 0.01;     ///< of what outlives requests: smaller caches are dust
@@ -40,6 +42,7 @@ struct Candidate {
     std::vector<double> blocks;    ///< outlived, at the end of each epoch
     double unreachable = 0;        ///< share of its blocks when reachability was looked at last
     std::uint64_t late_freed = 0;  ///< in the second half of the window
+    double share = 1;              ///< of all its bytes: growth and blocks are of this part
 
     /// Over all sites.
     std::uint64_t sum(std::uint64_t SiteHistory::*part) const {
@@ -104,13 +107,15 @@ class SiteJudge {
         for (auto& [key, members] : groups) {
             const Verdict& verdict = std::get<0>(key);
             const Candidate all = together(members);
-            const bool no_more = heap_holds_no_more(verdict, all, leaked);
-            if (no_more && replaces_older(all)) continue;
-            auto finding = finding_of(verdict, all);
-            if (!finding) continue;
-            if (no_more && sampled_) doubt_growth(*finding);
-            if (finding->kind == FindingKind::kLeak) leaked += finding->bytes;
-            findings.push_back(std::move(*finding));
+            for (const auto& [part, what] : parts_of(verdict, all)) {
+                const bool no_more = heap_holds_no_more(part, what, leaked);
+                if (no_more && replaces_older(what)) continue;
+                auto finding = finding_of(part, what);
+                if (!finding) continue;
+                if (no_more && sampled_) doubt_growth(*finding);
+                if (finding->kind == FindingKind::kLeak) leaked += finding->bytes;
+                findings.push_back(std::move(*finding));
+            }
         }
         return findings;
     }
@@ -181,15 +186,56 @@ class SiteJudge {
         finding.advice = "trace with --tier full: it tells whether as many older blocks are freed";
     }
 
-    /// Of the blocks that had outlived their request when the last marking began.
+    /// A level when the last marking began: what has outlived its request since was not looked at.
+    double at_marking(const Changes& changes) const {
+        auto level = static_cast<double>(changes.back().second);
+        for (const auto& [epoch, value] : changes)
+            if (recording_.epochs[epoch].end_ns <= recording_.reach.back().t_ns)
+                level = static_cast<double>(value);
+        return level;
+    }
+
     double unreachable_share(const SiteHistory& history) const {
         if (recording_.reach.empty() || history.unreachable_blocks == 0) return 0;
-        double blocks = static_cast<double>(history.outlived_blocks);
-        for (const auto& [epoch, level] : history.blocks)
-            if (recording_.epochs[epoch].end_ns <= recording_.reach.back().t_ns)
-                blocks = static_cast<double>(level);
-        return std::min(1.0,
-                        static_cast<double>(history.unreachable_blocks) / std::max(blocks, 1.0));
+        return std::min(1.0, static_cast<double>(history.unreachable_blocks) /
+                                 std::max(at_marking(history.blocks), 1.0));
+    }
+
+    /// A site may lose some blocks and keep others: the leak is what is lost, the rest is a cache.
+    std::vector<std::pair<Verdict, Candidate>> parts_of(const Verdict& verdict,
+                                                        const Candidate& all) const {
+        const auto lost = static_cast<double>(all.sum(&SiteHistory::unreachable_bytes));
+        if (verdict.kind != FindingKind::kLeak || lost == 0 || recording_.reach.empty())
+            return {{verdict, all}};
+        double known = 0;
+        auto reachable = -static_cast<double>(all.sum(&SiteHistory::unreachable_blocks));
+        for (const auto& [stack, history] : all.sites) {
+            known += at_marking(history->changes);
+            reachable += at_marking(history->blocks);
+        }
+        const double share = std::min(1.0, lost / std::max(known, 1.0));
+        if (share >= kAllUnreachable || reachable < kFewestBlocks) return {{verdict, all}};
+        std::vector<std::pair<Verdict, Candidate>> parts{{verdict, part_of(all, share)}};
+        auto& slope = parts.front().second.growth.slope;
+        // All of it may be lost, and stale words point to the rest.
+        if (slope && slope->ci95) slope->ci95->hi = all.growth.slope->ci95->hi;
+        if (1 - share >= kReachablePart && !sampled_ && !apportioned_)
+            parts.emplace_back(Verdict{FindingKind::kCache, Confidence::kProbable},
+                               part_of(all, 1 - share));
+        return parts;
+    }
+
+    static Candidate part_of(Candidate all, double share) {
+        all.share = share;
+        all.growth.gain *= share;
+        if (all.growth.forecast) all.growth.forecast->plateau_bytes *= share;
+        if (auto& slope = all.growth.slope) {
+            slope->value *= share;
+            if (slope->ci95)
+                slope->ci95 = Interval{slope->ci95->lo * share, slope->ci95->hi * share};
+        }
+        for (double& blocks : all.blocks) blocks *= share;
+        return all;
     }
 
     std::optional<Verdict> judge(const Candidate& candidate) const {
@@ -241,7 +287,8 @@ class SiteJudge {
         Finding finding;
         finding.kind = verdict.kind;
         finding.confidence = verdict.confidence;
-        finding.bytes = static_cast<double>(all.sum(&SiteHistory::outlived_bytes));
+        finding.bytes =
+            std::round(all.share * static_cast<double>(all.sum(&SiteHistory::outlived_bytes)));
         for (const auto& [stack, history] : all.sites) finding.stacks.push_back(stack);
         explain(all, finding);
         if (finding.kind == FindingKind::kCache) describe_cache(all, finding);
@@ -251,9 +298,9 @@ class SiteJudge {
 
     void explain(const Candidate& all, Finding& finding) const {
         auto& lines = finding.evidence;
-        lines.push_back(fmt::format("{} blocks of {} outlived their {}",
-                                    grouped(all.sum(&SiteHistory::outlived_blocks)),
-                                    bytes(finding.bytes), evidence_.unit()));
+        lines.push_back(fmt::format(
+            "{} blocks of {} outlived their {}", grouped(all.sum(&SiteHistory::outlived_blocks)),
+            bytes(all.sum(&SiteHistory::outlived_bytes)), evidence_.unit()));
         const std::uint64_t unreachable = all.sum(&SiteHistory::unreachable_blocks);
         if (recording_.reach.empty())
             lines.emplace_back("whether anything points to them was not looked at");
@@ -261,6 +308,11 @@ class SiteJudge {
             lines.push_back(fmt::format("nothing points to {} of them", grouped(unreachable)));
         else
             lines.emplace_back("something still points to them");
+        if (all.share < 1)
+            lines.push_back(fmt::format(
+                "something points to the others; counted here {} of all, {}", percent(all.share),
+                finding.kind == FindingKind::kLeak ? "the share that nothing points to"
+                                                   : "the share of these others"));
         if (const std::uint64_t retracted = all.sum(&SiteHistory::retracted_blocks))
             lines.push_back(
                 fmt::format("{} that nothing seemed to point to were freed later: their "
