@@ -91,6 +91,12 @@ Finding only(const Recording& recording) {
     return findings.empty() ? Finding{} : findings.front();
 }
 
+bool says(const Finding& finding, std::string_view words) {
+    return std::ranges::any_of(finding.evidence, [&](const std::string& line) {
+        return line.find(words) != std::string::npos;
+    });
+}
+
 TEST(Findings, NothingGrows) {
     auto recording = quiet();
     mark(recording);
@@ -131,6 +137,30 @@ TEST(Findings, OfASiteThatAlsoKeepsBlocksTheLeakIsWhatIsLost) {
         EXPECT_NEAR(cache.per_request->value, (1 - lost) * kBlockBytes, 1e-6);
         EXPECT_NEAR(cache.bytes, (1 - lost) * 300 * kBlockBytes, 1);
     }
+}
+
+TEST(Findings, ALeakWithinAPartOfTheWindowHasNoRateThatMayBeZero) {
+    auto recording = quiet();
+    add_site(
+        recording,
+        [](std::uint64_t requests) { return requests < 230 ? 0 : (requests - 230) * 40; }, 1);
+    mark(recording);
+    const auto late = only(recording);
+    EXPECT_EQ(late.kind, FindingKind::kLeak);
+    EXPECT_EQ(late.confidence, Confidence::kDefinite);
+    EXPECT_FALSE(late.per_request);
+    EXPECT_EQ(late.advice, "free what this stack allocates");
+    EXPECT_TRUE(says(late, "before request 235")) << late.evidence.back();
+
+    recording = quiet();
+    add_site(
+        recording, [](std::uint64_t requests) { return std::min<std::uint64_t>(requests, 180); },
+        1);
+    mark(recording);
+    const auto ended = only(recording);
+    EXPECT_EQ(ended.kind, FindingKind::kLeak);
+    EXPECT_EQ(ended.advice, "free what this stack allocates") << "no need to restart";
+    EXPECT_TRUE(says(ended, "after request 155"));
 }
 
 TEST(Findings, WhatCameAfterTheLastMarkingIsAsLostAsTheRest) {

@@ -57,6 +57,16 @@ double settled_at(std::span<const Point> points, double first, double gain) {
     return settled;
 }
 
+/// The last point before the level first leaves its first value for good measure.
+double begun_at(std::span<const Point> points, double first, double gain) {
+    double begun = points.front().x;
+    for (const Point& point : points) {
+        if (point.y > first + (1 - kNearlyAll) * gain) return begun;
+        begun = point.x;
+    }
+    return begun;
+}
+
 std::size_t rising_steps(std::span<const Point> points) {
     std::size_t steps = 0;
     double highest = points.front().y;
@@ -141,6 +151,7 @@ Growth growth_of(std::span<const Point> points, bool counted) {
     growth.gain = median_level(points.last(ends)) - first;
     const auto slope_of = counted ? mean_rise : theil_sen;
     if (growth.gain <= 0) return growth;
+    growth.begun_at = begun_at(points, first, growth.gain);
     growth.settled_at = settled_at(points, first, growth.gain);
     const double width = points.back().x - points.front().x;
 

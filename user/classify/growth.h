@@ -26,6 +26,7 @@ struct Forecast {
 struct Growth {
     Shape shape = Shape::kNone;
     double gain = 0;                   ///< last level less first
+    double begun_at = 0;               ///< requests before which hardly any of the gain was there
     double settled_at = 0;             ///< requests after which nearly all of the gain was there
     std::optional<Slope> slope;        ///< of what follows the warm-up; nothing if nothing does
     std::optional<Forecast> forecast;  ///< none if it cannot be told whether it goes on

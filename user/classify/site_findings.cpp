@@ -33,6 +33,8 @@ constexpr double kMostOfGrowth = 0.5;
 constexpr double kReplacedShare = 0.5;
 constexpr std::size_t kFewestSamples = 10;  ///< of a cache: fewer fall on new inputs by chance
 constexpr double kSurelyOne = 7;            ///< events expected: with 99.9 % one comes
+constexpr double kBegunAfter = 1.0 / 3;  ///< of the requests: what grew all the time begins earlier
+constexpr double kStoppedBy = 0.8;       ///< of the requests
 constexpr double kRecycleBytes = 64 << 20;
 
 /// One site, or several of one culprit, and what is known of them.
@@ -327,13 +329,35 @@ class SiteJudge {
     }
 
     void describe_leak(const Candidate& all, Finding& finding) const {
+        const bool stopped = tell_when(all.growth, finding);
         finding.per_request = all.growth.slope;
         if (!finding.per_request || finding.per_request->value <= 0) return;
-        finding.advice = fmt::format(
-            "free what this stack allocates; until then a restart every {} {}s loses no more than "
-            "{}",
-            grouped(static_cast<std::uint64_t>(kRecycleBytes / finding.per_request->value)),
-            evidence_.unit(), bytes(kRecycleBytes));
+        finding.advice = "free what this stack allocates";
+        if (finding.per_request->ci95 && !finding.per_request->rises()) {
+            finding.evidence.emplace_back("the growth was too uneven for a rate");
+            finding.per_request.reset();
+        } else if (!stopped) {
+            finding.advice += fmt::format(
+                "; until then a restart every {} {}s loses no more than {}",
+                grouped(static_cast<std::uint64_t>(kRecycleBytes / finding.per_request->value)),
+                evidence_.unit(), bytes(kRecycleBytes));
+        }
+    }
+
+    /// Growth that began or ended within the window; true if it ended.
+    bool tell_when(const Growth& growth, Finding& finding) const {
+        const auto at = [](double requests) {
+            return grouped(static_cast<std::uint64_t>(requests));
+        };
+        const bool stopped =
+            growth.shape != Shape::kRising && growth.settled_at <= kStoppedBy * evidence_.requests;
+        if (growth.begun_at >= kBegunAfter * evidence_.requests)
+            finding.evidence.push_back(fmt::format("hardly any of them came before {} {}",
+                                                   evidence_.unit(), at(growth.begun_at)));
+        if (stopped)
+            finding.evidence.push_back(fmt::format("hardly any of them came after {} {}",
+                                                   evidence_.unit(), at(growth.settled_at)));
+        return stopped;
     }
 
     void describe_cache(const Candidate& all, Finding& finding) const {
