@@ -368,6 +368,21 @@ TEST(Findings, WhatCameWithTheFirstRequestsIsAWarmup) {
     EXPECT_EQ(only(recording).kind, FindingKind::kWarmup);
 }
 
+TEST(Findings, WhatNothingPointsToSinceTheFirstRequestsIsALeakThatCameOnce) {
+    auto recording = quiet();
+    add_site(
+        recording,
+        [](std::uint64_t requests) { return std::min<std::uint64_t>(requests, 40) * 100; }, 1);
+    mark(recording);
+    const auto leak = only(recording);
+    EXPECT_EQ(leak.kind, FindingKind::kLeak);
+    EXPECT_EQ(leak.subkind, "once");
+    EXPECT_EQ(leak.confidence, Confidence::kProbable);
+    EXPECT_FALSE(leak.per_request);
+    EXPECT_FALSE(endless(leak));
+    EXPECT_TRUE(says(leak, "after request 35"));
+}
+
 TEST(Findings, RetentionHasACause) {
     const auto rising = [](std::uint64_t requests) { return requests * 100'000; };
     const auto subkind = [&](const std::function<void(Reading&)>& change) {

@@ -104,7 +104,7 @@ double lost_share(const Recording& recording) {
 }
 
 bool endless(const Finding& finding) {
-    return finding.kind == FindingKind::kLeak ||
+    return (finding.kind == FindingKind::kLeak && finding.subkind != "once") ||
            (finding.kind == FindingKind::kCache && finding.subkind == "unbounded");
 }
 

@@ -70,7 +70,7 @@ struct Finding {
     std::vector<StackId> stacks;  ///< who does it, most bytes first; of a retention who pins it
 };
 
-/// A leak, or a cache without a bound: grows as long as requests come.
+/// A leak that did not come once, or a cache without a bound: grows as long as requests come.
 bool endless(const Finding& finding);
 
 const char* kind_name(FindingKind kind);

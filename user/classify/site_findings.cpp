@@ -222,9 +222,14 @@ class SiteJudge {
         // All of it may be lost, and stale words point to the rest.
         if (slope && slope->ci95) slope->ci95->hi = all.growth.slope->ci95->hi;
         if (1 - share >= kReachablePart && !sampled_ && !apportioned_)
-            parts.emplace_back(Verdict{FindingKind::kCache, Confidence::kProbable},
-                               part_of(all, 1 - share));
+            parts.emplace_back(rest_of(all), part_of(all, 1 - share));
         return parts;
+    }
+
+    static Verdict rest_of(const Candidate& all) {
+        return all.growth.shape == Shape::kWarmup
+                   ? Verdict{}
+                   : Verdict{FindingKind::kCache, Confidence::kProbable};
     }
 
     static Candidate part_of(Candidate all, double share) {
@@ -243,11 +248,20 @@ class SiteJudge {
     std::optional<Verdict> judge(const Candidate& candidate) const {
         const Growth& growth = candidate.growth;
         if (growth.shape == Shape::kNone) return std::nullopt;
-        if (growth.shape == Shape::kRising || growth.shape == Shape::kSaturating)
-            if (auto leak = judge_leak(candidate)) return leak;
+        const bool once = growth.shape == Shape::kWarmup;
+        if (auto leak = judge_leak(candidate)) {
+            if (!once) return leak;
+            if (came_lost(candidate)) return Verdict{FindingKind::kLeak, Confidence::kProbable};
+        }
         const bool keyed = keyed_by_input(recording_.epochs, candidate.blocks).has_value();
-        if (growth.shape == Shape::kWarmup && candidate.late_freed == 0 && !keyed) return Verdict{};
+        if (once && candidate.late_freed == 0 && !keyed) return Verdict{};
         return Verdict{FindingKind::kCache, Confidence::kDefinite};
+    }
+
+    /// What the first requests left behind, and most of it, and no few blocks, were lost.
+    static bool came_lost(const Candidate& candidate) {
+        return candidate.unreachable >= kMostlyUnreachable &&
+               candidate.sum(&SiteHistory::unreachable_blocks) >= kFewestBlocks;
     }
 
     std::optional<Verdict> judge_leak(const Candidate& candidate) const {
@@ -279,8 +293,8 @@ class SiteJudge {
 
     std::optional<Finding> finding_of(const Verdict& verdict, const Candidate& all) const {
         const double gain = all.growth.gain;
-        if (verdict.kind == FindingKind::kWarmup && gain < evidence_.material())
-            return std::nullopt;
+        const bool once = verdict.kind != FindingKind::kCache && all.growth.shape == Shape::kWarmup;
+        if (once && gain < evidence_.material()) return std::nullopt;
         const std::uint64_t unreachable = all.sum(&SiteHistory::unreachable_blocks);
         const bool few_lost = unreachable != 0 && unreachable < kFewestBlocks;
         if ((verdict.kind == FindingKind::kCache || few_lost) &&
@@ -330,9 +344,11 @@ class SiteJudge {
 
     void describe_leak(const Candidate& all, Finding& finding) const {
         const bool stopped = tell_when(all.growth, finding);
+        if (all.growth.shape == Shape::kWarmup) finding.subkind = "once";
         finding.per_request = all.growth.slope;
-        if (!finding.per_request || finding.per_request->value <= 0) return;
+        if (finding.per_request && finding.per_request->value <= 0) return;
         finding.advice = "free what this stack allocates";
+        if (!finding.per_request) return;
         if (finding.per_request->ci95 && !finding.per_request->rises()) {
             finding.evidence.emplace_back("the growth was too uneven for a rate");
             finding.per_request.reset();
