@@ -412,6 +412,28 @@ TEST(Findings, RetentionHasACause) {
               "threshold");
 }
 
+/// A batch of 30 MiB is in use for 60 requests, and free for the next 60.
+TEST(Findings, RetentionThatComesAndGoesIsNotDefinite) {
+    const auto batch = [](std::uint64_t requests) {
+        return requests / 60 % 2 == 1 ? 30ULL << 20 : 0;
+    };
+    auto recording = quiet();
+    recording.readings.resize(46);  // it ends while the batch is free
+    grow(recording, &ledger::Books::heap_retained, batch);
+    grow(recording, &ledger::Books::heap_live,
+         [&](std::uint64_t requests) { return (50 << 20) + (30 << 20) - batch(requests); });
+    auto retention = only(recording);
+    EXPECT_EQ(retention.kind, FindingKind::kRetention);
+    EXPECT_EQ(retention.confidence, Confidence::kProbable);
+    EXPECT_TRUE(says(retention, "fell from 30.0 MiB to 0 B at request 120"));
+    EXPECT_TRUE(says(retention, "in use before"));
+
+    for (Reading& reading : recording.readings)
+        reading.books.heap_retained = batch(std::min<std::uint64_t>(reading.requests, 60));
+    retention = only(recording);
+    EXPECT_FALSE(says(retention, "fell")) << "it came once and stays";
+}
+
 /// Remedies and what they would save, of many arenas that keep 10 MB: 4 of them in large chunks, 3
 /// in tops.
 std::vector<std::pair<classify::Remedy, double>> savings_of_arenas(std::uint64_t mmap_threshold) {

@@ -103,6 +103,11 @@ double lost_share(const Recording& recording) {
     return lost == 0 ? 0 : lost / (lost + seen);
 }
 
+std::string fall_text(const Fall& fall, const char* unit) {
+    return fmt::format("fell from {} to {} at {} {}", bytes(fall.from), bytes(fall.to), unit,
+                       grouped(static_cast<std::uint64_t>(fall.at_request)));
+}
+
 bool endless(const Finding& finding) {
     return (finding.kind == FindingKind::kLeak && finding.subkind != "once") ||
            (finding.kind == FindingKind::kCache && finding.subkind == "unbounded");

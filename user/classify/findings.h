@@ -126,6 +126,9 @@ std::vector<Finding> book_findings(const Evidence& evidence);
 /// inconclusive.cpp: growth that none of `found` accounts for, or evidence too thin for a finding.
 std::optional<Finding> inconclusive(const Evidence& evidence, const std::vector<Finding>& found);
 
+/// "fell from 5 MiB to 0 B at request 300"
+std::string fall_text(const Fall& fall, const char* unit);
+
 /// The readings that tell most: taken between requests where there are enough of them.
 std::vector<const ledger::Reading*> settled_readings(const ledger::Recording& recording);
 

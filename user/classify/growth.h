@@ -23,6 +23,12 @@ struct Forecast {
     double at_request = 0;  ///< where 95 % of the growth is reached
 };
 
+/// A level that came down by half of its range or more.
+struct Fall {
+    double from = 0, to = 0;  ///< bytes
+    double at_request = 0;    ///< where it was lowest
+};
+
 struct Growth {
     Shape shape = Shape::kNone;
     double gain = 0;                   ///< last level less first
@@ -30,6 +36,7 @@ struct Growth {
     double settled_at = 0;             ///< requests after which nearly all of the gain was there
     std::optional<Slope> slope;        ///< of what follows the warm-up; nothing if nothing does
     std::optional<Forecast> forecast;  ///< none if it cannot be told whether it goes on
+    std::optional<Fall> fall;          ///< the deepest, if there is any: what grew may go again
     std::size_t points = 0;
 };
 
@@ -39,7 +46,7 @@ constexpr double kWiden = 3.2905 / 1.9600;
 /// `points` in the order of x. The levels at the ends are medians of some points, so that a request
 /// caught half way does not count. A slope is a rise only if its interval, widened to 99.9 %, lies
 /// above zero: many levels are looked at, few may be wrong.
-/// `counted` levels are exact: their slope is the mean rise.
+/// `counted` levels are exact: their slope is the mean rise. Of others a single point is no fall.
 Growth growth_of(std::span<const Point> points, bool counted = false);
 
 /// Index of the point where a warm-up ends: the knee of the two straight lines that fit the points
