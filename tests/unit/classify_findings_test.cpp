@@ -6,6 +6,8 @@
 
 #include <algorithm>
 #include <array>
+#include <bit>
+#include <cmath>
 #include <functional>
 
 namespace asrtrace::classify {
@@ -246,6 +248,47 @@ TEST(Findings, ARestAfterAFewStepsMayBeChance) {
         EXPECT_EQ(cache.forecast.has_value(), step != 20);
         recording.overhead.tier = "full";
         EXPECT_EQ(only(recording).confidence, cache.confidence);
+    }
+}
+
+/// An array that doubles when it is full frees its old block, and rests until it is full again.
+TEST(Findings, AnArrayThatDoublesDoesNotComeToRest) {
+    auto recording = quiet();
+    mark(recording);
+    add_site(recording, [](std::uint64_t requests) { return std::bit_floor(requests) * 10; });
+    for (std::size_t i = 1; i < kEpochs; ++i) {
+        auto& now = recording.site_epochs[i].back();
+        const auto& before = recording.site_epochs[i - 1].back();
+        now.late_freed_blocks = now.outlived_bytes > before.outlived_bytes ? 1 : 0;
+    }
+    for (const std::uint64_t last : {210UL, 300UL}) {
+        auto begin = recording;
+        begin.requests_completed = last;
+        begin.epochs.resize(last / kRequestsPerEpoch);
+        begin.site_epochs.resize(begin.epochs.size());
+        begin.readings.resize(begin.epochs.size());
+        EXPECT_EQ(only(begin).confidence, Confidence::kPossible) << last;
+        EXPECT_FALSE(only(begin).forecast);
+    }
+}
+
+TEST(Findings, SlowerGrowthOverIntervalsHasNoForecast) {
+    const auto slower = [](std::uint64_t n) {
+        const auto x = static_cast<double>(n);
+        return static_cast<std::uint64_t>(1000 * (1 - std::exp(-x / 150)));
+    };
+    const auto full = [](std::uint64_t n) { return std::min<std::uint64_t>(n, 150); };
+    for (const auto source : {ledger::RequestSource::kUsdt, ledger::RequestSource::kEvery}) {
+        const bool by_request = source == ledger::RequestSource::kUsdt;
+        auto recording = quiet();
+        recording.request_source = source;
+        mark(recording);
+        auto resting = recording;
+        add_site(recording, slower);
+        EXPECT_EQ(only(recording).forecast.has_value(), by_request);
+        add_site(resting, full);
+        EXPECT_EQ(only(resting).confidence,
+                  by_request ? Confidence::kDefinite : Confidence::kProbable);
     }
 }
 

@@ -63,8 +63,10 @@ std::vector<StackId> mapping_stacks(const Evidence& evidence) {
 }
 
 void add_stack_finding(const Evidence& evidence, std::vector<Finding>& findings) {
-    const Growth growth = growth_of(reading_points(
-        evidence.recording, [](const Reading& reading) { return reading.books.stack; }));
+    const Growth growth =
+        growth_of(reading_points(evidence.recording,
+                                 [](const Reading& reading) { return reading.books.stack; }),
+                  false, evidence.per());
     if (!worth_telling(evidence, growth)) return;
     const Reading& first = evidence.recording.readings.front();
     const Reading& last = evidence.recording.readings.back();
@@ -87,8 +89,10 @@ void add_stack_finding(const Evidence& evidence, std::vector<Finding>& findings)
 }
 
 void add_mapped_finding(const Evidence& evidence, std::vector<Finding>& findings) {
-    const Growth growth = growth_of(reading_points(
-        evidence.recording, [](const Reading& reading) { return reading.books.anon_mapped; }));
+    const Growth growth =
+        growth_of(reading_points(evidence.recording,
+                                 [](const Reading& reading) { return reading.books.anon_mapped; }),
+                  false, evidence.per());
     if (!worth_telling(evidence, growth)) return;
     Finding finding = finding_of(FindingKind::kMapped, growth);
     finding.evidence.push_back(
@@ -120,7 +124,7 @@ std::vector<Point> file_points(const ledger::Recording& recording) {
 
 void add_file_finding(const Evidence& evidence, std::vector<Finding>& findings) {
     const auto points = file_points(evidence.recording);
-    const Growth growth = growth_of(points);
+    const Growth growth = growth_of(points, false, evidence.per());
     if (!worth_telling(evidence, growth)) return;
     Finding finding = finding_of(FindingKind::kFile, growth);
     finding.evidence.push_back(fmt::format("resident file pages (RssFile) rose from {} to {}",

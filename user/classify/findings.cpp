@@ -90,8 +90,13 @@ double Evidence::material() const {
     return std::max(kMaterialBytes, kMaterialShare * anonymous_last);
 }
 
+Per Evidence::per() const {
+    return recording.request_source == ledger::RequestSource::kEvery ? Per::kInterval
+                                                                     : Per::kRequest;
+}
+
 const char* Evidence::unit() const {
-    return recording.request_source == ledger::RequestSource::kEvery ? "interval" : "request";
+    return per() == Per::kInterval ? "interval" : "request";
 }
 
 double lost_share(const Recording& recording) {

@@ -112,6 +112,7 @@ struct Evidence {
     double material() const;
     /// The same for a whole book, which moves by itself: 5 % of what there is, and at least 1 MiB.
     double least_book_growth() const;
+    Per per() const;
     const char* unit() const;  ///< "request" or "interval"
 };
 

@@ -163,7 +163,7 @@ std::size_t warmup_end(std::span<const Point> points) {
     return knee;
 }
 
-Growth growth_of(std::span<const Point> points, bool counted) {
+Growth growth_of(std::span<const Point> points, bool counted, Per per) {
     Growth growth;
     growth.points = points.size();
     if (points.size() < 2) return growth;
@@ -189,7 +189,7 @@ Growth growth_of(std::span<const Point> points, bool counted) {
         if (!early) growth.slope = slope_of(points);
         return growth;
     }
-    growth.forecast = slowing_down(points);
+    if (per == Per::kRequest) growth.forecast = slowing_down(points);
     growth.shape = growth.forecast ? Shape::kSaturating : Shape::kRising;
     growth.slope = slope_of(points.subspan(warmup_end(points)));
     return growth;

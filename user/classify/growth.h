@@ -43,11 +43,15 @@ struct Growth {
 /// From a 95 % interval to the 99.9 % that makes a rise: the quantiles of the normal distribution.
 constexpr double kWiden = 3.2905 / 1.9600;
 
+/// What x counts. As many intervals go by while a program has less to do: growth that slows down
+/// over them may slow down for want of work.
+enum class Per : std::uint8_t { kRequest, kInterval };
+
 /// `points` in the order of x. The levels at the ends are medians of some points, so that a request
 /// caught half way does not count. A slope is a rise only if its interval, widened to 99.9 %, lies
 /// above zero: many levels are looked at, few may be wrong.
 /// `counted` levels are exact: their slope is the mean rise. Of others a single point is no fall.
-Growth growth_of(std::span<const Point> points, bool counted = false);
+Growth growth_of(std::span<const Point> points, bool counted = false, Per per = Per::kRequest);
 
 /// Index of the point where a warm-up ends: the knee of the two straight lines that fit the points
 /// best (least squares, joined at the knee), if they fit far better than one; else 0. Looked for in

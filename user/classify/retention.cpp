@@ -131,7 +131,7 @@ std::vector<Finding> retention_findings(const Evidence& evidence) {
     if (readings.size() < 2) return {};
     const auto points = reading_points(
         evidence.recording, [](const Reading& reading) { return reading.books.heap_retained; });
-    const Growth growth = growth_of(points);
+    const Growth growth = growth_of(points, false, evidence.per());
     if (growth.gain < evidence.least_book_growth()) return {};
     const Reading& first = *readings.front();
     const Reading& last = *readings.back();

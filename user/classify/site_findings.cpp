@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <cmath>
 #include <map>
+#include <numeric>
 #include <string>
 #include <tuple>
 #include <utility>
@@ -32,9 +33,10 @@ constexpr double kFewestCacheBytes = 16384;
 constexpr double kMostOfGrowth = 0.5;
 constexpr double kReplacedShare = 0.5;
 constexpr std::size_t kFewestSamples = 10;  ///< of a cache: fewer fall on new inputs by chance
-constexpr double kSurelyOne = 7;            ///< events expected: with 99.9 % one comes
+constexpr double kSurelyOne = 7;  ///< events expected: with 99.9 % one comes; no fewer make a rest
 constexpr double kBegunAfter = 1.0 / 3;  ///< of the requests: what grew all the time begins earlier
 constexpr double kStoppedBy = 0.8;       ///< of the requests
+constexpr double kGrowingSteps = 2;      ///< the later half of them by the earlier one
 constexpr double kRecycleBytes = 64 << 20;
 
 /// One site, or several of one culprit, and what is known of them.
@@ -67,6 +69,26 @@ std::size_t count_rises(const Changes& changes) {
     std::uint64_t level = 0;
     for (const auto& [epoch, value] : changes) rises += value > std::exchange(level, value) ? 1 : 0;
     return rises;
+}
+
+/// Do the later half of a site's steps upwards add far more than the earlier one? So grows an array
+/// that doubles, and a rest behind its last step tells nothing.
+bool steps_grow(const Changes& changes) {
+    std::vector<double> steps;
+    std::uint64_t highest = 0;
+    for (const auto& [epoch, value] : changes) {
+        if (value <= highest) continue;
+        steps.push_back(static_cast<double>(value - highest));
+        highest = value;
+    }
+    const auto half = static_cast<std::ptrdiff_t>(steps.size() / 2);
+    return std::accumulate(steps.end() - half, steps.end(), 0.0) >
+           kGrowingSteps * std::accumulate(steps.begin(), steps.begin() + half, 0.0);
+}
+
+bool steps_grow(const Candidate& candidate) {
+    return std::ranges::any_of(candidate.sites,
+                               [](const auto& site) { return steps_grow(site.second->changes); });
 }
 
 /// How far a measured level moves from reading to reading: the median. At least two points.
@@ -125,7 +147,7 @@ class SiteJudge {
   private:
     Candidate candidate_of(StackId stack, const SiteHistory& history) const {
         Candidate candidate{.sites = {{stack, &history}}, .blocks = {}};
-        candidate.growth = growth_of(grid_.points(history.changes), true);
+        candidate.growth = growth_of(grid_.points(history.changes), true, evidence_.per());
         candidate.blocks = levels_of(history.blocks, recording_.epochs.size());
         candidate.unreachable = unreachable_share(history);
         const std::uint64_t half = recording_.requests_completed / 2;
@@ -154,7 +176,7 @@ class SiteJudge {
         std::stable_sort(all.sites.begin(), all.sites.end(), [](const auto& a, const auto& b) {
             return a.second->outlived_bytes > b.second->outlived_bytes;
         });
-        all.growth = growth_of(sum, true);
+        all.growth = growth_of(sum, true, evidence_.per());
         return all;
     }
 
@@ -408,11 +430,13 @@ class SiteJudge {
         if (goes_on) {
             finding.advice = fmt::format("bound it: it grows by {} in 1,000 {}s and never stops",
                                          bytes(growth.slope->value * 1000), evidence_.unit());
-        } else if (growth.forecast && !rests_by_chance(all)) {
+        } else if (growth.shape == Shape::kSaturating && !evicts(all) &&
+                   (!growth.forecast || rests_by_chance(all) || steps_grow(all))) {
+            leave_open(finding);
+        } else if (growth.forecast) {
             finding.advice = fmt::format("none needed if {} is affordable: it comes to rest there",
                                          bytes(growth.forecast->plateau_bytes));
-        } else if (growth.shape == Shape::kSaturating && all.late_freed == 0) {
-            leave_open(finding);
+            if (evidence_.per() == Per::kInterval && !evicts(all)) doubt_rest(finding);
         }
     }
 
@@ -428,13 +452,29 @@ class SiteJudge {
         return rises;
     }
 
+    static void doubt_rest(Finding& finding) {
+        finding.confidence = std::max(finding.confidence, Confidence::kProbable);
+        finding.evidence.emplace_back(
+            "intervals do not tell whether it was the growth that came to rest, or the work");
+    }
+
+    /// As it rests, blocks come and go: it is full.
+    bool evicts(const Candidate& all) const {
+        std::uint64_t freed = 0;
+        for (const auto& [stack, history] : all.sites)
+            for (const auto& [epoch, blocks] : history->late_freed)
+                if (static_cast<double>(recording_.epochs[epoch].requests) > all.growth.settled_at)
+                    freed += blocks;
+        return freed >= kFewestBlocks;
+    }
+
     /// A few samples, or a few blocks, make steps and a rest behind the last one. Their mean number
     /// in as long a time must make it unlikely (Poisson) that none falls into it.
     bool rests_by_chance(const Candidate& all) const {
-        if (all.late_freed != 0) return false;
         const double settled = std::max(all.growth.settled_at, 1.0);
         const double rest = static_cast<double>(recording_.requests_completed) - settled;
-        return static_cast<double>(rises_of(all)) * rest / settled < kSurelyOne;
+        const auto rises = static_cast<double>(rises_of(all));
+        return rises < kSurelyOne || rises * rest / settled < kSurelyOne;
     }
 
     void describe_keyed(const Candidate& all, std::uint64_t distinct, Finding& finding) const {
