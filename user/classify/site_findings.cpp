@@ -203,6 +203,7 @@ class SiteJudge {
     /// Where allocations are sampled, the frees of blocks from before the attach are not counted.
     void doubt_growth(Finding& finding) const {
         finding.confidence = Confidence::kPossible;
+        finding.per_request.reset();
         finding.forecast.reset();
         finding.evidence.emplace_back(
             "the heap as a whole holds hardly more: these may have taken the place of older "
@@ -330,6 +331,11 @@ class SiteJudge {
         for (const auto& [stack, history] : all.sites) finding.stacks.push_back(stack);
         explain(all, finding);
         if (finding.kind == FindingKind::kCache) describe_cache(all, finding);
+        if (finding.kind == FindingKind::kCache && all.growth.fall) {
+            finding.evidence.push_back(fall_text(*all.growth.fall, evidence_.unit()));
+            finding.per_request.reset();
+            leave_open(finding);
+        }
         if (finding.kind == FindingKind::kLeak) describe_leak(all, finding);
         return finding;
     }
@@ -428,8 +434,9 @@ class SiteJudge {
         finding.subkind = goes_on ? "unbounded" : "bounded";
         finding.forecast = growth.forecast;
         if (goes_on) {
-            finding.advice = fmt::format("bound it: it grows by {} in 1,000 {}s and never stops",
-                                         bytes(growth.slope->value * 1000), evidence_.unit());
+            finding.advice = fmt::format(
+                "bound it: it grows by {} in 1,000 {}s and did not stop while it was traced",
+                bytes(growth.slope->value * 1000), evidence_.unit());
         } else if (growth.shape == Shape::kSaturating && !evicts(all) &&
                    (!growth.forecast || rests_by_chance(all) || steps_grow(all))) {
             leave_open(finding);
