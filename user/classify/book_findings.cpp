@@ -22,7 +22,7 @@ bool worth_telling(const Evidence& evidence, const Growth& growth) {
            growth.shape != Shape::kNone;
 }
 
-Finding finding_of(FindingKind kind, const Growth& growth) {
+Finding finding_of(const Evidence& evidence, FindingKind kind, const Growth& growth) {
     Finding finding;
     finding.kind = kind;
     finding.bytes = growth.gain;
@@ -30,6 +30,11 @@ Finding finding_of(FindingKind kind, const Growth& growth) {
     finding.forecast = growth.forecast;
     finding.confidence =
         growth.shape == Shape::kRising ? Confidence::kDefinite : Confidence::kProbable;
+    if (growth.fall) {
+        finding.confidence = Confidence::kPossible;
+        finding.per_request.reset();
+        finding.evidence.push_back(fall_text(*growth.fall, evidence.unit()));
+    }
     return finding;
 }
 
@@ -63,12 +68,14 @@ std::vector<StackId> mapping_stacks(const Evidence& evidence) {
 }
 
 void add_stack_finding(const Evidence& evidence, std::vector<Finding>& findings) {
-    const Growth growth = growth_of(reading_points(
-        evidence.recording, [](const Reading& reading) { return reading.books.stack; }));
+    const Growth growth =
+        growth_of(reading_points(evidence.recording,
+                                 [](const Reading& reading) { return reading.books.stack; }),
+                  false, evidence.per());
     if (!worth_telling(evidence, growth)) return;
     const Reading& first = evidence.recording.readings.front();
     const Reading& last = evidence.recording.readings.back();
-    Finding finding = finding_of(FindingKind::kStack, growth);
+    Finding finding = finding_of(evidence, FindingKind::kStack, growth);
     finding.evidence.push_back(
         fmt::format("resident stacks rose from {} to {}, threads from {} to "
                     "{}; {} belong to threads that have ended",
@@ -87,10 +94,12 @@ void add_stack_finding(const Evidence& evidence, std::vector<Finding>& findings)
 }
 
 void add_mapped_finding(const Evidence& evidence, std::vector<Finding>& findings) {
-    const Growth growth = growth_of(reading_points(
-        evidence.recording, [](const Reading& reading) { return reading.books.anon_mapped; }));
+    const Growth growth =
+        growth_of(reading_points(evidence.recording,
+                                 [](const Reading& reading) { return reading.books.anon_mapped; }),
+                  false, evidence.per());
     if (!worth_telling(evidence, growth)) return;
-    Finding finding = finding_of(FindingKind::kMapped, growth);
+    Finding finding = finding_of(evidence, FindingKind::kMapped, growth);
     finding.evidence.push_back(
         fmt::format("anonymous mappings outside of malloc rose from {} to {}",
                     bytes(evidence.recording.readings.front().books.anon_mapped),
@@ -120,9 +129,9 @@ std::vector<Point> file_points(const ledger::Recording& recording) {
 
 void add_file_finding(const Evidence& evidence, std::vector<Finding>& findings) {
     const auto points = file_points(evidence.recording);
-    const Growth growth = growth_of(points);
+    const Growth growth = growth_of(points, false, evidence.per());
     if (!worth_telling(evidence, growth)) return;
-    Finding finding = finding_of(FindingKind::kFile, growth);
+    Finding finding = finding_of(evidence, FindingKind::kFile, growth);
     finding.evidence.push_back(fmt::format("resident file pages (RssFile) rose from {} to {}",
                                            bytes(points.front().y), bytes(points.back().y)));
     finding.advice =

@@ -90,8 +90,13 @@ double Evidence::material() const {
     return std::max(kMaterialBytes, kMaterialShare * anonymous_last);
 }
 
+Per Evidence::per() const {
+    return recording.request_source == ledger::RequestSource::kEvery ? Per::kInterval
+                                                                     : Per::kRequest;
+}
+
 const char* Evidence::unit() const {
-    return recording.request_source == ledger::RequestSource::kEvery ? "interval" : "request";
+    return per() == Per::kInterval ? "interval" : "request";
 }
 
 double lost_share(const Recording& recording) {
@@ -103,8 +108,13 @@ double lost_share(const Recording& recording) {
     return lost == 0 ? 0 : lost / (lost + seen);
 }
 
+std::string fall_text(const Fall& fall, const char* unit) {
+    return fmt::format("fell from {} to {} at {} {}", bytes(fall.from), bytes(fall.to), unit,
+                       grouped(static_cast<std::uint64_t>(fall.at_request)));
+}
+
 bool endless(const Finding& finding) {
-    return finding.kind == FindingKind::kLeak ||
+    return (finding.kind == FindingKind::kLeak && finding.subkind != "once") ||
            (finding.kind == FindingKind::kCache && finding.subkind == "unbounded");
 }
 

@@ -70,7 +70,7 @@ struct Finding {
     std::vector<StackId> stacks;  ///< who does it, most bytes first; of a retention who pins it
 };
 
-/// A leak, or a cache without a bound: grows as long as requests come.
+/// A leak that did not come once, or a cache without a bound: grows as long as requests come.
 bool endless(const Finding& finding);
 
 const char* kind_name(FindingKind kind);
@@ -112,6 +112,7 @@ struct Evidence {
     double material() const;
     /// The same for a whole book, which moves by itself: 5 % of what there is, and at least 1 MiB.
     double least_book_growth() const;
+    Per per() const;
     const char* unit() const;  ///< "request" or "interval"
 };
 
@@ -125,6 +126,9 @@ std::vector<Finding> retention_findings(const Evidence& evidence);
 std::vector<Finding> book_findings(const Evidence& evidence);
 /// inconclusive.cpp: growth that none of `found` accounts for, or evidence too thin for a finding.
 std::optional<Finding> inconclusive(const Evidence& evidence, const std::vector<Finding>& found);
+
+/// "fell from 5 MiB to 0 B at request 300"
+std::string fall_text(const Fall& fall, const char* unit);
 
 /// The readings that tell most: taken between requests where there are enough of them.
 std::vector<const ledger::Reading*> settled_readings(const ledger::Recording& recording);

@@ -16,6 +16,7 @@ constexpr std::size_t kFewestSteps = 4;  ///< rises in the second half that make
 constexpr double kRestShare = 0.2;       ///< of the requests: is it flat by now?
 constexpr double kFlat = 0.15;           ///< of the mean slope
 constexpr double kSlower = 0.6;          ///< last third against the one before
+constexpr double kDeep = 0.5;            ///< of a level's range: a fall that tells
 constexpr double kKneeFit = 0.25;        ///< error of two lines against that of one
 constexpr std::size_t kKneeMargin = 3;   ///< points on either side of a knee
 
@@ -55,6 +56,36 @@ double settled_at(std::span<const Point> points, double first, double gain) {
         settled = point->x;
     }
     return settled;
+}
+
+/// The last point before the level first leaves its first value for good measure.
+double begun_at(std::span<const Point> points, double first, double gain) {
+    double begun = points.front().x;
+    for (const Point& point : points) {
+        if (point.y > first + (1 - kNearlyAll) * gain) return begun;
+        begun = point.x;
+    }
+    return begun;
+}
+
+/// Each level as the median of itself and its neighbours: a request caught half way does not count.
+std::vector<Point> without_spikes(std::span<const Point> points) {
+    std::vector<Point> smooth(points.begin(), points.end());
+    for (std::size_t i = 1; i + 1 < points.size(); ++i)
+        smooth[i].y = median_level(points.subspan(i - 1, 3));
+    return smooth;
+}
+
+std::optional<Fall> deepest_fall(std::span<const Point> points) {
+    const auto [low, high] = std::ranges::minmax(points, {}, &Point::y);
+    Fall fall;
+    double highest = points.front().y;
+    for (const Point& point : points) {
+        highest = std::max(highest, point.y);
+        if (highest - point.y > fall.from - fall.to) fall = {highest, point.y, point.x};
+    }
+    if (fall.from == fall.to || fall.from - fall.to < kDeep * (high.y - low.y)) return std::nullopt;
+    return fall;
 }
 
 std::size_t rising_steps(std::span<const Point> points) {
@@ -132,15 +163,18 @@ std::size_t warmup_end(std::span<const Point> points) {
     return knee;
 }
 
-Growth growth_of(std::span<const Point> points, bool counted) {
+Growth growth_of(std::span<const Point> points, bool counted, Per per) {
     Growth growth;
     growth.points = points.size();
     if (points.size() < 2) return growth;
     const std::size_t ends = std::clamp<std::size_t>(points.size() / 5, 1, kEndPoints);
     const double first = points.front().y;
     growth.gain = median_level(points.last(ends)) - first;
+    growth.fall =
+        deepest_fall(counted ? std::vector(points.begin(), points.end()) : without_spikes(points));
     const auto slope_of = counted ? mean_rise : theil_sen;
     if (growth.gain <= 0) return growth;
+    growth.begun_at = begun_at(points, first, growth.gain);
     growth.settled_at = settled_at(points, first, growth.gain);
     const double width = points.back().x - points.front().x;
 
@@ -155,7 +189,7 @@ Growth growth_of(std::span<const Point> points, bool counted) {
         if (!early) growth.slope = slope_of(points);
         return growth;
     }
-    growth.forecast = slowing_down(points);
+    if (per == Per::kRequest) growth.forecast = slowing_down(points);
     growth.shape = growth.forecast ? Shape::kSaturating : Shape::kRising;
     growth.slope = slope_of(points.subspan(warmup_end(points)));
     return growth;

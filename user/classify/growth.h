@@ -23,23 +23,35 @@ struct Forecast {
     double at_request = 0;  ///< where 95 % of the growth is reached
 };
 
+/// A level that came down by half of its range or more.
+struct Fall {
+    double from = 0, to = 0;  ///< bytes
+    double at_request = 0;    ///< where it was lowest
+};
+
 struct Growth {
     Shape shape = Shape::kNone;
     double gain = 0;                   ///< last level less first
+    double begun_at = 0;               ///< requests before which hardly any of the gain was there
     double settled_at = 0;             ///< requests after which nearly all of the gain was there
     std::optional<Slope> slope;        ///< of what follows the warm-up; nothing if nothing does
     std::optional<Forecast> forecast;  ///< none if it cannot be told whether it goes on
+    std::optional<Fall> fall;          ///< the deepest, if there is any: what grew may go again
     std::size_t points = 0;
 };
 
 /// From a 95 % interval to the 99.9 % that makes a rise: the quantiles of the normal distribution.
 constexpr double kWiden = 3.2905 / 1.9600;
 
+/// What x counts. As many intervals go by while a program has less to do: growth that slows down
+/// over them may slow down for want of work.
+enum class Per : std::uint8_t { kRequest, kInterval };
+
 /// `points` in the order of x. The levels at the ends are medians of some points, so that a request
 /// caught half way does not count. A slope is a rise only if its interval, widened to 99.9 %, lies
 /// above zero: many levels are looked at, few may be wrong.
-/// `counted` levels are exact: their slope is the mean rise.
-Growth growth_of(std::span<const Point> points, bool counted = false);
+/// `counted` levels are exact: their slope is the mean rise. Of others a single point is no fall.
+Growth growth_of(std::span<const Point> points, bool counted = false, Per per = Per::kRequest);
 
 /// Index of the point where a warm-up ends: the knee of the two straight lines that fit the points
 /// best (least squares, joined at the knee), if they fit far better than one; else 0. Looked for in

@@ -13,7 +13,8 @@ namespace {
 using ledger::Arena;
 using ledger::Reading;
 
-constexpr double kMost = 0.5;  ///< of the growth: names its cause
+constexpr double kMost = 0.5;     ///< of the growth: names its cause
+constexpr double kLarger = 0.25;  ///< of the growth: by so much the whole process grew, at least
 constexpr std::uint64_t kManyArenas = 3;
 constexpr std::uint64_t kFirstMmapThreshold = 128 << 10;  ///< DEFAULT_MMAP_THRESHOLD_MIN, malloc.c
 constexpr std::size_t kPins = 5;
@@ -109,6 +110,20 @@ std::vector<std::string> evidence_for(const Reading& first, const Reading& last,
     return lines;
 }
 
+/// What comes and goes was seen at its lowest and at its highest; what was in use and is free now
+/// made the process no larger.
+void lower_confidence(const Evidence& evidence, const Growth& growth, Finding& finding) {
+    if (growth.fall)
+        finding.evidence.push_back(fall_text(*growth.fall, evidence.unit()) +
+                                   ": it comes and goes");
+    const bool larger = evidence.anonymous_growth >= kLarger * growth.gain;
+    if (!larger)
+        finding.evidence.push_back(
+            fmt::format("anonymous memory as a whole changed by {}: this was in use before",
+                        signed_bytes(evidence.anonymous_growth)));
+    if (growth.fall || !larger) finding.confidence = Confidence::kProbable;
+}
+
 }  // namespace
 
 std::vector<Finding> retention_findings(const Evidence& evidence) {
@@ -116,7 +131,7 @@ std::vector<Finding> retention_findings(const Evidence& evidence) {
     if (readings.size() < 2) return {};
     const auto points = reading_points(
         evidence.recording, [](const Reading& reading) { return reading.books.heap_retained; });
-    const Growth growth = growth_of(points);
+    const Growth growth = growth_of(points, false, evidence.per());
     if (growth.gain < evidence.least_book_growth()) return {};
     const Reading& first = *readings.front();
     const Reading& last = *readings.back();
@@ -130,6 +145,7 @@ std::vector<Finding> retention_findings(const Evidence& evidence) {
     if (growth.shape == Shape::kWarmup)
         finding.evidence.push_back(fmt::format("nearly all of it came in the first {:.0f} {}s",
                                                growth.settled_at, evidence.unit()));
+    lower_confidence(evidence, growth, finding);
     finding.forecast = growth.forecast;
     finding.savings = savings_for(finding.subkind, last);
     finding.advice = advice_of(finding.savings, finding.subkind, last);

@@ -4,7 +4,9 @@
 #include <fmt/core.h>
 
 #include <algorithm>
+#include <cmath>
 #include <map>
+#include <numeric>
 #include <string>
 #include <tuple>
 #include <utility>
@@ -22,6 +24,8 @@ using ledger::SiteKind;
 
 constexpr double kMostlyUnreachable = 0.5;
 constexpr double kHardlyUnreachable = 0.05;
+constexpr double kAllUnreachable = 0.9;     ///< marking misses a few: stale words point to them
+constexpr double kReachablePart = 0.2;      ///< of a site that leaks: worth a finding of its own
 constexpr double kFewRetracted = 0.01;      ///< of what was called unreachable
 constexpr std::uint64_t kFewestBlocks = 5;  ///< that a leak consists of
 constexpr double kShareOfGrowth = 0.01;     ///< of what outlives requests: smaller caches are dust
@@ -29,7 +33,10 @@ constexpr double kFewestCacheBytes = 16384;
 constexpr double kMostOfGrowth = 0.5;
 constexpr double kReplacedShare = 0.5;
 constexpr std::size_t kFewestSamples = 10;  ///< of a cache: fewer fall on new inputs by chance
-constexpr double kSurelyOne = 7;            ///< events expected: with 99.9 % one comes
+constexpr double kSurelyOne = 7;  ///< events expected: with 99.9 % one comes; no fewer make a rest
+constexpr double kBegunAfter = 1.0 / 3;  ///< of the requests: what grew all the time begins earlier
+constexpr double kStoppedBy = 0.8;       ///< of the requests
+constexpr double kGrowingSteps = 2;      ///< the later half of them by the earlier one
 constexpr double kRecycleBytes = 64 << 20;
 
 /// One site, or several of one culprit, and what is known of them.
@@ -39,6 +46,7 @@ struct Candidate {
     std::vector<double> blocks;    ///< outlived, at the end of each epoch
     double unreachable = 0;        ///< share of its blocks when reachability was looked at last
     std::uint64_t late_freed = 0;  ///< in the second half of the window
+    double share = 1;              ///< of all its bytes: growth and blocks are of this part
 
     /// Over all sites.
     std::uint64_t sum(std::uint64_t SiteHistory::*part) const {
@@ -61,6 +69,36 @@ std::size_t count_rises(const Changes& changes) {
     std::uint64_t level = 0;
     for (const auto& [epoch, value] : changes) rises += value > std::exchange(level, value) ? 1 : 0;
     return rises;
+}
+
+/// Do the later half of a site's steps upwards add far more than the earlier one? So grows an array
+/// that doubles, and a rest behind its last step tells nothing.
+bool steps_grow(const Changes& changes) {
+    std::vector<double> steps;
+    std::uint64_t highest = 0;
+    for (const auto& [epoch, value] : changes) {
+        if (value <= highest) continue;
+        steps.push_back(static_cast<double>(value - highest));
+        highest = value;
+    }
+    const auto half = static_cast<std::ptrdiff_t>(steps.size() / 2);
+    return std::accumulate(steps.end() - half, steps.end(), 0.0) >
+           kGrowingSteps * std::accumulate(steps.begin(), steps.begin() + half, 0.0);
+}
+
+bool steps_grow(const Candidate& candidate) {
+    return std::ranges::any_of(candidate.sites,
+                               [](const auto& site) { return steps_grow(site.second->changes); });
+}
+
+/// How far a measured level moves from reading to reading: the median. At least two points.
+double usual_step(const std::vector<Point>& points) {
+    std::vector<double> steps;
+    for (std::size_t i = 1; i < points.size(); ++i)
+        steps.push_back(std::abs(points[i].y - points[i - 1].y));
+    const auto middle = steps.begin() + static_cast<std::ptrdiff_t>(steps.size() / 2);
+    std::nth_element(steps.begin(), middle, steps.end());
+    return *middle;
 }
 
 class SiteJudge {
@@ -93,11 +131,15 @@ class SiteJudge {
         for (auto& [key, members] : groups) {
             const Verdict& verdict = std::get<0>(key);
             const Candidate all = together(members);
-            if (verdict.kind == FindingKind::kCache && replaces_older(all, leaked)) continue;
-            auto finding = finding_of(verdict, all);
-            if (!finding) continue;
-            if (finding->kind == FindingKind::kLeak) leaked += finding->bytes;
-            findings.push_back(std::move(*finding));
+            for (const auto& [part, what] : parts_of(verdict, all)) {
+                const bool no_more = heap_holds_no_more(part, what, leaked);
+                if (no_more && replaces_older(what)) continue;
+                auto finding = finding_of(part, what);
+                if (!finding) continue;
+                if (no_more && sampled_) doubt_growth(*finding);
+                if (finding->kind == FindingKind::kLeak) leaked += finding->bytes;
+                findings.push_back(std::move(*finding));
+            }
         }
         return findings;
     }
@@ -105,7 +147,7 @@ class SiteJudge {
   private:
     Candidate candidate_of(StackId stack, const SiteHistory& history) const {
         Candidate candidate{.sites = {{stack, &history}}, .blocks = {}};
-        candidate.growth = growth_of(grid_.points(history.changes), true);
+        candidate.growth = growth_of(grid_.points(history.changes), true, evidence_.per());
         candidate.blocks = levels_of(history.blocks, recording_.epochs.size());
         candidate.unreachable = unreachable_share(history);
         const std::uint64_t half = recording_.requests_completed / 2;
@@ -134,51 +176,126 @@ class SiteJudge {
         std::stable_sort(all.sites.begin(), all.sites.end(), [](const auto& a, const auto& b) {
             return a.second->outlived_bytes > b.second->outlived_bytes;
         });
-        all.growth = growth_of(sum, true);
+        all.growth = growth_of(sum, true, evidence_.per());
         return all;
     }
 
     /// Blocks that take the place of others from before the attach look like growth: their births
     /// were seen, the births of what they replaced were not. The books tell: the heap holds no
-    /// more.
-    bool replaces_older(const Candidate& all, double leaked) const {
+    /// more. What is unreachable replaces nothing.
+    bool heap_holds_no_more(const Verdict& verdict, const Candidate& all, double leaked) const {
+        const bool grows =
+            verdict.kind == FindingKind::kCache ||
+            (verdict.kind == FindingKind::kLeak && all.sum(&SiteHistory::unreachable_blocks) == 0);
         const auto points = reading_points(
             recording_, [](const ledger::Reading& reading) { return reading.books.heap_live; });
-        const auto unknown = static_cast<double>(recording_.counts.freed_unknown_blocks);
-        const auto blocks = static_cast<double>(all.sum(&SiteHistory::outlived_blocks));
-        if (all.late_freed == 0 || points.size() < 2 || unknown < kReplacedShare * blocks)
-            return false;
-        return growth_of(points).gain - leaked < kReplacedShare * all.growth.gain;
+        if (!grows || points.size() < 2) return false;
+        const double gain = growth_of(points).gain + usual_step(points) - leaked;
+        return gain < kReplacedShare * all.growth.gain;
     }
 
-    /// Of the blocks that had outlived their request when the last marking began.
+    /// As many blocks were freed whose births were not seen.
+    bool replaces_older(const Candidate& all) const {
+        return static_cast<double>(recording_.counts.freed_unknown_blocks) >=
+               kReplacedShare * static_cast<double>(all.sum(&SiteHistory::outlived_blocks));
+    }
+
+    /// Where allocations are sampled, the frees of blocks from before the attach are not counted.
+    void doubt_growth(Finding& finding) const {
+        finding.confidence = Confidence::kPossible;
+        finding.per_request.reset();
+        finding.forecast.reset();
+        finding.evidence.emplace_back(
+            "the heap as a whole holds hardly more: these may have taken the place of older "
+            "blocks");
+        finding.advice = "trace with --tier full: it tells whether as many older blocks are freed";
+    }
+
+    /// A level when the last marking began: what has outlived its request since was not looked at.
+    double at_marking(const Changes& changes) const {
+        auto level = static_cast<double>(changes.back().second);
+        for (const auto& [epoch, value] : changes)
+            if (recording_.epochs[epoch].end_ns <= recording_.reach.back().t_ns)
+                level = static_cast<double>(value);
+        return level;
+    }
+
     double unreachable_share(const SiteHistory& history) const {
         if (recording_.reach.empty() || history.unreachable_blocks == 0) return 0;
-        double blocks = static_cast<double>(history.outlived_blocks);
-        for (const auto& [epoch, level] : history.blocks)
-            if (recording_.epochs[epoch].end_ns <= recording_.reach.back().t_ns)
-                blocks = static_cast<double>(level);
-        return std::min(1.0,
-                        static_cast<double>(history.unreachable_blocks) / std::max(blocks, 1.0));
+        return std::min(1.0, static_cast<double>(history.unreachable_blocks) /
+                                 std::max(at_marking(history.blocks), 1.0));
+    }
+
+    /// A site may lose some blocks and keep others: the leak is what is lost, the rest is a cache.
+    std::vector<std::pair<Verdict, Candidate>> parts_of(const Verdict& verdict,
+                                                        const Candidate& all) const {
+        const auto lost = static_cast<double>(all.sum(&SiteHistory::unreachable_bytes));
+        if (verdict.kind != FindingKind::kLeak || lost == 0 || recording_.reach.empty())
+            return {{verdict, all}};
+        double known = 0;
+        auto reachable = -static_cast<double>(all.sum(&SiteHistory::unreachable_blocks));
+        for (const auto& [stack, history] : all.sites) {
+            known += at_marking(history->changes);
+            reachable += at_marking(history->blocks);
+        }
+        const double share = std::min(1.0, lost / std::max(known, 1.0));
+        if (share >= kAllUnreachable || reachable < kFewestBlocks) return {{verdict, all}};
+        std::vector<std::pair<Verdict, Candidate>> parts{{verdict, part_of(all, share)}};
+        auto& slope = parts.front().second.growth.slope;
+        // All of it may be lost, and stale words point to the rest.
+        if (slope && slope->ci95) slope->ci95->hi = all.growth.slope->ci95->hi;
+        if (1 - share >= kReachablePart && !sampled_ && !apportioned_)
+            parts.emplace_back(rest_of(all), part_of(all, 1 - share));
+        return parts;
+    }
+
+    static Verdict rest_of(const Candidate& all) {
+        return all.growth.shape == Shape::kWarmup
+                   ? Verdict{}
+                   : Verdict{FindingKind::kCache, Confidence::kProbable};
+    }
+
+    static Candidate part_of(Candidate all, double share) {
+        all.share = share;
+        all.growth.gain *= share;
+        if (all.growth.forecast) all.growth.forecast->plateau_bytes *= share;
+        if (auto& slope = all.growth.slope) {
+            slope->value *= share;
+            if (slope->ci95)
+                slope->ci95 = Interval{slope->ci95->lo * share, slope->ci95->hi * share};
+        }
+        for (double& blocks : all.blocks) blocks *= share;
+        return all;
     }
 
     std::optional<Verdict> judge(const Candidate& candidate) const {
         const Growth& growth = candidate.growth;
         if (growth.shape == Shape::kNone) return std::nullopt;
-        if (growth.shape == Shape::kRising || growth.shape == Shape::kSaturating)
-            if (auto leak = judge_leak(candidate)) return leak;
+        const bool once = growth.shape == Shape::kWarmup;
+        if (auto leak = judge_leak(candidate)) {
+            if (!once) return leak;
+            if (came_lost(candidate)) return Verdict{FindingKind::kLeak, Confidence::kProbable};
+        }
         const bool keyed = keyed_by_input(recording_.epochs, candidate.blocks).has_value();
-        if (growth.shape == Shape::kWarmup && candidate.late_freed == 0 && !keyed) return Verdict{};
+        if (once && candidate.late_freed == 0 && !keyed) return Verdict{};
         return Verdict{FindingKind::kCache, Confidence::kDefinite};
+    }
+
+    /// What the first requests left behind, and most of it, and no few blocks, were lost.
+    static bool came_lost(const Candidate& candidate) {
+        return candidate.unreachable >= kMostlyUnreachable &&
+               candidate.sum(&SiteHistory::unreachable_blocks) >= kFewestBlocks;
     }
 
     std::optional<Verdict> judge_leak(const Candidate& candidate) const {
         const SiteHistory& history = *candidate.sites.front().second;
-        if (candidate.unreachable >= kHardlyUnreachable &&
-            history.unreachable_blocks >= kFewestBlocks) {
-            const bool retracted = static_cast<double>(history.retracted_blocks) >
-                                   kFewRetracted * static_cast<double>(history.unreachable_blocks);
-            const bool definite = candidate.unreachable >= kMostlyUnreachable && !retracted;
+        const bool retracted = static_cast<double>(history.retracted_blocks) >
+                               kFewRetracted * static_cast<double>(history.unreachable_blocks);
+        const bool mostly = candidate.unreachable >= kMostlyUnreachable;
+        // A few may be of hidden pointers, but what they are of is no cache that comes to rest.
+        const bool few = history.unreachable_blocks < kFewestBlocks;
+        if (few ? mostly && !retracted : candidate.unreachable >= kHardlyUnreachable) {
+            const bool definite = mostly && !retracted && !few;
             return Verdict{FindingKind::kLeak,
                            definite ? Confidence::kDefinite : Confidence::kProbable};
         }
@@ -199,27 +316,35 @@ class SiteJudge {
 
     std::optional<Finding> finding_of(const Verdict& verdict, const Candidate& all) const {
         const double gain = all.growth.gain;
-        if (verdict.kind == FindingKind::kWarmup && gain < evidence_.material())
-            return std::nullopt;
-        if (verdict.kind == FindingKind::kCache &&
+        const bool once = verdict.kind != FindingKind::kCache && all.growth.shape == Shape::kWarmup;
+        if (once && gain < evidence_.material()) return std::nullopt;
+        const std::uint64_t unreachable = all.sum(&SiteHistory::unreachable_blocks);
+        const bool few_lost = unreachable != 0 && unreachable < kFewestBlocks;
+        if ((verdict.kind == FindingKind::kCache || few_lost) &&
             gain < std::max(kFewestCacheBytes, kShareOfGrowth * total_))
             return std::nullopt;
         Finding finding;
         finding.kind = verdict.kind;
         finding.confidence = verdict.confidence;
-        finding.bytes = static_cast<double>(all.sum(&SiteHistory::outlived_bytes));
+        finding.bytes =
+            std::round(all.share * static_cast<double>(all.sum(&SiteHistory::outlived_bytes)));
         for (const auto& [stack, history] : all.sites) finding.stacks.push_back(stack);
         explain(all, finding);
         if (finding.kind == FindingKind::kCache) describe_cache(all, finding);
+        if (finding.kind == FindingKind::kCache && all.growth.fall) {
+            finding.evidence.push_back(fall_text(*all.growth.fall, evidence_.unit()));
+            finding.per_request.reset();
+            leave_open(finding);
+        }
         if (finding.kind == FindingKind::kLeak) describe_leak(all, finding);
         return finding;
     }
 
     void explain(const Candidate& all, Finding& finding) const {
         auto& lines = finding.evidence;
-        lines.push_back(fmt::format("{} blocks of {} outlived their {}",
-                                    grouped(all.sum(&SiteHistory::outlived_blocks)),
-                                    bytes(finding.bytes), evidence_.unit()));
+        lines.push_back(fmt::format(
+            "{} blocks of {} outlived their {}", grouped(all.sum(&SiteHistory::outlived_blocks)),
+            bytes(all.sum(&SiteHistory::outlived_bytes)), evidence_.unit()));
         const std::uint64_t unreachable = all.sum(&SiteHistory::unreachable_blocks);
         if (recording_.reach.empty())
             lines.emplace_back("whether anything points to them was not looked at");
@@ -227,6 +352,11 @@ class SiteJudge {
             lines.push_back(fmt::format("nothing points to {} of them", grouped(unreachable)));
         else
             lines.emplace_back("something still points to them");
+        if (all.share < 1)
+            lines.push_back(fmt::format(
+                "something points to the others; counted here {} of all, {}", percent(all.share),
+                finding.kind == FindingKind::kLeak ? "the share that nothing points to"
+                                                   : "the share of these others"));
         if (const std::uint64_t retracted = all.sum(&SiteHistory::retracted_blocks))
             lines.push_back(
                 fmt::format("{} that nothing seemed to point to were freed later: their "
@@ -241,13 +371,37 @@ class SiteJudge {
     }
 
     void describe_leak(const Candidate& all, Finding& finding) const {
+        const bool stopped = tell_when(all.growth, finding);
+        if (all.growth.shape == Shape::kWarmup) finding.subkind = "once";
         finding.per_request = all.growth.slope;
-        if (!finding.per_request || finding.per_request->value <= 0) return;
-        finding.advice = fmt::format(
-            "free what this stack allocates; until then a restart every {} {}s loses no more than "
-            "{}",
-            grouped(static_cast<std::uint64_t>(kRecycleBytes / finding.per_request->value)),
-            evidence_.unit(), bytes(kRecycleBytes));
+        if (finding.per_request && finding.per_request->value <= 0) return;
+        finding.advice = "free what this stack allocates";
+        if (!finding.per_request) return;
+        if (finding.per_request->ci95 && !finding.per_request->rises()) {
+            finding.evidence.emplace_back("the growth was too uneven for a rate");
+            finding.per_request.reset();
+        } else if (!stopped) {
+            finding.advice += fmt::format(
+                "; until then a restart every {} {}s loses no more than {}",
+                grouped(static_cast<std::uint64_t>(kRecycleBytes / finding.per_request->value)),
+                evidence_.unit(), bytes(kRecycleBytes));
+        }
+    }
+
+    /// Growth that began or ended within the window; true if it ended.
+    bool tell_when(const Growth& growth, Finding& finding) const {
+        const auto at = [](double requests) {
+            return grouped(static_cast<std::uint64_t>(requests));
+        };
+        const bool stopped =
+            growth.shape != Shape::kRising && growth.settled_at <= kStoppedBy * evidence_.requests;
+        if (growth.begun_at >= kBegunAfter * evidence_.requests)
+            finding.evidence.push_back(fmt::format("hardly any of them came before {} {}",
+                                                   evidence_.unit(), at(growth.begun_at)));
+        if (stopped)
+            finding.evidence.push_back(fmt::format("hardly any of them came after {} {}",
+                                                   evidence_.unit(), at(growth.settled_at)));
+        return stopped;
     }
 
     void describe_cache(const Candidate& all, Finding& finding) const {
@@ -280,13 +434,16 @@ class SiteJudge {
         finding.subkind = goes_on ? "unbounded" : "bounded";
         finding.forecast = growth.forecast;
         if (goes_on) {
-            finding.advice = fmt::format("bound it: it grows by {} in 1,000 {}s and never stops",
-                                         bytes(growth.slope->value * 1000), evidence_.unit());
-        } else if (growth.forecast && !rests_by_chance(all)) {
+            finding.advice = fmt::format(
+                "bound it: it grows by {} in 1,000 {}s and did not stop while it was traced",
+                bytes(growth.slope->value * 1000), evidence_.unit());
+        } else if (growth.shape == Shape::kSaturating && !evicts(all) &&
+                   (!growth.forecast || rests_by_chance(all) || steps_grow(all))) {
+            leave_open(finding);
+        } else if (growth.forecast) {
             finding.advice = fmt::format("none needed if {} is affordable: it comes to rest there",
                                          bytes(growth.forecast->plateau_bytes));
-        } else if (growth.shape == Shape::kSaturating && all.late_freed == 0) {
-            leave_open(finding);
+            if (evidence_.per() == Per::kInterval && !evicts(all)) doubt_rest(finding);
         }
     }
 
@@ -302,13 +459,29 @@ class SiteJudge {
         return rises;
     }
 
-    /// A few samples make steps, and a rest behind the last one. Their mean number in as long a
-    /// time must make it unlikely (Poisson) that none falls into it.
+    static void doubt_rest(Finding& finding) {
+        finding.confidence = std::max(finding.confidence, Confidence::kProbable);
+        finding.evidence.emplace_back(
+            "intervals do not tell whether it was the growth that came to rest, or the work");
+    }
+
+    /// As it rests, blocks come and go: it is full.
+    bool evicts(const Candidate& all) const {
+        std::uint64_t freed = 0;
+        for (const auto& [stack, history] : all.sites)
+            for (const auto& [epoch, blocks] : history->late_freed)
+                if (static_cast<double>(recording_.epochs[epoch].requests) > all.growth.settled_at)
+                    freed += blocks;
+        return freed >= kFewestBlocks;
+    }
+
+    /// A few samples, or a few blocks, make steps and a rest behind the last one. Their mean number
+    /// in as long a time must make it unlikely (Poisson) that none falls into it.
     bool rests_by_chance(const Candidate& all) const {
-        if (!sampled_ || all.late_freed != 0) return false;
         const double settled = std::max(all.growth.settled_at, 1.0);
         const double rest = static_cast<double>(recording_.requests_completed) - settled;
-        return static_cast<double>(rises_of(all)) * rest / settled < kSurelyOne;
+        const auto rises = static_cast<double>(rises_of(all));
+        return rises < kSurelyOne || rises * rest / settled < kSurelyOne;
     }
 
     void describe_keyed(const Candidate& all, std::uint64_t distinct, Finding& finding) const {

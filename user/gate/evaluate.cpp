@@ -211,7 +211,7 @@ class Gate {
             check.reason = thin;
         } else if (!check.measured->corrected) {
             check.verdict = Verdict::kInconclusive;
-            check.reason = "too few points for an interval";
+            check.reason = "too few points, or too uneven a growth, for an interval";
         } else if (check.measured->corrected->lo > *check.limit) {
             check.verdict = Verdict::kFail;
         } else if (check.measured->value > *check.limit) {

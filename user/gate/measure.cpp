@@ -30,7 +30,7 @@ double normal_quantile(double tail) {
 bool concerns(const Finding& finding, Rule rule) {
     switch (rule) {
         case Rule::kLeak:
-            return finding.kind == FindingKind::kLeak;
+            return finding.kind == FindingKind::kLeak && classify::endless(finding);
         case Rule::kCache:
             return finding.kind == FindingKind::kCache && finding.subkind == "unbounded";
         case Rule::kMapped:
