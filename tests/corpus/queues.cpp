@@ -17,6 +17,7 @@ struct Server {
     Job* first;
     Job* last;
     void** sessions;
+    char name[64];
 };
 
 class Queue : public Part {

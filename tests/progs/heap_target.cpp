@@ -212,6 +212,7 @@ struct Server {
     Node* first;
     Node* last;
     void** sessions;
+    char name[64];
 };
 Server* server;
 
@@ -225,14 +226,15 @@ void enqueue() {
 void make_queue() {
     constexpr std::size_t kSessions = 100000;
     server = static_cast<Server*>(std::malloc(sizeof(Server)));
-    server->sessions = static_cast<void**>(std::malloc(kSessions * sizeof(void*)));
-    for (std::size_t i = 0; i < kSessions; ++i) server->sessions[i] = touched(120);
     server->first = server->last = static_cast<Node*>(touched(400));
     for (int i = 0; i < 10000; ++i) enqueue();
+    // Behind the jobs: of what one block leads to, the last is followed first.
+    server->sessions = static_cast<void**>(std::malloc(kSessions * sizeof(void*)));
+    for (std::size_t i = 0; i < kSessions; ++i) server->sessions[i] = touched(120);
 }
 
 void serve_queue() {
-    for (;; usleep(3000)) {
+    for (;; usleep(2000)) {
         enqueue();
         Node* job = server->first;
         server->first = job->next;

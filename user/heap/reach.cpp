@@ -85,7 +85,8 @@ class Marking {
     /// that is marked is searched once more, and what that finds is followed at once, before
     /// anything else.
     bool look_again(const std::vector<RootRange>& roots) {
-        constexpr std::size_t kFew = 256;  // blocks, between whose reading and following nothing is
+        constexpr std::size_t kFew =
+            32;  // blocks, between whose reading and following little time passes
         for (const Segment& home : snapshot_.segments) {
             for (std::size_t i = home.chunk_begin; i < home.chunk_end; ++i) {
                 if (snapshot_.chunks.is(i, kFreed) || !snapshot_.chunks.is(i, kMarked)) continue;
