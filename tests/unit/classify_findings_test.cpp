@@ -141,6 +141,17 @@ TEST(Findings, OfASiteThatAlsoKeepsBlocksTheLeakIsWhatIsLost) {
     }
 }
 
+TEST(Findings, StaleWordsThatPointToAFewMakeNoCache) {
+    auto recording = quiet();
+    add_site(
+        recording, [](std::uint64_t requests) { return requests; }, 0.85);
+    mark(recording);
+    const auto leak = only(recording);
+    EXPECT_DOUBLE_EQ(leak.bytes, 300 * kBlockBytes);
+    EXPECT_DOUBLE_EQ(leak.per_request->value, kBlockBytes);
+    EXPECT_NEAR(leak.per_request->ci95->lo, 850, 1e-6);
+}
+
 TEST(Findings, ALeakWithinAPartOfTheWindowHasNoRateThatMayBeZero) {
     auto recording = quiet();
     add_site(
@@ -536,6 +547,7 @@ TEST(Findings, WhatWasPurgedWithinTheWindowMayBePurgedAgain) {
     const auto mapping = only(mapped);
     EXPECT_EQ(mapping.kind, FindingKind::kMapped);
     EXPECT_EQ(mapping.confidence, Confidence::kPossible);
+    EXPECT_EQ(mapping.advice.find("at this rate"), std::string::npos);
     EXPECT_TRUE(says(mapping, "fell from")) << "of a measured level a single point does not count";
 }
 

@@ -104,10 +104,12 @@ void add_mapped_finding(const Evidence& evidence, std::vector<Finding>& findings
         fmt::format("anonymous mappings outside of malloc rose from {} to {}",
                     bytes(evidence.recording.readings.front().books.anon_mapped),
                     bytes(evidence.recording.readings.back().books.anon_mapped)));
-    finding.advice = fmt::format(
-        "a runtime's own arenas, or mmap without munmap: the stacks say whose; at this rate {} in "
-        "1,000 {}s",
-        bytes(growth.gain / std::max(evidence.requests, 1.0) * 1000), evidence.unit());
+    finding.advice =
+        "a runtime's own arenas, or mmap without munmap: the stacks say whose; " +
+        (growth.fall ? "trace for longer: what went may go again"
+                     : fmt::format("at this rate {} in 1,000 {}s",
+                                   bytes(growth.gain / std::max(evidence.requests, 1.0) * 1000),
+                                   evidence.unit()));
     finding.stacks = mapping_stacks(evidence);
     findings.push_back(std::move(finding));
 }

@@ -25,7 +25,7 @@ using ledger::SiteKind;
 constexpr double kMostlyUnreachable = 0.5;
 constexpr double kHardlyUnreachable = 0.05;
 constexpr double kAllUnreachable = 0.9;     ///< marking misses a few: stale words point to them
-constexpr double kReachablePart = 0.2;      ///< of a site that leaks: worth a finding of its own
+constexpr double kReachablePart = 0.2;      ///< of a site that leaks: more of it are no stale words
 constexpr double kFewRetracted = 0.01;      ///< of what was called unreachable
 constexpr std::uint64_t kFewestBlocks = 5;  ///< that a leak consists of
 constexpr double kShareOfGrowth = 0.01;     ///< of what outlives requests: smaller caches are dust
@@ -240,11 +240,13 @@ class SiteJudge {
         }
         const double share = std::min(1.0, lost / std::max(known, 1.0));
         if (share >= kAllUnreachable || reachable < kFewestBlocks) return {{verdict, all}};
-        std::vector<std::pair<Verdict, Candidate>> parts{{verdict, part_of(all, share)}};
-        auto& slope = parts.front().second.growth.slope;
-        // All of it may be lost, and stale words point to the rest.
-        if (slope && slope->ci95) slope->ci95->hi = all.growth.slope->ci95->hi;
-        if (1 - share >= kReachablePart && !sampled_ && !apportioned_)
+        const bool apart = 1 - share >= kReachablePart;
+        std::vector<std::pair<Verdict, Candidate>> parts{
+            {verdict, apart ? part_of(all, share) : all}};
+        // From what nothing points to, to all of it: stale words may point to the rest.
+        if (auto& slope = parts.front().second.growth.slope; slope && slope->ci95)
+            slope->ci95 = Interval{all.growth.slope->ci95->lo * share, all.growth.slope->ci95->hi};
+        if (apart && !sampled_ && !apportioned_)
             parts.emplace_back(rest_of(all), part_of(all, 1 - share));
         return parts;
     }
