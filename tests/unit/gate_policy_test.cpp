@@ -80,6 +80,7 @@ TEST(GatePolicy, RefusesWithLineAndKey) {
     names("[[suppress]]\nfunction = \"f\"\nreason = \"x\"\nexpires = \"2027-01-01\"",
           "without quotes");
     names("[limits\nleak = 3", "no valid TOML");
+    names("leak = { max =", "line 1: no valid TOML: missing value");
     names("[[suppress]]\nfunction = \"f\"\nreason = \"x\"\nexpires = 2027-02-30", "memory.toml");
 }
 

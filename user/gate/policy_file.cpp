@@ -157,6 +157,14 @@ Policy policy_of(const Value& root) {
     return policy;
 }
 
+/// toml11 says "[error] toml::FUNCTION: REASON" and draws the place in further lines.
+std::string_view reason_of(std::string_view what) {
+    what = what.substr(0, what.find('\n'));
+    const std::size_t function = what.find("toml::");
+    const std::size_t reason = function == what.npos ? what.npos : what.find(": ", function);
+    return reason == what.npos ? what : what.substr(reason + 2);
+}
+
 }  // namespace
 
 Result<Policy> parse_policy(const std::string& toml, const std::string& name) {
@@ -166,8 +174,8 @@ Result<Policy> parse_policy(const std::string& toml, const std::string& name) {
     } catch (const BadPolicy& bad) {
         return Error{name + ", " + bad.what()};
     } catch (const toml::exception& bad) {
-        return Error{
-            fmt::format("{}, line {}: no valid TOML: {}", name, bad.location().line(), bad.what())};
+        return Error{fmt::format("{}, line {}: no valid TOML: {}", name, bad.location().line(),
+                                 reason_of(bad.what()))};
     } catch (const std::exception& bad) {
         return Error{name + ": no valid TOML: " + bad.what()};
     }
