@@ -389,6 +389,9 @@ TEST(Findings, AFifoWhoseBlocksOutliveTheWindowDoesNotGrow) {
     EXPECT_TRUE(analyze(recording).findings.empty()) << "not looked at whether it leaks";
     mark(recording);
     EXPECT_TRUE(analyze(recording).findings.empty());
+    auto shared_out = recording;
+    shared_out.overhead.tier = "auto";
+    EXPECT_EQ(only(shared_out).kind, FindingKind::kCache) << "a share of what a census found";
     grow_heap(recording);
     EXPECT_EQ(only(recording).confidence, Confidence::kDefinite) << "the heap holds more, indeed";
 }

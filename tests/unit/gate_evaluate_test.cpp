@@ -46,6 +46,16 @@ TEST(Gate, ALimitIsBrokenByWhatIsSureOnly) {
     EXPECT_EQ(verdict(4001), Verdict::kPass);
 }
 
+TEST(Gate, ALeakThatCameOnceIsNoRate) {
+    classify::Analysis analysis;
+    analysis.findings.resize(2);
+    analysis.findings[0].kind = analysis.findings[1].kind = classify::FindingKind::kLeak;
+    analysis.findings[1].subkind = "once";
+    const auto measured = measured_findings(analysis, Rule::kLeak, 1);
+    ASSERT_EQ(measured.size(), 1U);
+    EXPECT_EQ(measured[0].finding, 0U);
+}
+
 TEST(Gate, MoreStacksMakeItMoreCareful) {
     EXPECT_DOUBLE_EQ(widening(0), 1);
     EXPECT_DOUBLE_EQ(widening(1), 1);

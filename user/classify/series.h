@@ -45,6 +45,8 @@ struct SiteHistory {
     Changes late_freed;  ///< blocks freed in the epoch that had outlived their request
 };
 
+using SiteList = std::vector<std::pair<StackId, const SiteHistory*>>;
+
 /// The level at the end of each epoch, 0 before the first change.
 std::vector<double> levels_of(const Changes& changes, std::size_t epochs);
 

@@ -6,7 +6,6 @@
 #include <algorithm>
 #include <cmath>
 #include <map>
-#include <numeric>
 #include <string>
 #include <tuple>
 #include <utility>
@@ -15,6 +14,7 @@
 #include "user/classify/culprit.h"
 #include "user/classify/findings.h"
 #include "user/classify/keyed.h"
+#include "user/classify/rest.h"
 #include "user/classify/series.h"
 
 namespace asrtrace::classify {
@@ -33,15 +33,13 @@ constexpr double kFewestCacheBytes = 16384;
 constexpr double kMostOfGrowth = 0.5;
 constexpr double kReplacedShare = 0.5;
 constexpr std::size_t kFewestSamples = 10;  ///< of a cache: fewer fall on new inputs by chance
-constexpr double kSurelyOne = 7;  ///< events expected: with 99.9 % one comes; no fewer make a rest
 constexpr double kBegunAfter = 1.0 / 3;  ///< of the requests: what grew all the time begins earlier
 constexpr double kStoppedBy = 0.8;       ///< of the requests
-constexpr double kGrowingSteps = 2;      ///< the later half of them by the earlier one
 constexpr double kRecycleBytes = 64 << 20;
 
 /// One site, or several of one culprit, and what is known of them.
 struct Candidate {
-    std::vector<std::pair<StackId, const SiteHistory*>> sites;  ///< most bytes first
+    SiteList sites;  ///< most bytes first
     Growth growth{};
     std::vector<double> blocks;    ///< outlived, at the end of each epoch
     double unreachable = 0;        ///< share of its blocks when reachability was looked at last
@@ -62,34 +60,6 @@ struct Verdict {
     Confidence confidence = Confidence::kProbable;
     auto operator<=>(const Verdict&) const = default;
 };
-
-/// How often a level went up.
-std::size_t count_rises(const Changes& changes) {
-    std::size_t rises = 0;
-    std::uint64_t level = 0;
-    for (const auto& [epoch, value] : changes) rises += value > std::exchange(level, value) ? 1 : 0;
-    return rises;
-}
-
-/// Do the later half of a site's steps upwards add far more than the earlier one? So grows an array
-/// that doubles, and a rest behind its last step tells nothing.
-bool steps_grow(const Changes& changes) {
-    std::vector<double> steps;
-    std::uint64_t highest = 0;
-    for (const auto& [epoch, value] : changes) {
-        if (value <= highest) continue;
-        steps.push_back(static_cast<double>(value - highest));
-        highest = value;
-    }
-    const auto half = static_cast<std::ptrdiff_t>(steps.size() / 2);
-    return std::accumulate(steps.end() - half, steps.end(), 0.0) >
-           kGrowingSteps * std::accumulate(steps.begin(), steps.begin() + half, 0.0);
-}
-
-bool steps_grow(const Candidate& candidate) {
-    return std::ranges::any_of(candidate.sites,
-                               [](const auto& site) { return steps_grow(site.second->changes); });
-}
 
 /// How far a measured level moves from reading to reading: the median. At least two points.
 double usual_step(const std::vector<Point>& points) {
@@ -182,14 +152,14 @@ class SiteJudge {
 
     /// Blocks that take the place of others from before the attach look like growth: their births
     /// were seen, the births of what they replaced were not. The books tell: the heap holds no
-    /// more. What is unreachable replaces nothing.
+    /// more. What is unreachable replaces nothing, nor does what is a share of the books' growth.
     bool heap_holds_no_more(const Verdict& verdict, const Candidate& all, double leaked) const {
         const bool grows =
             verdict.kind == FindingKind::kCache ||
             (verdict.kind == FindingKind::kLeak && all.sum(&SiteHistory::unreachable_blocks) == 0);
         const auto points = reading_points(
             recording_, [](const ledger::Reading& reading) { return reading.books.heap_live; });
-        if (!grows || points.size() < 2) return false;
+        if (!grows || apportioned_ || points.size() < 2) return false;
         const double gain = growth_of(points).gain + usual_step(points) - leaked;
         return gain < kReplacedShare * all.growth.gain;
     }
@@ -412,7 +382,7 @@ class SiteJudge {
         if (recording_.reach.empty() || all.sum(&SiteHistory::retracted_blocks) != 0 ||
             apportioned_)
             finding.confidence = Confidence::kProbable;
-        if (sampled_ && rises_of(all) < kFewestSamples) {
+        if (sampled_ && rises_of(all.sites) < kFewestSamples) {
             finding.subkind = growth.shape == Shape::kRising ? "unbounded" : "bounded";
             return leave_open(finding);
         }
@@ -439,8 +409,7 @@ class SiteJudge {
             finding.advice = fmt::format(
                 "bound it: it grows by {} in 1,000 {}s and did not stop while it was traced",
                 bytes(growth.slope->value * 1000), evidence_.unit());
-        } else if (growth.shape == Shape::kSaturating && !evicts(all) &&
-                   (!growth.forecast || rests_by_chance(all) || steps_grow(all))) {
+        } else if (growth.shape == Shape::kSaturating && !evicts(all) && may_go_on(all)) {
             leave_open(finding);
         } else if (growth.forecast) {
             finding.advice = fmt::format("none needed if {} is affordable: it comes to rest there",
@@ -455,35 +424,22 @@ class SiteJudge {
         finding.advice = "trace for longer: whether it goes on is not decided yet";
     }
 
-    static std::size_t rises_of(const Candidate& all) {
-        std::size_t rises = 0;
-        for (const auto& [stack, history] : all.sites) rises += count_rises(history->changes);
-        return rises;
-    }
-
     static void doubt_rest(Finding& finding) {
         finding.confidence = std::max(finding.confidence, Confidence::kProbable);
         finding.evidence.emplace_back(
             "intervals do not tell whether it was the growth that came to rest, or the work");
     }
 
-    /// As it rests, blocks come and go: it is full.
+    /// Full, and as it rests blocks come and go.
     bool evicts(const Candidate& all) const {
-        std::uint64_t freed = 0;
-        for (const auto& [stack, history] : all.sites)
-            for (const auto& [epoch, blocks] : history->late_freed)
-                if (static_cast<double>(recording_.epochs[epoch].requests) > all.growth.settled_at)
-                    freed += blocks;
-        return freed >= kFewestBlocks;
+        return freed_after(recording_, all.sites, all.growth.settled_at) >= kFewestBlocks;
     }
 
-    /// A few samples, or a few blocks, make steps and a rest behind the last one. Their mean number
-    /// in as long a time must make it unlikely (Poisson) that none falls into it.
-    bool rests_by_chance(const Candidate& all) const {
-        const double settled = std::max(all.growth.settled_at, 1.0);
-        const double rest = static_cast<double>(recording_.requests_completed) - settled;
-        const auto rises = static_cast<double>(rises_of(all));
-        return rises < kSurelyOne || rises * rest / settled < kSurelyOne;
+    /// Nothing says that it has come to rest.
+    bool may_go_on(const Candidate& all) const {
+        return !all.growth.forecast ||
+               rests_by_chance(all.sites, all.growth.settled_at, evidence_.requests) ||
+               steps_grow(all.sites.front().second->changes);
     }
 
     void describe_keyed(const Candidate& all, std::uint64_t distinct, Finding& finding) const {
