@@ -76,6 +76,22 @@ TEST(Growth, ALeakBehindAWarmupHasTheSlopeOfTheLeak) {
     EXPECT_NEAR(growth.slope->value, 100, 5);
 }
 
+TEST(Growth, AFallByHalfIsTold) {
+    const auto purged = growth_over([](double x) { return std::fmod(x, 160) * 10; });
+    ASSERT_TRUE(purged.fall);
+    EXPECT_NEAR(purged.fall->from, 1500, 100);
+    EXPECT_NEAR(purged.fall->to, 0, 100);
+    EXPECT_NEAR(purged.fall->at_request, 162, 5);
+    const auto spike = growth_over([](double x) { return x == 150 ? 1e6 : 10 * x; });
+    EXPECT_FALSE(spike.fall) << "a request caught half way";
+    EXPECT_FALSE(growth_over([](double x) { return 10 * x; }).fall);
+}
+
+TEST(Growth, KnowsWhenItBegan) {
+    EXPECT_NEAR(growth_over([](double x) { return std::max(0.0, x - 200); }).begun_at, 210, 6);
+    EXPECT_NEAR(growth_over([](double x) { return x; }).begun_at, 45, 6);
+}
+
 TEST(Growth, ACountedLevelRisesByItsMean) {
     std::mt19937 random(7);
     std::bernoulli_distribution one_of_four(0.25);

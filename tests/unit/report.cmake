@@ -4,6 +4,7 @@ add_executable(report_tests
   classify_slope_test.cpp
   classify_findings_test.cpp
   classify_growth_test.cpp
+  classify_sites_test.cpp
   classify_summary_test.cpp
   report_chart_test.cpp
   report_flame_test.cpp
