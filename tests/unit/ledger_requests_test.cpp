@@ -130,7 +130,8 @@ TEST(LedgerRequests, WhatALaterReadingFindsIsNoLeak) {
     const auto unreachable_after = [&](bool late, bool all) {
         Script script;
         script.begin();
-        for (const std::uint64_t address : {0x1000, 0x2000, 0x3000}) script.alloc(address, 100);
+        for (const std::uint64_t address : {0x1000UL, 0x2000UL, 0x3000UL})
+            script.alloc(address, 100);
         script.done();
         script.ledger.lose(three, script.ledger.serial(), true);
         script.ledger.lose(one, late ? script.ledger.serial() : 0, all);
