@@ -64,6 +64,12 @@ check_white_space() {
     [[ -z $found ]] || fail "trailing white space:"$'\n'"$found"
 }
 
+check_merges() {
+    local found
+    found=$(text_files | xargs -r grep -nE '^(<{7}|>{7}) ' /dev/null | head -n 20) || true
+    [[ -z $found ]] || fail "half a merge:"$'\n'"$found"
+}
+
 check_scripts() {
     { project_files -name '*.sh'; echo .ci/run; } | xargs -r shellcheck -x || fail "shellcheck"
     local file
@@ -153,6 +159,7 @@ check_format
 check_licence
 check_length
 check_white_space
+check_merges
 check_scripts
 [[ $tidy -eq 0 ]] || check_tidy
 exit "$failed"
