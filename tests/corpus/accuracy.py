@@ -19,8 +19,8 @@ import sys
 import judge
 import scenario
 
-QUICK = ("leak_in_free_heap", "leak_in_one_thread", "cache_by_length", "retention_fragmentation",
-         "steady_and_busy")
+QUICK = ("leak_in_free_heap", "leak_in_one_thread", "cache_by_length", "queue_that_stays",
+         "retention_fragmentation", "steady_and_busy")
 REACH_SHARE = 0.98
 FAILED = "FAILED"
 

