@@ -38,15 +38,19 @@ class Run(harness.LiveTest):
         with open(self.report_path, encoding="utf-8") as file:
             return json.load(file)
 
-    def test_its_end_is_told(self):
-        blocks = self.random.randrange(1000, 5000)
-        process = self.command(os.path.join(harness.PROGS, "exits_soon"), "--allocate",
-                               str(blocks), "--status", "7")
+    def serve(self, process):
+        """Lets a program do its work, to its end; what was said on stderr."""
         lines = harness.LineReader(process.stdout)
         self.assertTrue(lines.line(60).startswith("ready"))
         process.stdin.write(b"go\n")
         self.assertTrue(lines.line(60).startswith("done"))
-        errors = self.finish(process)
+        return self.finish(process)
+
+    def test_its_end_is_told(self):
+        blocks = self.random.randrange(1000, 5000)
+        process = self.command(os.path.join(harness.PROGS, "exits_soon"), "--allocate",
+                               str(blocks), "--status", "7")
+        errors = self.serve(process)
         self.assertEqual(process.returncode, 0, errors)
         self.assertIn("exits_soon ended with status 7", errors)
         report = self.report()
@@ -60,11 +64,7 @@ class Run(harness.LiveTest):
         for end, status in (("--status 3", 3 << 8), ("--signal 15", 15)):
             process = self.command(os.path.join(harness.PROGS, "exits_soon"), *end.split(),
                                    "--last-thread", "1")
-            lines = harness.LineReader(process.stdout)
-            self.assertTrue(lines.line(60).startswith("ready"))
-            process.stdin.write(b"go\n")
-            self.assertTrue(lines.line(60).startswith("done"))
-            errors = self.finish(process)
+            errors = self.serve(process)
             self.assertEqual(process.returncode, 0, errors)
             self.assertEqual(self.report()["window"]["exit_status"], status, errors)
 

@@ -6,12 +6,12 @@
 #include <optional>
 #include <string>
 
+#include "tools/asrtrace/read_trace.h"
 #include "tools/asrtrace/tell.h"
 #include "tools/asrtrace/verbs.h"
 #include "user/base/maps.h"
 #include "user/base/output_file.h"
 #include "user/gate/verdict.h"
-#include "user/trace/reader.h"
 
 namespace asrtrace {
 namespace {
@@ -33,14 +33,6 @@ Result<gate::Policy> policy_from(const std::string& path) {
     return gate::parse_policy(*text, path);
 }
 
-Result<ledger::Recording> read(const std::string& path) {
-    auto recording = trace::read(path);
-    if (recording)
-        for (const auto& damage : recording->damage)
-            print_error(Error{std::string(path).append(": damaged, missing: ").append(damage)});
-    return recording;
-}
-
 /// "-" takes the place of the text on standard output.
 Status write_all_formats(const Options& options, const gate::Shown& shown) {
     const bool to_stdout = options.json == "-" || options.junit == "-" || options.markdown == "-";
@@ -57,7 +49,7 @@ Status write_all_formats(const Options& options, const gate::Shown& shown) {
 int run(const Options& options) {
     const auto policy = policy_from(options.policy);
     if (!policy) return fail(policy.error());
-    const auto recording = read(options.file);
+    const auto recording = read_trace(options.file);
     if (!recording) return fail(recording.error());
     const auto analysis = classify::analyze(*recording);
 
@@ -65,7 +57,7 @@ int run(const Options& options) {
     classify::Analysis old_analysis;
     std::optional<gate::Subject> baseline;
     if (!options.baseline.empty()) {
-        auto old = read(options.baseline);
+        auto old = read_trace(options.baseline);
         if (!old) return fail(old.error());
         old_recording = std::move(*old);
         old_analysis = classify::analyze(*old_recording);

@@ -4,11 +4,11 @@
 #include <memory>
 #include <string>
 
+#include "tools/asrtrace/read_trace.h"
 #include "tools/asrtrace/tell.h"
 #include "tools/asrtrace/verbs.h"
 #include "user/base/output_file.h"
 #include "user/compare/compare.h"
-#include "user/trace/reader.h"
 
 namespace asrtrace {
 namespace {
@@ -17,18 +17,10 @@ struct Options {
     std::string base, now, json;
 };
 
-Result<ledger::Recording> read(const std::string& path) {
-    auto recording = trace::read(path);
-    if (recording)
-        for (const auto& damage : recording->damage)
-            print_error(Error{std::string(path).append(": damaged, missing: ").append(damage)});
-    return recording;
-}
-
 Status show(const Options& options) {
-    const auto base = read(options.base);
+    const auto base = read_trace(options.base);
     if (!base) return base.error();
-    const auto now = read(options.now);
+    const auto now = read_trace(options.now);
     if (!now) return now.error();
     const auto base_analysis = classify::analyze(*base);
     const auto now_analysis = classify::analyze(*now);

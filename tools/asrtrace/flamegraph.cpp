@@ -4,13 +4,13 @@
 #include <memory>
 #include <string>
 
+#include "tools/asrtrace/read_trace.h"
 #include "tools/asrtrace/tell.h"
 #include "tools/asrtrace/verbs.h"
 #include "user/base/output_file.h"
 #include "user/report/flame_svg.h"
 #include "user/report/folded.h"
 #include "user/report/profile.h"
-#include "user/trace/reader.h"
 
 namespace asrtrace {
 namespace {
@@ -28,18 +28,10 @@ int fail(const std::string& message, int status) {
     return status;
 }
 
-Result<ledger::Recording> read(const std::string& file) {
-    auto recording = trace::read(file);
-    if (!recording) return recording;
-    const std::string missing = file + ": damaged, missing: ";
-    for (const auto& damage : recording->damage) print_error(Error{missing + damage});
-    return recording;
-}
-
 Result<report::Flame> flame(const ledger::Recording& recording, report::FlameKind kind,
                             const std::string& base_file) {
     if (base_file.empty()) return report::flame_of(recording, kind);
-    const auto base = read(base_file);
+    const auto base = read_trace(base_file);
     if (!base) return base.error();
     return report::flame_difference(*base, recording, kind);
 }
@@ -52,7 +44,7 @@ Result<std::string> drawn(const report::Flame& flame, const std::string& format)
 }
 
 int run(const Options& options) {
-    const auto recording = read(options.file);
+    const auto recording = read_trace(options.file);
     if (!recording) return fail(recording.error().message, kExitError);
     const auto kind = report::flame_kind(options.kind);
     if (!kind) return fail("no such kind: " + options.kind, kExitError);
