@@ -163,7 +163,7 @@ std::size_t warmup_end(std::span<const Point> points) {
     return knee;
 }
 
-Growth growth_of(std::span<const Point> points, bool counted, Per per) {
+Growth shape_of_growth(std::span<const Point> points, bool counted, Per per) {
     Growth growth;
     growth.points = points.size();
     if (points.size() < 2) return growth;
@@ -172,26 +172,37 @@ Growth growth_of(std::span<const Point> points, bool counted, Per per) {
     growth.gain = median_level(points.last(ends)) - first;
     growth.fall =
         deepest_fall(counted ? std::vector(points.begin(), points.end()) : without_spikes(points));
-    const auto slope_of = counted ? mean_rise : theil_sen;
     if (growth.gain <= 0) return growth;
     growth.begun_at = begun_at(points, first, growth.gain);
     growth.settled_at = settled_at(points, first, growth.gain);
     const double width = points.back().x - points.front().x;
 
     const auto tail = from(points, points.front().x + width / 2);
-    const bool rises = tail.size() >= 2 && surely_rises(theil_sen(tail)) &&
-                       rising_steps(tail) >= kFewestSteps && !rests(tail);
-    if (!rises) {
+    // The slope last: it is by far the dearest question.
+    growth.rises_late = tail.size() >= 2 && rising_steps(tail) >= kFewestSteps && !rests(tail) &&
+                        surely_rises(theil_sen(tail));
+    if (!growth.rises_late) {
         const bool early = growth.settled_at - points.front().x <= kWarmupShare * width;
         growth.shape = early ? Shape::kWarmup : Shape::kSaturating;
         const bool rested = growth.settled_at - points.front().x <= kRestedShare * width;
         if (!early && rested) growth.forecast = Forecast{first + growth.gain, growth.settled_at};
-        if (!early) growth.slope = slope_of(points);
         return growth;
     }
     if (per == Per::kRequest) growth.forecast = slowing_down(points);
     growth.shape = growth.forecast ? Shape::kSaturating : Shape::kRising;
-    growth.slope = slope_of(points.subspan(warmup_end(points)));
+    return growth;
+}
+
+std::optional<Slope> slope_of_growth(std::span<const Point> points, const Growth& growth,
+                                     bool counted) {
+    if (growth.shape == Shape::kNone || growth.shape == Shape::kWarmup) return std::nullopt;
+    const auto slope_of = counted ? mean_rise : theil_sen;
+    return slope_of(growth.rises_late ? points.subspan(warmup_end(points)) : points);
+}
+
+Growth growth_of(std::span<const Point> points, bool counted, Per per) {
+    Growth growth = shape_of_growth(points, counted, per);
+    growth.slope = slope_of_growth(points, growth, counted);
     return growth;
 }
 

@@ -34,6 +34,7 @@ struct Growth {
     double gain = 0;                   ///< last level less first
     double begun_at = 0;               ///< requests before which hardly any of the gain was there
     double settled_at = 0;             ///< requests after which nearly all of the gain was there
+    bool rises_late = false;           ///< in the second half
     std::optional<Slope> slope;        ///< of what follows the warm-up; nothing if nothing does
     std::optional<Forecast> forecast;  ///< none if it cannot be told whether it goes on
     std::optional<Fall> fall;          ///< the deepest, if there is any: what grew may go again
@@ -52,6 +53,11 @@ enum class Per : std::uint8_t { kRequest, kInterval };
 /// above zero: many levels are looked at, few may be wrong.
 /// `counted` levels are exact: their slope is the mean rise. Of others a single point is no fall.
 Growth growth_of(std::span<const Point> points, bool counted = false, Per per = Per::kRequest);
+
+/// The same without its slope, which takes most of the time; and that slope.
+Growth shape_of_growth(std::span<const Point> points, bool counted, Per per);
+std::optional<Slope> slope_of_growth(std::span<const Point> points, const Growth& growth,
+                                     bool counted);
 
 /// Index of the point where a warm-up ends: the knee of the two straight lines that fit the points
 /// best (least squares, joined at the knee), if they fit far better than one; else 0. Looked for in

@@ -100,7 +100,9 @@ class SiteJudge {
         double leaked = 0;
         for (auto& [key, members] : groups) {
             const Verdict& verdict = std::get<0>(key);
-            const Candidate all = together(members);
+            Candidate all = together(members);
+            if (is_dust(verdict, all)) continue;
+            all.growth.slope = slope_of_growth(points_of(all), all.growth, true);
             for (const auto& [part, what] : parts_of(verdict, all)) {
                 const bool no_more = heap_holds_no_more(part, what, leaked);
                 if (no_more && replaces_older(what)) continue;
@@ -117,7 +119,7 @@ class SiteJudge {
   private:
     Candidate candidate_of(StackId stack, const SiteHistory& history) const {
         Candidate candidate{.sites = {{stack, &history}}, .blocks = {}};
-        candidate.growth = growth_of(grid_.points(history.changes), true, evidence_.per());
+        candidate.growth = shape_of_growth(points_of(candidate), true, evidence_.per());
         candidate.blocks = levels_of(history.blocks, recording_.epochs.size());
         candidate.unreachable = unreachable_share(history);
         const std::uint64_t half = recording_.requests_completed / 2;
@@ -126,28 +128,45 @@ class SiteJudge {
         return candidate;
     }
 
-    /// All members as one: their levels added up.
+    /// What its sites hold, added up.
+    std::vector<Point> points_of(const Candidate& candidate) const {
+        std::vector<Point> sum;
+        for (const auto& [stack, history] : candidate.sites) {
+            const auto points = grid_.points(history->changes);
+            sum.resize(points.size());
+            for (std::size_t i = 0; i < points.size(); ++i)
+                sum[i] = {points[i].x, sum[i].y + points[i].y};
+        }
+        return sum;
+    }
+
+    /// All members as one.
     Candidate together(std::vector<Candidate>& members) const {
         if (members.size() == 1) return std::move(members.front());
         Candidate all;
-        std::vector<Point> sum;
         for (const Candidate& member : members) {
-            const auto& [stack, history] = member.sites.front();
-            all.sites.emplace_back(stack, history);
+            all.sites.push_back(member.sites.front());
             all.late_freed += member.late_freed;
-            const auto points = grid_.points(history->changes);
-            sum.resize(points.size());
             all.blocks.resize(member.blocks.size());
-            for (std::size_t i = 0; i < points.size(); ++i)
-                sum[i] = {points[i].x, sum[i].y + points[i].y};
             for (std::size_t i = 0; i < member.blocks.size(); ++i)
                 all.blocks[i] += member.blocks[i];
         }
         std::stable_sort(all.sites.begin(), all.sites.end(), [](const auto& a, const auto& b) {
             return a.second->outlived_bytes > b.second->outlived_bytes;
         });
-        all.growth = growth_of(sum, true, evidence_.per());
+        all.growth = shape_of_growth(points_of(all), true, evidence_.per());
         return all;
+    }
+
+    /// Too little to tell of.
+    bool is_dust(const Verdict& verdict, const Candidate& all) const {
+        const double gain = all.growth.gain;
+        const bool once = verdict.kind != FindingKind::kCache && all.growth.shape == Shape::kWarmup;
+        if (once && gain < evidence_.material()) return true;
+        const std::uint64_t unreachable = all.sum(&SiteHistory::unreachable_blocks);
+        const bool few_lost = unreachable != 0 && unreachable < kFewestBlocks;
+        return (verdict.kind == FindingKind::kCache || few_lost) &&
+               gain < std::max(kFewestCacheBytes, kShareOfGrowth * total_);
     }
 
     /// Blocks that take the place of others from before the attach look like growth: their births
@@ -287,14 +306,7 @@ class SiteJudge {
     }
 
     std::optional<Finding> finding_of(const Verdict& verdict, const Candidate& all) const {
-        const double gain = all.growth.gain;
-        const bool once = verdict.kind != FindingKind::kCache && all.growth.shape == Shape::kWarmup;
-        if (once && gain < evidence_.material()) return std::nullopt;
-        const std::uint64_t unreachable = all.sum(&SiteHistory::unreachable_blocks);
-        const bool few_lost = unreachable != 0 && unreachable < kFewestBlocks;
-        if ((verdict.kind == FindingKind::kCache || few_lost) &&
-            gain < std::max(kFewestCacheBytes, kShareOfGrowth * total_))
-            return std::nullopt;
+        if (is_dust(verdict, all)) return std::nullopt;
         Finding finding;
         finding.kind = verdict.kind;
         finding.confidence = verdict.confidence;
