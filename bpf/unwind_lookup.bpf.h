@@ -100,22 +100,28 @@ static __always_inline int unwind_find_mapping(struct unwind_state *state, __u64
 	return unwind_search_mapping(state, pc);
 }
 
-/* The search proper, in at most 2 * first_step - 1 rows from `at`. */
+/*
+ * The search proper, in at most 2 * first_step - 1 rows from `at`. All positions are in bytes, so
+ * that little lies between one row's load and the next one's.
+ */
 static __always_inline __u64 unwind_search(struct unwind_chunk *rows, __u64 at, __u64 count,
 					   __u64 target, __u32 first_step)
 {
+	__u64 last = (count - 1) * sizeof(struct unwind_row);
 	__u64 low = 0;
 
+	at *= sizeof(struct unwind_row);
 #pragma unroll
 	for (__u32 step = first_step; step; step >>= 1) {
-		__u64 middle = low + step;
-		__u64 probe = (__u32)rows->cells[(at + middle) & (UNWIND_CHUNK_CELLS - 1)];
-		__u64 take = unwind_not_below(target, probe) & unwind_not_below(count - 1, middle);
+		__u64 middle = low + step * sizeof(struct unwind_row);
+		const struct unwind_row *row =
+			(void *)rows + ((at + middle) & (UNWIND_CHUNK_BYTES - 8));
+		__u64 take = unwind_not_below(target, row->pc) & unwind_not_below(last, middle);
 
 		unwind_opaque(take);
-		low += step * take;
+		low += step * sizeof(struct unwind_row) * take;
 	}
-	return rows->cells[(at + low) & (UNWIND_CHUNK_CELLS - 1)];
+	return *(__u64 *)((void *)rows + ((at + low) & (UNWIND_CHUNK_BYTES - 8)));
 }
 
 /* The row (struct unwind_row as a number) of pc in state->mapping, 0 (UNWIND_CFA_NONE) if none. */
@@ -135,9 +141,11 @@ static __always_inline __u64 unwind_find_row(struct unwind_state *state, __u64 p
 	chunk = unwind_chunk(cell / UNWIND_CHUNK_CELLS);
 	if (!chunk || !count)
 		return 0;
-	/* Most pages have few rows. */
+	/* Each step waits for the one before, and most pages have few rows. */
 	if (count <= 8)
 		return unwind_search(chunk, cell, count, (__u32)offset, 4);
+	if (count <= 32)
+		return unwind_search(chunk, cell, count, (__u32)offset, 16);
 	return unwind_search(chunk, cell, count, (__u32)offset, 128);
 }
 

@@ -2,6 +2,7 @@
 // The walker's rules one by one, on stacks made by hand; every test with and without bpf_loop.
 #include <gtest/gtest.h>
 
+#include <array>
 #include <string>
 #include <vector>
 
@@ -277,18 +278,28 @@ TEST_P(Walker, UntracedProcess) {
     EXPECT_EQ(in.stack.depth, 1U);
 }
 
-TEST_P(Walker, ManyRowsOnOnePage) {
+TEST_P(Walker, FewAndManyRowsOnAPage) {
+    constexpr std::array<std::uint32_t, 9> kDistances{1, 3, 7, 8, 9, 16, 32, 64, 255};
+    const auto page_at = [](std::size_t page) {
+        return 0x100 + static_cast<std::uint32_t>(page) * 0x100;
+    };
     std::vector<unwind_row> rows;
-    for (std::uint32_t pc = 0x100; pc < 0x200; ++pc) {
-        rows.push_back(row(pc, UNWIND_CFA_SP, static_cast<int>(pc - 0x100 + 1)));
-    }
+    for (std::size_t page = 0; page < kDistances.size(); ++page)
+        for (std::uint32_t i = 0; i * kDistances[page] < 0x100; ++i)
+            rows.push_back(row(page_at(page) + i * kDistances[page], UNWIND_CFA_SP,
+                               static_cast<int>(i + 1)));
     module(rows);
-    std::vector<std::uint64_t> words(260, kRoot);
+    const std::vector<std::uint64_t> words(260, kRoot);
     target.put_words(kStack, words);
-    for (std::uint64_t pc = 0x100; pc < 0x1ff; ++pc) {
-        target.put_words(kStack + (pc - 0x100) * 8, {kRoot + 1});
-        EXPECT_EQ(pcs(walk(kText + pc)), (Pcs{kText + pc, kRoot + 1})) << pc;
-        target.put_words(kStack + (pc - 0x100) * 8, {kRoot});
+    for (std::size_t page = 0; page < kDistances.size(); ++page) {
+        // The index counts at most 255 rows a page.
+        for (std::uint32_t offset = 0; offset < 0xff; ++offset) {
+            const std::uint64_t pc = kText + page_at(page) + offset;
+            const std::uint64_t slot = kStack + offset / kDistances[page] * 8;
+            target.put_words(slot, {kRoot + 1});
+            EXPECT_EQ(pcs(walk(pc)), (Pcs{pc, kRoot + 1})) << kDistances[page] << ' ' << offset;
+            target.put_words(slot, {kRoot});
+        }
     }
 }
 
