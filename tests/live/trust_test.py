@@ -3,6 +3,7 @@
 
 import os
 import signal
+import socket
 import subprocess
 import time
 
@@ -15,6 +16,23 @@ READS = {SYS_PTRACE, DAC_READ_SEARCH, CHECKPOINT_RESTORE}
 KEPT = {BPF, PERFMON, SYS_PTRACE, DAC_READ_SEARCH, DAC_OVERRIDE, CHOWN, FOWNER}
 THREADS = {"asrtrace": KEPT, "heap": READS | {SYS_NICE}, "symbols": READS | {BPF},
            "sampler": READS, "cache": set(), "statistics": {SYS_ADMIN}}
+
+# Of soak, while it sends requests: the main thread only reads the worker and ends it. It takes the
+# samples itself.
+SOAK_THREADS = {**THREADS, "asrtrace": KEPT - {BPF, PERFMON} | {KILL}, "recorder": KEPT,
+                "load": set()}
+del SOAK_THREADS["sampler"]
+SERVER = """
+import http.server, sys
+class Handler(http.server.BaseHTTPRequestHandler):
+    def do_POST(self):
+        self.rfile.read(int(self.headers["Content-Length"]))
+        self.send_response(200)
+        self.end_headers()
+    def log_message(self, *_):
+        pass
+http.server.ThreadingHTTPServer(("127.0.0.1", int(sys.argv[1])), Handler).serve_forever()
+"""
 
 
 def threads_of(pid):
@@ -91,6 +109,35 @@ class Trust(harness.LiveTest):
         said = tracer.stdout.read().decode(errors="replace")
         self.assertEqual(tracer.wait(60), 0, said)
         self.assertIn("got it", said)
+
+    def test_soak(self):
+        with socket.socket() as free:
+            free.bind(("127.0.0.1", 0))
+            port = free.getsockname()[1]
+        body = os.path.join(self.directory, "body")
+        with open(body, "wb") as file:
+            file.write(bytes(1000))
+        soak = subprocess.Popen(
+            [harness.ASRTRACE, "soak", "--post", f"http://127.0.0.1:{port}/",
+             "--file", f"body=@{body}", "--baseline", "3", "--load", "12", "--recovery", "4",
+             "--sample", "1", "-o", os.path.join(self.directory, "soak.asrtrace"), "--",
+             "/usr/bin/python3", "-c", SERVER, str(port)],
+            stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
+        self.addCleanup(soak.wait)
+        self.addCleanup(soak.kill)
+        self.assert_confined(soak.pid, SOAK_THREADS)
+        said = soak.communicate(timeout=120)[1]
+        self.assertEqual(soak.returncode, 0, said)
+        self.assertNotIn("confined", said)
+        self.assertNotIn("keeps its rights", said)
+        # All of it worked: requests were answered, the worker was traced and ended.
+        self.assertIn("0 failed", said)
+        self.assertIn("attached to PID", said)
+        # It listened on nothing yet when it was attached to; that it is a server is known.
+        self.assertIn("requests by http", said)
+        self.assertNotIn("is gone", said)
+        with self.assertRaises(ConnectionRefusedError):
+            socket.create_connection(("127.0.0.1", port), timeout=5).close()
 
 
 if __name__ == "__main__":

@@ -213,6 +213,48 @@ TEST(Findings, GrowthThatNothingExplainsIsSaid) {
     EXPECT_EQ(only(recording).kind, FindingKind::kInconclusive);
 }
 
+/// A site a stack: some function, `decode`, then where requests are served. All grow alike.
+Recording grown_in(std::uint32_t places) {
+    auto recording = quiet();
+    recording.stacks.clear();
+    const auto add_frame = [&](std::string function) {
+        ledger::Frame frame;
+        frame.function = std::move(function);
+        frame.module = "/srv/worker";
+        recording.frames.push_back(std::move(frame));
+        return FrameId(static_cast<std::uint32_t>(recording.frames.size() - 1));
+    };
+    const std::array callers{add_frame("decode(Page const&)"), add_frame("serve()"),
+                             add_frame("main")};
+    for (std::uint32_t place = 0; place < places; ++place) {
+        recording.stacks.emplace_back();
+        auto& frames = recording.stacks.back().frames;
+        frames.push_back(add_frame("part" + std::to_string(place)));
+        frames.insert(frames.end(), callers.begin(), callers.end());
+        for (std::uint64_t i = 0; i < kEpochs; ++i) {
+            SiteEpoch site;
+            site.stack = StackId(place);
+            site.outlived_blocks = site.live_blocks = (i + 1) * kRequestsPerEpoch / 10;
+            site.outlived_bytes = site.live_bytes = site.outlived_blocks * kBlockBytes;
+            recording.site_epochs[i].push_back(site);
+        }
+    }
+    grow_heap(recording, places * kBlockBytes / 10);
+    mark(recording);
+    return recording;
+}
+
+TEST(Findings, GrowthInManyPlacesIsToldByTheirCaller) {
+    const auto finding = only(grown_in(300));
+    EXPECT_EQ(finding.kind, FindingKind::kInconclusive);
+    EXPECT_TRUE(says(finding, "from 300 places"));
+    EXPECT_TRUE(says(finding, "100.0 % of that is made below decode")) << finding.evidence.back();
+    EXPECT_NE(finding.advice.find("flamegraph"), std::string::npos);
+    // Places that are worth a finding each.
+    for (const Finding& named : analyze(grown_in(40)).findings)
+        EXPECT_EQ(named.kind, FindingKind::kCache);
+}
+
 TEST(Findings, LossesLowerConfidenceAndThenForbidAVerdict) {
     auto recording = quiet();
     add_site(

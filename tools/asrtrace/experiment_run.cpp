@@ -11,8 +11,10 @@
 #include "tools/asrtrace/soak_run.h"
 #include "tools/asrtrace/tell.h"
 #include "user/base/architecture.h"
+#include "user/base/confined_thread.h"
 #include "user/base/escape.h"
 #include "user/capture/sampler.h"
+#include "user/heap/confinement.h"
 #include "user/heap/heap_reader.h"
 #include "user/load/client.h"
 
@@ -27,12 +29,17 @@ void read_heap(std::int32_t pid, const std::string& trim_url, Figures& figures) 
     const std::vector<pid_t> tree = capture::process_tree(pid);
     if (tree.empty()) return;
     const pid_t worker = tree.back();
-    const heap::CensusOutcome outcome = heap::HeapReader(worker, {}).take();
+    std::string problem;
+    const heap::CensusOutcome outcome =
+        call_confined(heap::reader_confinement(),
+                      [worker] { return heap::HeapReader(worker, {}).take(); }, &problem);
+    if (!problem.empty()) tell("  note: " + problem);
     if (!outcome.census) return;
     figures.retained_bytes = static_cast<double>(outcome.census->totals.resident_free);
     if (trim_url.empty()) return;
     const auto before = capture::sample_process(worker, false);
-    const auto status = load::post_nothing(trim_url);
+    const auto status = call_confined(Settlement{.name = "load"},
+                                      [&trim_url] { return load::post_nothing(trim_url); });
     const auto after = capture::sample_process(worker, false);
     if (!before || !after || !status || *status != 200) return;
     figures.releasable_bytes = static_cast<double>(outcome.census->totals.releasable);

@@ -4,14 +4,14 @@
 namespace asrtrace {
 
 LoadThread::LoadThread(load::Client client, load::Tally empty)
-    : client_(std::move(client)), tally_(std::move(empty)) {
-    thread_ = std::thread([this] {
-        client_.run(stop_, [this](const load::Outcome& outcome) {
-            const std::lock_guard lock(mutex_);
-            tally_.add(outcome);
-        });
-    });
-}
+    : client_(std::move(client)),
+      tally_(std::move(empty)),
+      thread_(Settlement{.name = "load"}, [this] {
+          client_.run(stop_, [this](const load::Outcome& outcome) {
+              const std::lock_guard lock(mutex_);
+              tally_.add(outcome);
+          });
+      }) {}
 
 LoadThread::~LoadThread() {
     finish();

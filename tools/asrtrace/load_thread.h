@@ -1,11 +1,13 @@
 // SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
-// A load that is sent while others measure.
+// A load that is sent while others measure: by a thread without rights, for what it reads was
+// written by the worker.
 #pragma once
 
 #include <atomic>
 #include <mutex>
-#include <thread>
+#include <string>
 
+#include "user/base/confined_thread.h"
 #include "user/load/client.h"
 #include "user/load/tally.h"
 
@@ -17,6 +19,8 @@ class LoadThread {
     LoadThread(load::Client client, load::Tally empty);
     ~LoadThread();
 
+    /// Why the thread keeps its rights; empty if it does not.
+    const std::string& problem() const { return thread_.problem(); }
     load::Tally tally() const;
     /// Gives up what is in flight and was not sent yet.
     load::Tally finish();
@@ -26,7 +30,7 @@ class LoadThread {
     std::atomic<bool> stop_{false};
     mutable std::mutex mutex_;
     load::Tally tally_;
-    std::thread thread_;
+    ConfinedThread thread_;  // last: it uses all else
 };
 
 }  // namespace asrtrace

@@ -45,7 +45,7 @@ std::vector<capture::CallSite> plan_socket_calls(const RecorderOptions& options,
 Result<ProbePlan> read_target(const RecorderOptions& options, capture::ProbeMethod method) {
     auto allocator = capture::discover_allocator(options.pid);
     if (!allocator) return allocator.error();
-    auto requests = capture::plan_requests(options.pid, options.request_spec);
+    auto requests = capture::plan_requests(options.pid, options.request_spec, options.will_serve);
     if (!requests) return requests.error();
     ProbePlan plan{.allocator = std::move(*allocator),
                    .requests = std::move(*requests),

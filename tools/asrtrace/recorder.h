@@ -35,6 +35,7 @@ struct RecorderOptions {
     /// in windows. Nothing: no limit.
     std::optional<double> budget;
     std::string request_spec = "auto";
+    bool will_serve = false;  ///< HTTP requests will come, though it may listen on no socket yet
     std::optional<std::regex> path_exclude;  ///< HTTP requests of such paths do not count
     std::optional<double> duration_seconds;
     std::optional<std::uint64_t> requests;

@@ -20,11 +20,6 @@
 namespace asrtrace {
 namespace {
 
-/// Reading the target, opening windows, and writing output where the user wants it, as the user's.
-constexpr CapabilitySet kKeptCapabilities = capability_set(
-    Capability::kBpf, Capability::kPerfmon, Capability::kSysPtrace, Capability::kDacReadSearch,
-    Capability::kDacOverride, Capability::kChown, Capability::kFowner);
-
 Wish show_progress(const Progress& now) {
     const double rss = static_cast<double>(now.rss_anon_kb) / 1024;
     const double growth = rss - static_cast<double>(now.first_rss_anon_kb) / 1024;
@@ -102,7 +97,7 @@ int run_session(SessionOptions options, const std::function<void()>& attached) {
         tell("Ctrl-C ends the run with a report");
     }
     attached();
-    if (const auto status = settle_thread(kKeptCapabilities | options.keeps); !status)
+    if (const auto status = settle_thread(kTracingCapabilities | options.keeps); !status)
         tell(fmt::format("note: the tracer keeps its rights: {}", status.error().message));
     const auto recording = follow(*recorder, options);
     if (!recorder->trace_error().empty()) print_error(Error{recorder->trace_error()});

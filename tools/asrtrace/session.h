@@ -13,6 +13,11 @@
 
 namespace asrtrace {
 
+/// Reading the target, opening windows, and writing output where the user wants it, as the user's.
+inline constexpr CapabilitySet kTracingCapabilities = capability_set(
+    Capability::kBpf, Capability::kPerfmon, Capability::kSysPtrace, Capability::kDacReadSearch,
+    Capability::kDacOverride, Capability::kChown, Capability::kFowner);
+
 struct SessionOptions {
     RecorderOptions recorder;
     std::string tier = "full";

@@ -99,6 +99,7 @@ int run(Options& options) {
     choose(options.session);
     options.run.recorder = options.session.recorder;
     options.run.plan = options.phases.plan();
+    options.run.last = true;
     if (const auto status = check_outputs({options.json, options.run.csv}); !status) {
         print_error(status.error());
         return kExitError;

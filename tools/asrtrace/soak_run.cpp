@@ -16,6 +16,7 @@
 #include "tools/asrtrace/clock.h"
 #include "tools/asrtrace/command.h"
 #include "tools/asrtrace/load_thread.h"
+#include "tools/asrtrace/session.h"
 #include "user/base/fd.h"
 #include "user/base/maps.h"
 #include "user/base/output_file.h"
@@ -112,6 +113,11 @@ class SoakRun {
 
   private:
     Status start_recorder();
+    void run_recorder();
+    void give_up_rights();
+    void note_rights(const std::string& problem) {
+        if (!problem.empty()) note_("note: " + problem);
+    }
     Status wait_until_it_accepts();
     Status open_csv();
     void take_row();
@@ -138,7 +144,7 @@ class SoakRun {
         std::make_shared<Mailbox<ledger::ProcSample>>();
     std::optional<Recorder> recorder_;
     std::atomic<bool> stop_recorder_{false};
-    std::thread recorder_thread_;
+    ConfinedThread recorder_thread_;
     std::optional<Result<ledger::Recording>> recording_;
     std::unique_ptr<LoadThread> load_;
     UniqueFd csv_;
@@ -173,15 +179,29 @@ Status SoakRun::begin() {
         if (auto started = start_recorder(); !started) return started;
     }
     if (command_) command_->release();
-    if (recorder_) {
-        recorder_thread_ = std::thread([this] {
-            constexpr double kNever = 1e9;
+    if (recorder_) run_recorder();
+    if (options_.last) give_up_rights();
+    if (auto waited = wait_until_it_accepts(); !waited) return waited;
+    return open_csv();
+}
+
+void SoakRun::run_recorder() {
+    constexpr double kNever = 1e9;
+    recorder_thread_ = ConfinedThread(
+        Settlement{.name = "recorder", .capabilities = kTracingCapabilities}, [this] {
             recording_ =
                 recorder_->run(stop_recorder_, kNever, [](const Progress&) { return Wish::kNone; });
         });
-    }
-    if (auto waited = wait_until_it_accepts(); !waited) return waited;
-    return open_csv();
+    note_rights(recorder_thread_.problem());
+}
+
+/// Reading the worker, ending it, and writing output remain.
+void SoakRun::give_up_rights() {
+    constexpr CapabilitySet kKept =
+        capability_set(Capability::kSysPtrace, Capability::kDacReadSearch, Capability::kDacOverride,
+                       Capability::kChown, Capability::kFowner, Capability::kKill);
+    if (const auto status = settle_thread(kKept); !status)
+        note_rights("the tracer keeps its rights: " + status.error().message);
 }
 
 /// Not before the run is known to begin: it takes the place of an earlier run's.
@@ -197,6 +217,7 @@ Status SoakRun::start_recorder() {
     RecorderOptions options = options_.recorder;
     options.pid = outcome_.pid;
     options.samples = samples_;
+    options.will_serve = true;
     auto recorder = Recorder::start(options);
     if (!recorder) return recorder.error();
     recorder_.emplace(std::move(*recorder));
@@ -325,6 +346,7 @@ void SoakRun::begin_load() {
     cpu_before_ = capture::tree_cpu_seconds(outcome_.pid);
     faults_before_ = capture::tree_faults(outcome_.pid);
     load_ = std::make_unique<LoadThread>(std::move(*client), std::move(empty));
+    note_rights(load_->problem());
 }
 
 void SoakRun::end_load() {

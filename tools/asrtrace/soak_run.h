@@ -35,6 +35,9 @@ struct SoakRunOptions {
     std::string csv;       ///< file for the rows; empty: none
     bool closely = false;  ///< also look at PSS ten times a second: SoakOutcome::moments
     bool drain = false;    ///< behind the recovery, wait for answers that are still to come
+    /// The caller starts no worker behind this one: its thread gives up what it does not need any
+    /// more (settle_thread).
+    bool last = false;
     /// Called behind the recovery and the tracer's end with the pid of the worker, which still
     /// runs; may be empty.
     std::function<void(std::int32_t)> at_end;

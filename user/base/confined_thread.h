@@ -15,9 +15,9 @@ namespace asrtrace {
 class ConfinedThread {
   public:
     ConfinedThread() = default;
-    /// Returns when the thread is confined, or is known not to be.
-    template <typename Body>
-    ConfinedThread(const Confinement& confinement, Body body) {
+    /// By a Confinement or a Settlement. Returns when the thread is confined, or is known not to be.
+    template <typename Confined, typename Body>
+    ConfinedThread(const Confined& confinement, Body body) {
         std::promise<Status> confined;
         auto told = confined.get_future();
         thread_ = std::thread(
@@ -42,8 +42,8 @@ class ConfinedThread {
 
 /// Calls `function` in a confined thread and waits for what it returns. `problem`: why the thread
 /// is not confined; empty if it is.
-template <typename Function>
-auto call_confined(const Confinement& confinement, Function function,
+template <typename Confined, typename Function>
+auto call_confined(const Confined& confinement, Function function,
                    std::string* problem = nullptr) {
     std::packaged_task<std::invoke_result_t<Function>()> task(std::move(function));
     ConfinedThread thread(confinement, [&task] { task(); });

@@ -159,6 +159,11 @@ Status settle_thread(CapabilitySet kept) {
     return filter_of_the_settled().install();
 }
 
+Status confine_thread(const Settlement& settlement) {
+    ::prctl(PR_SET_NAME, settlement.name);
+    return settle_thread(settlement.capabilities);
+}
+
 Status confine_thread(const Confinement& confinement) {
     ::prctl(PR_SET_NAME, confinement.name);
     if (auto status = keep_capabilities(confinement.capabilities); !status) return status;

@@ -43,11 +43,18 @@ inline constexpr int kNamelessFile = O_TMPFILE | O_EXCL | O_RDWR | O_CLOEXEC;
 // NOLINTNEXTLINE(readability-identifier-naming): a constant, though not known as one here
 extern const open_how kReadInRoot;
 
-/// For a thread that writes our own files and attaches probes, or fetches over the network: keeps
-/// these capabilities, and may never again start a program or a process, trace, write to another
-/// process, or touch modules, mounts, namespaces and keys. All else stays as it was. Errors as
-/// below.
+/// For a thread that writes our own files and attaches probes, or that speaks over the network:
+/// keeps these capabilities, and may never again start a program or a process, trace, write to
+/// another process, or touch modules, mounts, namespaces and keys. All else stays as it was. Errors
+/// as below.
 Status settle_thread(CapabilitySet kept);
+
+/// The same for a thread that gets a name, too.
+struct Settlement {
+    const char* name;  ///< of the thread, at most 15 characters
+    CapabilitySet capabilities = 0;
+};
+Status confine_thread(const Settlement& settlement);
 
 /// Confines the calling thread. Error: this kernel has no seccomp filters, or does not allow them;
 /// the capabilities are gone then all the same.

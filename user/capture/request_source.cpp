@@ -161,7 +161,7 @@ Result<RequestPlan> plan_http(const std::string& spec) {
     return plan;
 }
 
-RequestPlan plan_auto(pid_t pid) {
+RequestPlan plan_auto(pid_t pid, bool will_serve) {
     auto usdt = plan_usdt(pid, "asr:request_start,request_done");
     if (usdt) {
         usdt->note = "requests: the target's USDT probes asr:request_start/request_done";
@@ -169,10 +169,12 @@ RequestPlan plan_auto(pid_t pid) {
     }
     const std::string without = "requests: no USDT probes asr:request_start/request_done, ";
     const std::vector<std::uint16_t> ports = listening_ports(pid);
-    if (!ports.empty()) {
+    if (!ports.empty() || will_serve) {
         RequestPlan plan{.source = ledger::RequestSource::kHttp, .spec = "http"};
-        plan.note = without + "but the target listens on TCP port " +
-                    std::to_string(ports.front()) + (ports.size() > 1 ? " and others" : "") +
+        plan.note = without + "but the target " +
+                    (ports.empty() ? "is going to be sent HTTP requests"
+                                   : "listens on TCP port " + std::to_string(ports.front()) +
+                                         (ports.size() > 1 ? " and others" : "")) +
                     ": HTTP/1.x on its sockets; if it speaks something else, --request "
                     "func:START,DONE or every:SECONDS";
         return plan;
@@ -181,14 +183,14 @@ RequestPlan plan_auto(pid_t pid) {
     plan.note =
         without +
         "and the target listens on no TCP socket: intervals of 10 s (every:10) stand in for "
-        "requests; --request func:START,DONE names real ones";
+        "requests; --request http if it is going to, func:START,DONE for others";
     return plan;
 }
 
 }  // namespace
 
-Result<RequestPlan> plan_requests(pid_t pid, const std::string& spec) {
-    if (spec == "auto") return plan_auto(pid);
+Result<RequestPlan> plan_requests(pid_t pid, const std::string& spec, bool will_serve) {
+    if (spec == "auto") return plan_auto(pid, will_serve);
     if (spec.starts_with("usdt:")) return plan_usdt(pid, spec.substr(5));
     if (spec.starts_with("func:")) return plan_functions(pid, spec.substr(5));
     if (spec.starts_with("every:")) {

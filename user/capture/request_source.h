@@ -24,7 +24,8 @@ struct RequestPlan {
 };
 
 /// Resolves usdt:PROVIDER:START,DONE, func:[MODULE:]START,DONE, http[:PORT], every:SECONDS or auto.
+/// `will_serve`: HTTP requests will come, though the target may listen on no socket yet.
 /// Error: a malformed spec, or a probe or function that the target does not have.
-Result<RequestPlan> plan_requests(pid_t pid, const std::string& spec);
+Result<RequestPlan> plan_requests(pid_t pid, const std::string& spec, bool will_serve = false);
 
 }  // namespace asrtrace::capture

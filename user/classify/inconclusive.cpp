@@ -7,6 +7,7 @@
 
 #include "user/base/quantity.h"
 #include "user/classify/findings.h"
+#include "user/classify/spread.h"
 
 namespace asrtrace::classify {
 namespace {
@@ -29,6 +30,22 @@ std::uint64_t requests_needed(const Evidence& evidence) {
     }
     return std::max<std::uint64_t>(10 * kFewestRequests,
                                    static_cast<std::uint64_t>(times * evidence.requests));
+}
+
+/// Growth that consists of what many places hold is no riddle, though it has no single name.
+bool explain_spread(const Evidence& evidence, Finding& finding) {
+    constexpr double kMostOfGrowth = 0.5;
+    const auto spread = spread_of(evidence.recording, evidence.summary.heap);
+    if (!spread || spread->bytes < kMostOfGrowth * evidence.anonymous_growth) return false;
+    finding.evidence.push_back(fmt::format(
+        "{} of blocks from {} places outlived their {}; the largest place holds {} of it",
+        bytes(spread->bytes), grouped(spread->places), evidence.unit(),
+        percent(spread->largest_share)));
+    if (!spread->common_caller.empty())
+        finding.evidence.push_back(fmt::format("{} of that is made below {}",
+                                               percent(spread->caller_share),
+                                               spread->common_caller));
+    return true;
 }
 
 }  // namespace
@@ -71,8 +88,10 @@ std::optional<Finding> inconclusive(const Evidence& evidence, const std::vector<
                         bytes(evidence.anonymous_growth)));
         finding.requests_needed = requests_needed(evidence);
         finding.advice = fmt::format(
-            "the books say where it is; trace at least {} {}s to see "
-            "whether it stays",
+            "{}; trace at least {} {}s to see whether it stays",
+            explain_spread(evidence, finding)
+                ? "`asrtrace flamegraph --kind growth` shows these places together"
+                : "the books say where it is",
             grouped(*finding.requests_needed), evidence.unit());
     } else {
         return std::nullopt;

@@ -2,7 +2,6 @@
 #include "user/symbols/debuginfod.h"
 
 #include <dlfcn.h>
-#include <sys/prctl.h>
 #include <unistd.h>
 
 #include <cstdlib>
@@ -10,7 +9,7 @@
 #include <memory>
 #include <thread>
 
-#include "user/base/confinement.h"
+#include "user/base/confined_thread.h"
 #include "user/base/fd.h"
 #include "user/base/mailbox.h"
 
@@ -56,16 +55,7 @@ Result<MappedFile> fetch(const std::string& build_id) {
 /// One file at a time, from one thread: the symbolizers' thread waits for it.
 class Fetcher {
   public:
-    Fetcher() {
-        std::promise<Status> settled;
-        auto told = settled.get_future();
-        thread_ = std::thread([this, settled = std::move(settled)]() mutable {
-            ::prctl(PR_SET_NAME, "debuginfod");
-            settled.set_value(settle_thread(0));
-            run();
-        });
-        settled_ = told.get();
-    }
+    Fetcher() : thread_(Settlement{.name = "debuginfod"}, [this] { run(); }) {}
     ~Fetcher() {
         wanted_.close();
         thread_.join();
@@ -73,7 +63,8 @@ class Fetcher {
     Fetcher(const Fetcher&) = delete;
     Fetcher& operator=(const Fetcher&) = delete;
 
-    const Status& settled() const { return settled_; }
+    /// Why its thread keeps its rights; empty if it does not.
+    const std::string& problem() const { return thread_.problem(); }
     Result<MappedFile> from_thread(const std::string& build_id) {
         std::packaged_task<Result<MappedFile>()> task([build_id] { return fetch(build_id); });
         auto file = task.get_future();
@@ -87,9 +78,8 @@ class Fetcher {
             for (auto& task : wanted_.wait(std::chrono::hours(1))) task();
     }
 
-    Status settled_ = ok_status();
     Mailbox<std::packaged_task<Result<MappedFile>()>> wanted_;
-    std::thread thread_;
+    ConfinedThread thread_;  // last: it uses all else
 };
 
 std::unique_ptr<Fetcher>& fetcher() {
@@ -117,7 +107,8 @@ Status check_debuginfod() {
 Status start_debuginfod() {
     if (const Status usable = check_debuginfod(); !usable) return usable.error();
     if (!fetcher()) fetcher() = std::make_unique<Fetcher>();
-    return fetcher()->settled();
+    if (!fetcher()->problem().empty()) return Error{fetcher()->problem()};
+    return ok_status();
 }
 
 Result<MappedFile> fetch_debuginfo(const std::string& build_id) {
