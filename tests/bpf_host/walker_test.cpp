@@ -286,8 +286,8 @@ TEST_P(Walker, FewAndManyRowsOnAPage) {
     std::vector<unwind_row> rows;
     for (std::size_t page = 0; page < kDistances.size(); ++page)
         for (std::uint32_t i = 0; i * kDistances[page] < 0x100; ++i)
-            rows.push_back(row(page_at(page) + i * kDistances[page], UNWIND_CFA_SP,
-                               static_cast<int>(i + 1)));
+            rows.push_back(
+                row(page_at(page) + i * kDistances[page], UNWIND_CFA_SP, static_cast<int>(i + 1)));
     module(rows);
     const std::vector<std::uint64_t> words(260, kRoot);
     target.put_words(kStack, words);

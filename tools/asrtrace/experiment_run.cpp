@@ -30,9 +30,9 @@ void read_heap(std::int32_t pid, const std::string& trim_url, Figures& figures) 
     if (tree.empty()) return;
     const pid_t worker = tree.back();
     std::string problem;
-    const heap::CensusOutcome outcome =
-        call_confined(heap::reader_confinement(),
-                      [worker] { return heap::HeapReader(worker, {}).take(); }, &problem);
+    const heap::CensusOutcome outcome = call_confined(
+        heap::reader_confinement(), [worker] { return heap::HeapReader(worker, {}).take(); },
+        &problem);
     if (!problem.empty()) tell("  note: " + problem);
     if (!outcome.census) return;
     figures.retained_bytes = static_cast<double>(outcome.census->totals.resident_free);

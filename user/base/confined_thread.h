@@ -15,7 +15,8 @@ namespace asrtrace {
 class ConfinedThread {
   public:
     ConfinedThread() = default;
-    /// By a Confinement or a Settlement. Returns when the thread is confined, or is known not to be.
+    /// By a Confinement or a Settlement. Returns when the thread is confined, or is known not to
+    /// be.
     template <typename Confined, typename Body>
     ConfinedThread(const Confined& confinement, Body body) {
         std::promise<Status> confined;
@@ -43,8 +44,7 @@ class ConfinedThread {
 /// Calls `function` in a confined thread and waits for what it returns. `problem`: why the thread
 /// is not confined; empty if it is.
 template <typename Confined, typename Function>
-auto call_confined(const Confined& confinement, Function function,
-                   std::string* problem = nullptr) {
+auto call_confined(const Confined& confinement, Function function, std::string* problem = nullptr) {
     std::packaged_task<std::invoke_result_t<Function>()> task(std::move(function));
     ConfinedThread thread(confinement, [&task] { task(); });
     thread.join();

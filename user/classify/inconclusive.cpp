@@ -42,9 +42,8 @@ bool explain_spread(const Evidence& evidence, Finding& finding) {
         bytes(spread->bytes), grouped(spread->places), evidence.unit(),
         percent(spread->largest_share)));
     if (!spread->common_caller.empty())
-        finding.evidence.push_back(fmt::format("{} of that is made below {}",
-                                               percent(spread->caller_share),
-                                               spread->common_caller));
+        finding.evidence.push_back(fmt::format(
+            "{} of that is made below {}", percent(spread->caller_share), spread->common_caller));
     return true;
 }
 
@@ -87,12 +86,12 @@ std::optional<Finding> inconclusive(const Evidence& evidence, const std::vector<
             fmt::format("memory grew by {}, and no cause of it is large and lasting enough to name",
                         bytes(evidence.anonymous_growth)));
         finding.requests_needed = requests_needed(evidence);
-        finding.advice = fmt::format(
-            "{}; trace at least {} {}s to see whether it stays",
-            explain_spread(evidence, finding)
-                ? "`asrtrace flamegraph --kind growth` shows these places together"
-                : "the books say where it is",
-            grouped(*finding.requests_needed), evidence.unit());
+        finding.advice =
+            fmt::format("{}; trace at least {} {}s to see whether it stays",
+                        explain_spread(evidence, finding)
+                            ? "`asrtrace flamegraph --kind growth` shows these places together"
+                            : "the books say where it is",
+                        grouped(*finding.requests_needed), evidence.unit());
     } else {
         return std::nullopt;
     }
