@@ -161,7 +161,8 @@ struct ev_fault {
 	__u64 address;
 	__u64 stack;
 	__u32 pages; /* anonymous pages that came with this fault */
-	__u32 kernel_mode;
+	__u16 kernel_mode;
+	__u16 mean_shift; /* sampled by config.fault_mean_bytes << this */
 };
 EV_ASSERT(sizeof(struct ev_fault) == 40);
 

@@ -18,16 +18,28 @@
 	     */
 #define PAGE_BYTES 4096
 #define MAX_FAULT_ORDER 9 /* PMD size on x86-64, and on arm64 with 4 KiB pages */
+#define MAX_FAULT_SHIFT 15
+
+/*
+ * User space has the samples further apart where faults come fast: config.fault_mean_bytes is
+ * shifted by this. A countdown under way ends as it was drawn, and its sample says how.
+ */
+__u32 fault_shift = 0;
 
 static __always_inline void fault_brought(struct thread_state *state, __u32 tid, __u32 pages)
 {
+	__u32 shift = fault_shift & MAX_FAULT_SHIFT;
 	struct ev_fault *record;
+	__u32 drawn_with;
 	__u64 stack;
 
 	count(COUNT_FAULT_PAGES, pages);
 	start_countdowns(state);
-	if (!sample_bytes(&state->fault_countdown, (__u64)pages * PAGE_BYTES, cfg.fault_mean_bytes))
+	if (!sample_bytes(&state->fault_countdown, (__u64)pages * PAGE_BYTES,
+			  cfg.fault_mean_bytes << shift))
 		return;
+	drawn_with = state->fault_shift;
+	state->fault_shift = shift;
 	stack = take_kernel_entry_stack(state);
 	record = reserve(sizeof(*record), EV_FAULT, tid);
 	if (!record)
@@ -37,6 +49,7 @@ static __always_inline void fault_brought(struct thread_state *state, __u32 tid,
 	record->stack = stack;
 	record->pages = pages;
 	record->kernel_mode = state->fault_kernel_mode;
+	record->mean_shift = drawn_with;
 	submit(record);
 }
 
@@ -64,8 +77,9 @@ static __always_inline int begin_fault(__u64 address, __u32 kernel_mode)
 		fault_brought(state, tid, 1);
 		return 0;
 	}
-	if (!cfg.follow)
-		target_mm = (__u64)BPF_CORE_READ(task, mm);
+	/* Hardly ever another one, and shared: read by all CPUs at each rss_stat. */
+	if (!cfg.follow && target_mm != (__u64)task->mm)
+		target_mm = (__u64)task->mm;
 	state->fault_pending = 1;
 	state->fault_order = 0;
 	return 0;
@@ -97,11 +111,16 @@ int fault_any(struct bpf_perf_event_data *ctx)
 SEC("tp_btf/mm_page_alloc")
 int BPF_PROG(page_alloc, struct page *page, unsigned int order, unsigned int gfp_flags)
 {
-	__u64 id = target_thread();
-	__u32 tid = id;
+	__u64 id;
+	__u32 tid;
 	struct thread_state *state;
 
-	if (!id || !page || !(gfp_flags & GFP_MOVABLE) || order > MAX_FAULT_ORDER)
+	/* Single pages first: they are nearly all there are, of all processes. */
+	if (!order || !page || !(gfp_flags & GFP_MOVABLE) || order > MAX_FAULT_ORDER)
+		return 0;
+	id = target_thread();
+	tid = id;
+	if (!id)
 		return 0;
 	state = find_thread_state(tid);
 	if (state && state->fault_pending && order > state->fault_order)

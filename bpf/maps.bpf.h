@@ -85,7 +85,7 @@ struct thread_state {
 	__u32 started;     /* the countdowns were drawn */
 	__u32 window;      /* that the call under way belongs to */
 	__u32 http_told;   /* a tracepoint told of a socket call that no probe has met yet */
-	__u32 pad;
+	__u32 fault_shift; /* with which fault_countdown was drawn */
 };
 
 /*

@@ -6,8 +6,19 @@
 
 #include <vector>
 
+#include "tools/asrtrace/fault_sampling.h"
+
 namespace asrtrace {
 namespace {
+
+TEST(FaultSampling, FewFaultsAreLeftAlone) {
+    constexpr std::uint64_t kMean = 64 << 10;
+    EXPECT_EQ(fault_shift_for(0, kMean), 0U);
+    EXPECT_EQ(fault_shift_for(128 * kMean, kMean), 0U);
+    EXPECT_EQ(fault_shift_for(129 * kMean, kMean), 1U);
+    EXPECT_EQ(fault_shift_for(2000 * kMean, kMean), 4U) << "125 samples a second";
+    EXPECT_EQ(fault_shift_for(1e18, kMean), kMostFaultShift);
+}
 
 constexpr std::uint64_t kStep = 100'000'000;
 

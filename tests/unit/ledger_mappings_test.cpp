@@ -6,6 +6,18 @@
 namespace asrtrace::ledger {
 namespace {
 
+TEST(LedgerFaults, ASampleStandsForAsMuchAsItsOwnMeanSays) {
+    Script script({.fault_mean_bytes = 64 << 10});
+    script.at(1, decode::Fault{.stack = 1, .pages = 1});
+    script.at(1, decode::Fault{.stack = 2, .pages = 1, .mean_shift = 4});
+    script.at(1, decode::Fault{.stack = 3, .pages = 512, .mean_shift = 4});
+    const auto touched = script.finish(SiteKind::kFault);
+    // Sampled with a probability of 1 - exp(-bytes / mean).
+    EXPECT_NEAR(static_cast<double>(touched.at(1).allocated_bytes), 67'600, 100);
+    EXPECT_NEAR(static_cast<double>(touched.at(2).allocated_bytes), 1'050'626, 1000);
+    EXPECT_NEAR(static_cast<double>(touched.at(3).allocated_bytes), 2'425'000, 2000);
+}
+
 TEST(LedgerMappings, PartialUnmapLeavesTheRest) {
     Script script;
     script.map(kBase, 10 * kPage);

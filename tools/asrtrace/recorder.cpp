@@ -6,6 +6,7 @@
 #include <algorithm>
 
 #include "tools/asrtrace/clock.h"
+#include "tools/asrtrace/fault_sampling.h"
 #include "tools/asrtrace/heap_readings.h"
 #include "tools/asrtrace/mapping_watch.h"
 #include "tools/asrtrace/overhead_meter.h"
@@ -65,6 +66,7 @@ class Recorder::State {
     void note_trace_error(const Status& status);
     void write_totals(std::uint64_t now_ns);
     void commit(std::uint64_t now_ns);
+    void thin_faults(double seconds);
     bool ended(const std::atomic<bool>& stop, std::uint64_t now_ns);
     void update_progress(std::uint64_t now_ns);
 
@@ -92,7 +94,9 @@ class Recorder::State {
     std::uint64_t first_rss_anon_kb_ = 0, rss_anon_kb_ = 0;
     std::optional<LiveModel> live_;
     Progress progress_;
-    double rate_begin_ = 0;  ///< seconds, and the records by then
+    std::uint64_t fault_mean_bytes_;
+    std::uint64_t fault_pages_ = 0;  ///< a while ago
+    double rate_begin_ = 0;          ///< seconds, and the records by then
     std::uint64_t rate_records_ = 0;
 };
 
@@ -117,7 +121,8 @@ Recorder::State::State(RecorderOptions options, capture::Process process,
       mappings_(options_.pid, plan_.mapping_calls),
       meter_(process_, options_.follow, config.start_ns),
       start_ns_(config.start_ns),
-      family_(process_, target_, symbols_, notes_) {
+      family_(process_, target_, symbols_, notes_),
+      fault_mean_bytes_(config.fault_mean_bytes) {
     if (!options_.samples) sampler_.emplace(options_.pid, config.start_ns, options_.follow);
     if (!options_.live) return;
     live_.emplace();
@@ -338,6 +343,15 @@ void Recorder::State::commit(std::uint64_t now_ns) {
     note_trace_error(writer_.commit());
 }
 
+/// Where little is to be taken of the target. All pages are counted anyway.
+void Recorder::State::thin_faults(double seconds) {
+    if (!tracking_ && options_.tier != capture::Tier::kWatch) return;
+    const std::uint64_t pages = programs_.counters()[wire::COUNT_FAULT_PAGES];
+    const auto bytes = static_cast<double>((pages - fault_pages_) * ledger::kPageBytes);
+    programs_.thin_faults(fault_shift_for(bytes / seconds, fault_mean_bytes_));
+    fault_pages_ = pages;
+}
+
 void Recorder::State::follow(const std::atomic<bool>& stop, double progress_seconds,
                              const std::function<Wish(const Progress&)>& show) {
     const auto progress_ns = static_cast<std::uint64_t>(progress_seconds * 1e9);
@@ -355,6 +369,7 @@ void Recorder::State::follow(const std::atomic<bool>& stop, double progress_seco
         // Followed children may outlive the target.
         if (options_.read_heap && process_.alive()) heap_.order_if_due(now_ns);
         if (now_ns - commit_ns >= kCommitNs) {
+            thin_faults(static_cast<double>(now_ns - commit_ns) * 1e-9);
             commit_ns = now_ns;
             mappings_.check(ledger_);
             commit(now_ns);

@@ -308,6 +308,10 @@ void Programs::raise_sampling(std::uint64_t low, std::uint64_t high) {
     __atomic_store_n(&state_->skeleton->bss->raised_high, high, __ATOMIC_SEQ_CST);
 }
 
+void Programs::thin_faults(std::uint32_t shift) {
+    __atomic_store_n(&state_->skeleton->bss->fault_shift, shift, __ATOMIC_SEQ_CST);
+}
+
 void Programs::enable() {
     __atomic_store_n(&state_->skeleton->bss->enabled, 1, __ATOMIC_SEQ_CST);
 }

@@ -106,6 +106,8 @@ class Programs {
     void attach_http_ends(std::vector<std::string>& failed);
     /// Sites tier: blocks of `low` to `high` bytes are from now on sampled as decode::kRaised says.
     void raise_sampling(std::uint64_t low, std::uint64_t high);
+    /// Page faults are from now on sampled by fault_mean_bytes << shift, which each sample says.
+    void thin_faults(std::uint32_t shift);
     /// Opens the window: until then attached programs do nothing.
     void enable();
     /// Closes the window, then removes every probe; what is in the ring can still be read. All at

@@ -143,7 +143,7 @@ std::optional<Payload> decode_payload(Bytes bytes, std::uint16_t tag) {
             });
         case wire::EV_FAULT:
             return with<wire::ev_fault>(bytes, [](const auto& r) {
-                return Fault{r.address, r.stack, r.pages, r.kernel_mode != 0};
+                return Fault{r.address, r.stack, r.pages, r.kernel_mode != 0, r.mean_shift};
             });
         case wire::EV_REQUEST_BEGIN:
         case wire::EV_REQUEST_DONE:

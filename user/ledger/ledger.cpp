@@ -406,7 +406,8 @@ void Ledger::restore_unmap(std::uint32_t tid) {
 void Ledger::on(const decode::Event& event, const decode::Fault& fault) {
     charge(event.tid, 0);
     const std::uint64_t bytes = fault.pages * kPageBytes;
-    const double weight = 1.0 / sampling_probability(bytes, config_.fault_mean_bytes);
+    const double weight =
+        1.0 / sampling_probability(bytes, config_.fault_mean_bytes << fault.mean_shift);
     sites_.allocate(sites_.at(SiteKind::kFault, stack_id(fault.stack)),
                     {static_cast<double>(bytes) * weight, fault.pages * weight});
 }
