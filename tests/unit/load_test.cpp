@@ -2,6 +2,7 @@
 // A load: which files, and what is counted of its requests. How it is sent: live.soak.
 #include <gtest/gtest.h>
 
+#include <cstdlib>
 #include <filesystem>
 #include <fstream>
 #include <set>
@@ -37,14 +38,17 @@ TEST(LoadLatencies, TinyOnesAreNoError) {
 class LoadFiles : public testing::Test {
   protected:
     void SetUp() override {
-        fs::create_directory(directory_);
+        // Tests of this fixture run at the same time.
+        std::string pattern = testing::TempDir() + "load-files-XXXXXX";
+        ASSERT_NE(::mkdtemp(pattern.data()), nullptr);
+        directory_ = pattern;
         for (const char* name : {"b.wav", "a.wav", "c.txt"})
             std::ofstream(directory_ / name) << "content of " << name;
         std::ofstream(directory_ / "empty.bin");
     }
     void TearDown() override { fs::remove_all(directory_); }
 
-    fs::path directory_ = fs::path(testing::TempDir()) / "asrtrace_load_files";
+    fs::path directory_;
 };
 
 TEST_F(LoadFiles, OneFileOrTheWavsOfADirectory) {
