@@ -156,6 +156,10 @@ struct ev_brk {
 };
 EV_ASSERT(sizeof(struct ev_brk) == 40);
 
+enum {
+	FAULT_SHIFT_MASK = 15,
+};
+
 struct ev_fault {
 	struct ev_header h;
 	__u64 address;

@@ -18,7 +18,6 @@
 	     */
 #define PAGE_BYTES 4096
 #define MAX_FAULT_ORDER 9 /* PMD size on x86-64, and on arm64 with 4 KiB pages */
-#define MAX_FAULT_SHIFT 15
 
 /*
  * User space has the samples further apart where faults come fast: config.fault_mean_bytes is
@@ -28,7 +27,7 @@ __u32 fault_shift = 0;
 
 static __always_inline void fault_brought(struct thread_state *state, __u32 tid, __u32 pages)
 {
-	__u32 shift = fault_shift & MAX_FAULT_SHIFT;
+	__u32 shift = fault_shift & FAULT_SHIFT_MASK;
 	struct ev_fault *record;
 	__u32 drawn_with;
 	__u64 stack;

@@ -77,7 +77,11 @@ class Faults(harness.LiveTest):
         seen = sum(weight for _, weight in harness.folded(tracer.trace_path, "faults"))
         events = subprocess.run([harness.ASRTRACE, "report", tracer.trace_path, "--events"],
                                 check=True, stdout=subprocess.PIPE, text=True).stdout
-        samples = sum(row["event"] == "fault" for row in csv.DictReader(events.splitlines()))
+        details = [row["detail"] for row in csv.DictReader(events.splitlines())
+                   if row["event"] == "fault"]
+        samples = len(details)
+        self.assertTrue(any("thinned=" in text and "thinned=1" != text.split()[-1]
+                            for text in details), details[:3])
         harness.note(f"  {touched >> 20} MiB touched, {seen / touched:.3f} of it seen in {samples} "
                      "samples")
         self.assertAlmostEqual(seen / touched, 1, delta=0.15)

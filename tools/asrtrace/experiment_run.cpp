@@ -38,8 +38,9 @@ void read_heap(std::int32_t pid, const std::string& trim_url, Figures& figures) 
     figures.retained_bytes = static_cast<double>(outcome.census->totals.resident_free);
     if (trim_url.empty()) return;
     const auto before = capture::sample_process(worker, false);
-    const auto status = call_confined(Settlement{.name = "load"},
-                                      [&trim_url] { return load::post_nothing(trim_url); });
+    const auto status = call_confined(
+        Settlement{.name = "load"}, [&trim_url] { return load::post_nothing(trim_url); }, &problem);
+    if (!problem.empty()) tell("  note: " + problem);
     const auto after = capture::sample_process(worker, false);
     if (!before || !after || !status || *status != 200) return;
     figures.releasable_bytes = static_cast<double>(outcome.census->totals.releasable);

@@ -86,12 +86,12 @@ std::optional<Finding> inconclusive(const Evidence& evidence, const std::vector<
             fmt::format("memory grew by {}, and no cause of it is large and lasting enough to name",
                         bytes(evidence.anonymous_growth)));
         finding.requests_needed = requests_needed(evidence);
-        finding.advice =
-            fmt::format("{}; trace at least {} {}s to see whether it stays",
-                        explain_spread(evidence, finding)
-                            ? "`asrtrace flamegraph --kind growth` shows these places together"
-                            : "the books say where it is",
-                        grouped(*finding.requests_needed), evidence.unit());
+        const char* const where =
+            explain_spread(evidence, finding)
+                ? "`asrtrace flamegraph --kind growth` shows these places together"
+                : "the books say where it is";
+        finding.advice = fmt::format("{}; trace at least {} {}s to see whether it stays", where,
+                                     grouped(*finding.requests_needed), evidence.unit());
     } else {
         return std::nullopt;
     }

@@ -143,7 +143,8 @@ std::optional<Payload> decode_payload(Bytes bytes, std::uint16_t tag) {
             });
         case wire::EV_FAULT:
             return with<wire::ev_fault>(bytes, [](const auto& r) {
-                return Fault{r.address, r.stack, r.pages, r.kernel_mode != 0, r.mean_shift};
+                return Fault{r.address, r.stack, r.pages, r.kernel_mode != 0,
+                             static_cast<std::uint32_t>(r.mean_shift & wire::FAULT_SHIFT_MASK)};
             });
         case wire::EV_REQUEST_BEGIN:
         case wire::EV_REQUEST_DONE:

@@ -119,7 +119,7 @@ struct Fault {
     StackKey stack = 0;
     std::uint32_t pages = 0;
     bool kernel_mode = false;
-    std::uint32_t mean_shift = 0;  ///< sampled by so many times (a power of two) the usual mean
+    std::uint32_t mean_shift = 0;  ///< sampled by the usual mean << this, at most 15
 };
 
 struct RequestMark {

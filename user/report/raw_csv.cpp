@@ -88,7 +88,8 @@ struct FieldsOf {
     Fields operator()(const decode::Fault& e) const {
         return {.event = "fault",
                 .address = e.address,
-                .detail = fmt::format("pages={} kernel={:d}", e.pages, e.kernel_mode)};
+                .detail = fmt::format("pages={} kernel={:d} thinned={}", e.pages, e.kernel_mode,
+                                      1U << e.mean_shift)};
     }
     Fields operator()(const decode::RequestMark& e) const {
         return {.event = e.done ? "request_done" : "request_begin",
