@@ -105,6 +105,35 @@ TEST(Growth, ACountedLevelRisesByItsMean) {
     EXPECT_DOUBLE_EQ(growth_of(points, true).slope->value, level / kRequests);
 }
 
+/// A request in four leaks, by chance; the first ones more often.
+std::vector<Point> leaks_by_chance(std::mt19937& random, double early, double first_requests) {
+    std::uniform_real_distribution<double> unit;
+    double leaked = 0;
+    double served = 0;
+    return levels([&](double x) {
+        for (; served < x; ++served)
+            if (unit(random) < (served < first_requests ? early : 0.25)) leaked += 1000;
+        return leaked;
+    });
+}
+
+TEST(Growth, ALevelThatWandersHasNoWarmup) {
+    std::mt19937 random(1);
+    int knees = 0;
+    for (int i = 0; i < 2000; ++i) knees += warmup_end(leaks_by_chance(random, 0.25, 0)) != 0;
+    EXPECT_LT(knees, 20);
+}
+
+TEST(Growth, AWarmupEndsHoweverTheLeakBehindItWanders) {
+    std::mt19937 random(2);
+    int right = 0;
+    for (int i = 0; i < 2000; ++i) {
+        const auto points = leaks_by_chance(random, 1, 60);
+        right += std::abs(points[warmup_end(points)].x - 60) <= 15;
+    }
+    EXPECT_GT(right, 1900);
+}
+
 TEST(Growth, NoiseAroundALevelIsNoRise) {
     std::mt19937 random(20'241'121);
     std::uniform_real_distribution<double> noise(0, 1e6);

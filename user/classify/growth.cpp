@@ -19,6 +19,7 @@ constexpr double kSlower = 0.6;          ///< last third against the one before
 constexpr double kDeep = 0.5;            ///< of a level's range: a fall that tells
 constexpr double kKneeFit = 0.25;        ///< error of two lines against that of one
 constexpr std::size_t kKneeMargin = 3;   ///< points on either side of a knee
+constexpr double kNormal9995 = 3.2905;   ///< a knee is one by 99.9 %
 
 double median_level(std::span<const Point> points) {
     std::vector<double> levels;
@@ -147,6 +148,23 @@ double line_error(std::span<const Point> points) {
     return fit.error();
 }
 
+/// A level that grows by chance wanders about its line, and two lines fit a walk better than one: a
+/// knee is one if the rates on its two sides differ by more than the steps of the later side vary.
+bool rates_differ(std::span<const Point> before, std::span<const Point> after) {
+    const auto width = [](auto part) { return part.back().x - part.front().x; };
+    const auto rate = [&](auto part) { return (part.back().y - part.front().y) / width(part); };
+    const double late = rate(after);
+    double squares = 0;
+    for (std::size_t i = 1; i < after.size(); ++i) {
+        const double usual = late * (after[i].x - after[i - 1].x);
+        squares += std::pow(after[i].y - after[i - 1].y - usual, 2);
+    }
+    const double variance = squares / width(after) * (1 / width(before) + 1 / width(after));
+    const auto degrees = static_cast<double>(after.size() - 2);
+    return std::abs(rate(before) - late) >
+           student_quantile(kNormal9995, degrees) * std::sqrt(variance);
+}
+
 }  // namespace
 
 std::size_t warmup_end(std::span<const Point> points) {
@@ -160,6 +178,7 @@ std::size_t warmup_end(std::span<const Point> points) {
         best = two;
         knee = i;
     }
+    if (knee == 0 || !rates_differ(points.first(knee + 1), points.subspan(knee))) return 0;
     return knee;
 }
 

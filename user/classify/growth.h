@@ -60,8 +60,8 @@ std::optional<Slope> slope_of_growth(std::span<const Point> points, const Growth
                                      bool counted);
 
 /// Index of the point where a warm-up ends: the knee of the two straight lines that fit the points
-/// best (least squares, joined at the knee), if they fit far better than one; else 0. Looked for in
-/// the first half.
+/// best (least squares, joined at the knee), if they fit far better than one and their rates differ
+/// by more than chance; else 0. Looked for in the first half.
 std::size_t warmup_end(std::span<const Point> points);
 
 }  // namespace asrtrace::classify

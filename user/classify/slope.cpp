@@ -116,11 +116,14 @@ double random_walk_half_width(std::span<const Point> points, double slope) {
 }  // namespace
 
 // By its expansion around the normal one (Abramowitz and Stegun 26.7.5).
-double student975(double degrees) {
-    const double z = kNormal975;
+double student_quantile(double z, double degrees) {
     const double z3 = z * z * z;
     return z + (z3 + z) / (4 * degrees) +
            (5 * z3 * z * z + 16 * z3 + 3 * z) / (96 * degrees * degrees);
+}
+
+double student975(double degrees) {
+    return student_quantile(kNormal975, degrees);
 }
 
 std::optional<double> median_slope(std::span<const Point> points) {

@@ -41,7 +41,8 @@ std::optional<Slope> theil_sen(std::span<const Point> points);
 /// The slope of theil_sen alone.
 std::optional<double> median_slope(std::span<const Point> points);
 
-/// Student's 97.5 % quantile.
+/// Student's quantile that belongs to `z`, one of the normal distribution; and the 97.5 % one.
+double student_quantile(double z, double degrees);
 double student975(double degrees);
 
 /// The rise between the first and the last point over all requests between them: what one request
