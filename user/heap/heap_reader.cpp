@@ -7,6 +7,7 @@
 #include "user/heap/copied_memory.h"
 #include "user/heap/epoll_data.h"
 #include "user/heap/libraries.h"
+#include "user/heap/paced_memory.h"
 #include "user/heap/priority.h"
 #include "user/heap/stopped_process.h"
 #include "user/heap/target.h"
@@ -133,9 +134,15 @@ class HeapReader::Taking {
             auto maps = read_maps(pid_);
             if (!maps || maps->empty()) return ended();
             snapshot_.reset();
+            // Short readings are made at once. So are those that others must agree with, and those
+            // for which the target was too quick before.
+            const bool brief = rss_bytes(pid_) <= kShortReadingBytes;
+            const bool paced = !brief && !options_.reach && attempt == 0;
             std::optional<PriorityBoost> boost;
-            if (rss_bytes(pid_) <= kShortReadingBytes) boost.emplace(false);
-            Status taken = take_snapshot(memory(), std::move(*maps), reader_.location_,
+            if (brief) boost.emplace(false);
+            PacedMemory with_breaks(memory());
+            TargetMemory& source = paced ? static_cast<TargetMemory&>(with_breaks) : memory();
+            Status taken = take_snapshot(source, std::move(*maps), reader_.location_,
                                          snapshot_options(false), snapshot_);
             boost.reset();
             if (taken) taken = check_bins(snapshot_, false);
