@@ -36,6 +36,13 @@ static __always_inline int arch_call_number(struct pt_regs *regs)
 	return BPF_CORE_READ(regs, syscallno);
 }
 
+/* The software event of page faults tells of each. */
+static __always_inline bool arch_came_by_exception(struct task_struct *task)
+{
+	(void)task;
+	return false;
+}
+
 /* x0 is overwritten by the result, so no probe stands behind calls. */
 static __always_inline bool arch_is_behind_call(const bpf_user_pt_regs_t *regs, __u64 distance)
 {
@@ -66,6 +73,15 @@ static __always_inline bool arch_in_user_mode(const bpf_user_pt_regs_t *regs)
 static __always_inline int arch_call_number(struct pt_regs *regs)
 {
 	return BPF_CORE_READ(regs, orig_ax);
+}
+
+/*
+ * Did the thread enter the kernel by an exception or an interrupt? They leave -1 where a system
+ * call has its number (arch/x86/entry/entry_64.S and entry_fred.c).
+ */
+static __always_inline bool arch_came_by_exception(struct task_struct *task)
+{
+	return ((struct pt_regs *)bpf_task_pt_regs(task))->orig_ax == ~0UL;
 }
 
 /* The system call instruction leaves the address behind it in rcx. */

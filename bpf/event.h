@@ -248,7 +248,7 @@ EV_ASSERT(sizeof(struct stack_record) == 16 + 8 * STACK_MAX_DEPTH);
 enum counter {
 	COUNT_CALLS = 0, /* + enum ev_function: calls that were counted */
 	COUNT_PROBE_HITS = 16,
-	COUNT_FAULTS_USER = 17,
+	COUNT_FAULT_RUNS = 17, /* of the programs that meet faults, for the target */
 	COUNT_FAULTS_KERNEL = 18,
 	COUNT_FAULT_PAGES = 19, /* anonymous pages brought by faults */
 	COUNT_STACK_TRUNCATED = 20,
@@ -262,6 +262,7 @@ enum counter {
 	LOST_PROCESS_MAP = 28,      /* too many processes: a child is not followed */
 	COUNT_RETURN_HITS = 29,     /* part of COUNT_PROBE_HITS: at a call's return */
 	LOST_RING_OTHER = 30,       /* ring full: any other record */
+	COUNT_FAULTS_ENDED = 31,    /* faults of threads that have ended */
 	LOST_HTTP_CONNECTIONS = 32, /* too many sockets at a time: one is not followed */
 	LOST_HTTP_CONFUSED = 33,    /* bytes of a connection that could not be followed */
 	COUNT_HTTP_TLS = 34,        /* connections that cannot be read: TLS */
@@ -271,6 +272,7 @@ enum counter {
 	COUNT_HTTP_MATCHED = 38,    /* socket calls seen by both tracepoint and probe */
 	LOST_HTTP_BYPASSED = 39,    /* socket calls that passed no probe */
 	LOST_HTTP_WORK = 40,        /* too many socket calls on one CPU at a time */
+	LOST_FAULT_ORDERS = 41,     /* faults that counted as one page, but may have brought more */
 	COUNTER_MAX = 48,
 };
 

@@ -1,11 +1,18 @@
 // SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
 /*
- * Page faults of both modes: read() into a fresh buffer faults in the kernel. All are counted; the
- * ones that bring anonymous memory are sampled by bytes, with a stack.
+ * Page faults that bring anonymous memory, of both modes: read() into a fresh buffer faults in the
+ * kernel. They are counted by pages, and sampled by bytes, with a stack.
  *
- * That it did is told by rss_stat, which fires in the same context once the counter has moved; how
- * many pages came (512 with a transparent huge page) by the order of the page that the fault
- * allocated. Where rss_stat is batched (before 6.2) or absent each fault counts as one page.
+ * Faults are what a program does most often that is followed all the time, and where returns and
+ * indirect jumps are guarded against speculation a program that does nothing takes 0.1 us. So only
+ * one runs for a fault of user code: at rss_stat, which fires in the context of the fault once the
+ * counter has moved. The registers with which the thread entered the kernel tell that it was an
+ * exception. The number of all faults is the kernel's own (min_flt and maj_flt of each task).
+ * Faults of the kernel itself are few: page_fault_kernel notes them. How many pages came (512 with
+ * a transparent huge page) is told by the order of the page that the fault allocated; that program
+ * is attached only where huge pages may come.
+ *
+ * Where rss_stat is batched (before 6.2) or absent each fault counts as one page as it begins.
  */
 #include "bpf/arch.bpf.h"
 #include "bpf/emit.bpf.h"
@@ -24,6 +31,20 @@
  * shifted by this. A countdown under way ends as it was drawn, and its sample says how.
  */
 __u32 fault_shift = 0;
+/*
+ * User space has attached page_alloc. Until it has, sizes of faults are not known from the first
+ * advice on that huge pages be taken.
+ */
+__u32 page_orders_known = 0;
+
+/*
+ * Names the fault under way among those of a thread, from 1: the kernel counts it once it has been
+ * handled (mm_account_fault(), mm/memory.c).
+ */
+static __always_inline __u64 fault_number(const struct task_struct *task)
+{
+	return task->min_flt + task->maj_flt + 1;
+}
 
 static __always_inline void fault_brought(struct thread_state *state, __u32 tid, __u32 pages)
 {
@@ -52,6 +73,13 @@ static __always_inline void fault_brought(struct thread_state *state, __u32 tid,
 	submit(record);
 }
 
+/* Hardly ever another one, and shared: read by all CPUs at each rss_stat. */
+static __always_inline void learn_mm(__u64 mm)
+{
+	if (!cfg.follow && target_mm != mm)
+		target_mm = mm;
+}
+
 static __always_inline int begin_fault(__u64 address, __u32 kernel_mode)
 {
 	__u64 id = target_thread();
@@ -66,7 +94,9 @@ static __always_inline int begin_fault(__u64 address, __u32 kernel_mode)
 	 */
 	if (!id || address >> 63 || task->pagefault_disabled)
 		return 0;
-	count(kernel_mode ? COUNT_FAULTS_KERNEL : COUNT_FAULTS_USER, 1);
+	count(COUNT_FAULT_RUNS, 1);
+	if (kernel_mode)
+		count(COUNT_FAULTS_KERNEL, 1);
 	state = thread_state_of(tid);
 	if (!state)
 		return 0;
@@ -76,14 +106,12 @@ static __always_inline int begin_fault(__u64 address, __u32 kernel_mode)
 		fault_brought(state, tid, 1);
 		return 0;
 	}
-	/* Hardly ever another one, and shared: read by all CPUs at each rss_stat. */
-	if (!cfg.follow && target_mm != (__u64)task->mm)
-		target_mm = (__u64)task->mm;
-	state->fault_pending = 1;
-	state->fault_order = 0;
+	learn_mm((__u64)task->mm);
+	state->fault = fault_number(task);
 	return 0;
 }
 
+/* Attached only where rss_stat does not do, or addresses of faults are asked for. */
 SEC("tp_btf/page_fault_user")
 int BPF_PROG(fault_user, unsigned long address, struct pt_regs *regs, unsigned long error_code)
 {
@@ -107,44 +135,73 @@ int fault_any(struct bpf_perf_event_data *ctx)
 	return begin_fault(ctx->addr, !arch_in_user_mode(&ctx->regs));
 }
 
+/* Is it in a fault that may bring memory? One of user code, or one that was seen to begin. */
+static __always_inline bool is_in_fault(const struct thread_state *state, struct task_struct *task)
+{
+	return (state && state->fault == fault_number(task)) || arch_came_by_exception(task);
+}
+
 SEC("tp_btf/mm_page_alloc")
 int BPF_PROG(page_alloc, struct page *page, unsigned int order, unsigned int gfp_flags)
 {
-	__u64 id;
-	__u32 tid;
+	struct task_struct *task;
 	struct thread_state *state;
+	__u64 id, number;
 
 	/* Single pages first: they are nearly all there are, of all processes. */
 	if (!order || !page || !(gfp_flags & GFP_MOVABLE) || order > MAX_FAULT_ORDER)
 		return 0;
 	id = target_thread();
-	tid = id;
-	if (!id)
+	task = bpf_get_current_task_btf();
+	if (!id || !is_in_fault(find_thread_state(id), task))
 		return 0;
-	state = find_thread_state(tid);
-	if (state && state->fault_pending && order > state->fault_order)
+	state = thread_state_of(id);
+	if (!state)
+		return 0;
+	number = fault_number(task);
+	if (state->fault_of_order != number || order > state->fault_order)
 		state->fault_order = order;
+	state->fault_of_order = number;
 	return 0;
 }
 
 SEC("tp_btf/rss_stat")
 int BPF_PROG(rss_stat, struct mm_struct *mm, int member)
 {
-	__u64 own = cfg.follow ? (__u64)bpf_get_current_task_btf()->mm : target_mm;
-
-	if (member != ANON_PAGES || (__u64)mm != own)
-		return 0;
-	__u64 id = target_thread();
-	__u32 tid = id;
+	struct task_struct *task;
 	struct thread_state *state;
+	__u64 id, number;
+	__u32 order = 0;
 
+	if (member != ANON_PAGES || (!cfg.follow && target_mm && (__u64)mm != target_mm))
+		return 0;
+	task = bpf_get_current_task_btf();
+	if ((__u64)mm != (__u64)task->mm)
+		return 0;
+	id = target_thread();
 	if (!id)
 		return 0;
-	state = find_thread_state(tid);
-	if (!state || !state->fault_pending)
+	count(COUNT_FAULT_RUNS, 1);
+	learn_mm((__u64)mm);
+	state = find_thread_state(id);
+	number = fault_number(task);
+	/* Once a fault: reclaim on its way may take pages of the target's own. */
+	if (!is_in_fault(state, task) || (state && state->fault_brought == number))
 		return 0;
-	state->fault_pending = 0;
-	fault_brought(state, tid, 1 << (state->fault_order & 15));
+	if (!state)
+		state = thread_state_of(id);
+	if (!state)
+		return 0;
+	if (state->fault != number) {
+		state->fault_address = 0;
+		state->fault_kernel_mode = 0;
+	}
+	state->fault_brought = number;
+	if (state->fault_of_order == number)
+		order = state->fault_order & 15;
+	else if (huge_pages_advised && !page_orders_known)
+		count(LOST_FAULT_ORDERS, 1);
+	fault_brought(state, id, 1 << order);
 	return 0;
 }
 

@@ -45,7 +45,7 @@ int mapping_call(struct pt_regs *ctx)
 		emit_mmap(state, id, result, stack);
 		break;
 	case __NR_munmap:
-		emit_range(id, EV_MUNMAP, state->syscall_args[0], state->syscall_args[1], 0);
+		emit_range(id, EV_MUNMAP, state->syscall_args[0], state->syscall_args[1]);
 		break;
 	case __NR_mremap:
 		emit_mremap(state, id, EV_MREMAP, result, stack);
@@ -54,8 +54,7 @@ int mapping_call(struct pt_regs *ctx)
 		emit_brk(id, old_break, result, stack);
 		break;
 	case __NR_madvise:
-		emit_range(id, EV_MADVISE, state->syscall_args[0], state->syscall_args[1],
-			   state->syscall_args[2]);
+		emit_madvise(id, state);
 		break;
 	}
 	return 0;

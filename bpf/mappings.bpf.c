@@ -66,7 +66,7 @@ int enter_munmap(struct trace_event_raw_sys_enter *ctx)
 	__u32 tid;
 
 	if (entering(&tid))
-		emit_range(tid, EV_MUNMAP_BEGIN, ctx->args[0], ctx->args[1], 0);
+		emit_range(tid, EV_MUNMAP_BEGIN, ctx->args[0], ctx->args[1]);
 	return 0;
 }
 
@@ -151,8 +151,7 @@ int exit_madvise(struct trace_event_raw_sys_exit *ctx)
 	struct thread_state *state = leaving(&tid);
 
 	if (state && ctx->ret == 0)
-		emit_range(tid, EV_MADVISE, state->syscall_args[0], state->syscall_args[1],
-			   state->syscall_args[2]);
+		emit_madvise(tid, state);
 	return 0;
 }
 

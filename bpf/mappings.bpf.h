@@ -11,6 +11,7 @@
 #include "bpf/stack.bpf.h"
 
 #define PROT_EXEC 4
+#define MADV_HUGEPAGE 14
 
 static __always_inline bool is_error(__s64 result)
 {
@@ -38,8 +39,26 @@ static __always_inline void emit_mmap(struct thread_state *state, __u32 tid, __u
 		submit(record);
 }
 
-static __always_inline void emit_range(__u32 tid, __u8 tag, __u64 address, __u64 length,
-				       __u64 argument)
+static __always_inline void emit_madvise(__u32 tid, const struct thread_state *state)
+{
+	struct ev_range *record = reserve(sizeof(*record), EV_MADVISE, tid);
+	bool huge = state->syscall_args[2] == MADV_HUGEPAGE;
+
+	if (huge)
+		huge_pages_advised = 1;
+	if (!record)
+		return;
+	record->address = state->syscall_args[0];
+	record->length = state->syscall_args[1];
+	record->argument = state->syscall_args[2];
+	/* The reader is to hear of huge pages before they come. */
+	if (huge)
+		bpf_ringbuf_submit(record, BPF_RB_FORCE_WAKEUP);
+	else
+		submit(record);
+}
+
+static __always_inline void emit_range(__u32 tid, __u8 tag, __u64 address, __u64 length)
 {
 	struct ev_range *record = reserve(sizeof(*record), tag, tid);
 
@@ -47,7 +66,7 @@ static __always_inline void emit_range(__u32 tid, __u8 tag, __u64 address, __u64
 		return;
 	record->address = address;
 	record->length = length;
-	record->argument = argument;
+	record->argument = 0;
 	submit(record);
 }
 

@@ -23,8 +23,10 @@ extern __u32 enabled SEC(".bss");
  * the middle of when one closed means nothing in the next.
  */
 extern __u32 allocator_window SEC(".bss");
-/* The target's mm, learned at its first fault; rss_stat also fires for strangers' mms. */
+/* The target's mm, learned at its first fault; rss_stat also fires for strangers' mms. 0: not known */
 extern __u64 target_mm SEC(".bss");
+/* It has asked for huge pages (madvise) since the window opened. */
+extern __u32 huge_pages_advised SEC(".bss");
 /* Where the target's break was the last time, for those who are told only where it is. */
 extern __u64 last_break SEC(".bss");
 
@@ -73,15 +75,18 @@ struct thread_state {
 	__u64 call_stack;
 	__u64 call_return; /* return address of the call under way */
 	__u32 call_function;
-	__u32 fault_pending; /* a fault began and has brought nothing yet */
+	__u32 fault_kernel_mode;
 	__u64 skip_sp; /* a malloc from here or deeper, of skip_size, belongs to a call left out */
 	__u64 skip_size;
+	/* Faults by their numbers (fault_number() in bpf/faults.bpf.c): that one was seen to begin, */
+	__u64 fault;
+	__u64 fault_brought;  /* that it brought memory, */
+	__u64 fault_of_order; /* and the order of its largest page */
 	__u64 fault_address;
 	__s64 alloc_countdown; /* bytes until the next sample */
 	__s64 fault_countdown;
 	__u64 syscall_args[4]; /* of the system call under way */
-	__u32 fault_kernel_mode;
-	__u32 fault_order; /* of the largest user page allocated in the fault under way */
+	__u32 fault_order;
 	__u32 started;     /* the countdowns were drawn */
 	__u32 window;      /* that the call under way belongs to */
 	__u32 http_told;   /* a tracepoint told of a socket call that no probe has met yet */

@@ -97,6 +97,8 @@ int BPF_PROG(on_exec, struct task_struct *task)
 	unwind_on_exit(id >> 32);
 	forget_sampled_of(id >> 32);
 	forget_thread_state(tid);
+	if (id >> 32 == cfg.tgid)
+		target_mm = (__u64)task->mm;
 	emit_task(EV_EXEC, id, id >> 32, 0, 0);
 	return 0;
 }
@@ -128,6 +130,7 @@ int BPF_PROG(on_exit, struct task_struct *task)
 		emit_oom(tgid, process_of(tgid));
 	emit_task(EV_EXIT, id, tid, last ? process_status(task) : task->exit_code,
 		  last ? EV_PROCESS_ENDED : 0);
+	count(COUNT_FAULTS_ENDED, task->min_flt + task->maj_flt);
 	forget_thread_state(tid);
 	if (last && tgid != cfg.tgid) {
 		unwind_on_exit(tgid);

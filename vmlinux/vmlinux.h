@@ -114,6 +114,7 @@ struct task_struct {
 	int tgid;
 	int exit_code;
 	int pagefault_disabled;
+	unsigned long min_flt, maj_flt;
 	struct mm_struct *mm;
 	struct task_struct *real_parent;
 	struct task_struct *group_leader;

@@ -3,6 +3,7 @@
 
 import csv
 import subprocess
+import time
 
 import harness
 
@@ -28,6 +29,97 @@ while time.monotonic() < end:
 print(faults() - before, flush=True)
 sys.stdin.readline()
 """
+
+
+# Touches memory for which it asks for huge pages, before or after "ready", in three steps.
+HUGE = """
+import mmap, resource, sys
+
+size, early = int(sys.argv[1]), sys.argv[2] == "early"
+kept = [mmap.mmap(-1, size, mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS) for _ in range(3)]
+if early:
+    for memory in kept:
+        memory.madvise(mmap.MADV_HUGEPAGE)
+print("ready", flush=True)
+for memory in kept:
+    sys.stdin.readline()
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
+    if not early:
+        memory.madvise(mmap.MADV_HUGEPAGE)
+    for at in range(0, size, mmap.PAGESIZE):
+        memory[at] = 1
+    print(resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before, flush=True)
+sys.stdin.readline()
+"""
+HUGE_BYTES = 48 << 20
+# Threads and children that touch memory, half of which end before all is told.
+CROWD_THREADS, CROWD_CHILDREN = 10, 6
+CROWD = f"""
+import mmap, os, resource, sys, threading
+
+pages = int(sys.argv[1])
+ended, go_on = threading.Barrier({CROWD_THREADS} // 2 + 1), threading.Event()
+told, tell = os.pipe()
+
+def faults(of):
+    return resource.getrusage(of).ru_minflt
+
+def touch():
+    memory = mmap.mmap(-1, pages * mmap.PAGESIZE, mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
+    memory.madvise(mmap.MADV_NOHUGEPAGE)
+    for at in range(0, len(memory), mmap.PAGESIZE):
+        memory[at] = 1
+
+def work(stays):
+    touch()
+    if stays:
+        ended.wait()
+        go_on.wait()
+
+print("ready", flush=True)
+sys.stdin.readline()
+before = faults(resource.RUSAGE_SELF)
+threads = [threading.Thread(target=work, args=(number % 2,)) for number in range({CROWD_THREADS})]
+for thread in threads:
+    thread.start()
+ended.wait()
+for thread in threads[::2]:
+    thread.join()
+children = []
+for number in range({CROWD_CHILDREN}):
+    children.append(os.fork())
+    if children[-1] == 0:
+        touch()
+        os.write(tell, b"%8d" % faults(resource.RUSAGE_SELF))
+        if number % 2:
+            sys.stdin.readline()
+        os._exit(0)
+of_children = sum(int(os.read(told, 8)) for _ in children)
+for child in children[::2]:
+    os.waitpid(child, 0)
+print(faults(resource.RUSAGE_SELF) - before + of_children, flush=True)
+sys.stdin.readline()
+os._exit(0)
+"""
+# Reads each page of a private mapping of a file, then writes to each.
+COPIER = """
+import mmap, resource, sys, tempfile
+
+size = int(sys.argv[1]) * mmap.PAGESIZE
+file = tempfile.TemporaryFile()
+file.write(bytes(size))
+file.flush()
+memory = mmap.mmap(file.fileno(), size, mmap.MAP_PRIVATE)
+print("ready", flush=True)
+sys.stdin.readline()
+before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
+sum(memory[at] for at in range(0, size, mmap.PAGESIZE))
+for at in range(0, size, mmap.PAGESIZE):
+    memory[at] = 1
+print(resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before, flush=True)
+sys.stdin.readline()
+"""
+HUGE_PAGE = 2 << 20
 
 
 class Faults(harness.LiveTest):
@@ -86,6 +178,87 @@ class Faults(harness.LiveTest):
                      "samples")
         self.assertAlmostEqual(seen / touched, 1, delta=0.15)
         self.assertLess(samples, touched / SAMPLED_EVERY / 2)
+
+    def touch_huge(self, when):
+        """(fault bytes, faults that the program counted, faults of unknown size)"""
+        program = subprocess.Popen(["/usr/bin/python3", "-c", HUGE, str(HUGE_BYTES), when],
+                                   bufsize=0, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+        self.addCleanup(program.wait)
+        self.addCleanup(program.kill)
+        lines = harness.LineReader(program.stdout)
+        self.assertEqual(lines.line(30), "ready")
+        tracer = self.attach(program.pid, "--no-census", tier="watch").wait_attached()
+        faults = 0
+        for _ in range(3):
+            program.stdin.write(b"go\n")
+            faults += int(lines.line(60))
+            time.sleep(0.5)
+        self.assertEqual(tracer.stop(), 0, tracer.stderr)
+        counts, losses = (tracer.report()[part] for part in ("counts", "losses"))
+        self.assertAlmostEqual(counts["faults_user"] + counts["faults_kernel"], faults, delta=100)
+        harness.note(f"  {when}: {faults} faults brought {3 * HUGE_BYTES} bytes, seen "
+                     f"{counts['fault_bytes']}, of unknown size {losses['unsized_faults']}")
+        return counts["fault_bytes"], faults, losses["unsized_faults"]
+
+    def test_huge_pages(self):
+        """A fault that brings two megabytes counts so where that was asked for before the attach."""
+        seen, faults, unsized = self.touch_huge("early")
+        with open("/sys/kernel/mm/transparent_hugepage/enabled", encoding="ascii") as setting:
+            if "[never]" not in setting.read():
+                self.assertLess(faults, 3 * HUGE_BYTES / PAGE / 2)
+        self.assertAlmostEqual(seen, 3 * HUGE_BYTES, delta=200 * PAGE)
+        self.assertEqual(unsized, 0)
+
+    def test_huge_pages_asked_for_while_traced(self):
+        """Later, too, once the tracer has heard of it; what came until then is told."""
+        seen, _, unsized = self.touch_huge("late")
+        missed = 3 * HUGE_BYTES - seen
+        self.assertLessEqual(missed, unsized * HUGE_PAGE + 200 * PAGE)
+        self.assertLessEqual(missed, HUGE_BYTES)
+        self.assertGreaterEqual(missed, -200 * PAGE)
+
+    def test_private_files_bring_memory_when_written_to(self):
+        """A fault that maps a page of a file brings none; one that copies it brings a page."""
+        pages = self.random.randrange(500, 3000)
+        program = subprocess.Popen(["/usr/bin/python3", "-c", COPIER, str(pages)], bufsize=0,
+                                   stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+        self.addCleanup(program.wait)
+        self.addCleanup(program.kill)
+        lines = harness.LineReader(program.stdout)
+        self.assertEqual(lines.line(30), "ready")
+        tracer = self.attach(program.pid, "--no-census", tier="watch").wait_attached()
+        program.stdin.write(b"go\n")
+        faults = int(lines.line(60))
+        self.assertEqual(tracer.stop(), 0, tracer.stderr)
+        counts = tracer.report()["counts"]
+        harness.note(f"  {faults} faults, {pages} pages copied: seen {counts}")
+        self.assertGreater(faults, 1.05 * pages)
+        self.assertAlmostEqual(counts["faults_user"] + counts["faults_kernel"], faults, delta=100)
+        self.assertAlmostEqual(counts["fault_bytes"], PAGE * pages, delta=100 * PAGE)
+
+    def test_threads_and_children_that_end(self):
+        """What they touched counts, whether they are there at the end or not."""
+        pages = self.random.randrange(200, 1000)
+        program = subprocess.Popen(["/usr/bin/python3", "-c", CROWD, str(pages)], bufsize=0,
+                                   stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+        self.addCleanup(program.wait)
+        self.addCleanup(program.kill)
+        lines = harness.LineReader(program.stdout)
+        self.assertEqual(lines.line(30), "ready")
+        tracer = self.attach(program.pid, "--no-census", "--follow", tier="watch").wait_attached()
+        program.stdin.write(b"go\n")
+        faults = int(lines.line(60))
+        self.assertEqual(tracer.stop(), 0, tracer.stderr)
+        counts = tracer.report()["counts"]
+        seen = counts["faults_user"] + counts["faults_kernel"]
+        harness.note(f"  {faults} faults of {CROWD_THREADS} threads and {CROWD_CHILDREN} children, "
+                     f"{seen} seen, {counts['fault_bytes'] // PAGE} pages brought")
+        everyone = CROWD_THREADS + CROWD_CHILDREN
+        self.assertGreater(faults, everyone * pages)
+        # A thread or child that ends has some faults more than it can tell.
+        self.assertAlmostEqual(seen, faults, delta=60 * everyone)
+        self.assertLess(seen, faults + 60 * everyone)
+        self.assertGreaterEqual(counts["fault_bytes"], everyone * pages * PAGE)
 
     def test_walking_a_stack_is_no_fault(self):
         """The walker reads past the top of a stack, where a page is absent: not the program's. (The

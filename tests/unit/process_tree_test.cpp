@@ -1,10 +1,14 @@
 // SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
-// Whether a process is still the one that it was, and there.
+// Whether a process is still the one that it was, and there; what its threads have counted.
 #include <gtest/gtest.h>
+#include <sys/mman.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include <csignal>
+#include <cstring>
+#include <latch>
+#include <thread>
 
 #include "user/capture/process_tree.h"
 
@@ -30,6 +34,34 @@ TEST(ProcessTree, AZombieDoesNotRun) {
     ASSERT_EQ(::waitpid(child, nullptr, 0), child);
     EXPECT_FALSE(started_ticks(child));
     EXPECT_FALSE(is_running(child, *started));
+}
+
+TEST(ProcessTree, FaultsAreThoseOfThreadsThatLive) {
+    constexpr std::size_t kPages = 500;
+    const auto touch = [] {
+        const std::size_t bytes = kPages * static_cast<std::size_t>(::sysconf(_SC_PAGESIZE));
+        void* memory =
+            ::mmap(nullptr, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+        ::madvise(memory, bytes, MADV_NOHUGEPAGE);
+        std::memset(memory, 1, bytes);
+        ::munmap(memory, bytes);
+    };
+    const auto faults = [] { return static_cast<double>(thread_faults(::getpid())); };
+    const double before = faults();
+    std::latch touched(2), looked(2);
+    std::jthread thread([&] {
+        touch();
+        touched.arrive_and_wait();
+        looked.arrive_and_wait();
+    });
+    touched.arrive_and_wait();
+    EXPECT_NEAR(faults() - before, kPages, 50);
+    looked.arrive_and_wait();
+    thread.join();
+    EXPECT_NEAR(faults() - before, 0, 50);
+    touch();
+    EXPECT_NEAR(faults() - before, kPages, 50);
+    EXPECT_EQ(thread_faults(0x7fffffff), 0U);
 }
 
 }  // namespace

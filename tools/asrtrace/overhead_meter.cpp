@@ -59,15 +59,14 @@ double OverheadMeter::probe_program_seconds(const capture::Counters& counters,
     return each * static_cast<double>(counters[wire::COUNT_PROBE_HITS]);
 }
 
-/// Tracepoints' programs run for all processes: the target's share of the faults, spread evenly
-/// over the window.
+/// Tracepoints' programs run for all processes: the target's share of those at faults, spread
+/// evenly over the window.
 double OverheadMeter::program_seconds(std::uint64_t now_ns, const capture::Counters& counters,
                                       const capture::ProgramStatistics& statistics) const {
     const double window = static_cast<double>(now_ns - start_ns_) * 1e-9;
     const double timed = statistics_.enabled_seconds() / window;
-    const auto faults = static_cast<double>(counters[wire::COUNT_FAULTS_USER] +
-                                            counters[wire::COUNT_FAULTS_KERNEL]);
-    const double share = faults * timed / std::max(1.0, static_cast<double>(statistics.fault_runs));
+    const auto own = static_cast<double>(counters[wire::COUNT_FAULT_RUNS]);
+    const double share = own * timed / std::max(1.0, static_cast<double>(statistics.fault_runs));
     return statistics.tracepoint_seconds / timed * std::min(1.0, share) +
            probe_program_seconds(counters, statistics);
 }

@@ -72,6 +72,18 @@ bool ProcessFamily::all_ended() {
     return true;
 }
 
+std::vector<pid_t> ProcessFamily::running() const {
+    std::vector<pid_t> pids;
+    if (process_.alive()) pids.push_back(process_.pid());
+    for (std::size_t i = 0; i < target_.followed.size(); ++i) {
+        const ledger::FollowedProcess& child = target_.followed[i];
+        if (!child.exit_status && running_since_[i] &&
+            capture::started_ticks(child.pid) == running_since_[i])
+            pids.push_back(child.pid);
+    }
+    return pids;
+}
+
 void ProcessFamily::note_children() {
     if (strangers_ > 0) {
         notes_.push_back("the target started " + std::to_string(strangers_) +

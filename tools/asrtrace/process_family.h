@@ -30,6 +30,8 @@ class ProcessFamily {
     /// Nobody is left to be traced. Asks the system for children whose end was not told, once the
     /// target has gone: the record may have been lost.
     bool all_ended();
+    /// The target and the children that are followed, as far as they have not ended.
+    std::vector<pid_t> running() const;
     bool execed() const { return execed_; }  ///< the target became another program
     std::optional<std::int32_t> exit_status() const { return exit_status_; }
     /// What the end of a run has to say about children.

@@ -2,8 +2,10 @@
 #include "tools/asrtrace/recorder.h"
 
 #include <malloc.h>
+#include <sys/mman.h>
 
 #include <algorithm>
+#include <utility>
 
 #include "tools/asrtrace/clock.h"
 #include "tools/asrtrace/fault_sampling.h"
@@ -19,7 +21,9 @@
 #include "tools/asrtrace/tracking.h"
 #include "user/base/maps.h"
 #include "user/base/unix_clock.h"
+#include "user/capture/huge_pages.h"
 #include "user/capture/process.h"
+#include "user/capture/process_tree.h"
 #include "user/capture/sockets.h"
 #include "user/decode/event.h"
 #include "user/ledger/ledger.h"
@@ -66,6 +70,9 @@ class Recorder::State {
     void note_trace_error(const Status& status);
     void write_totals(std::uint64_t now_ns);
     void commit(std::uint64_t now_ns);
+    /// Little is to be taken of the target: what may be left out is.
+    bool is_sparing() const { return options_.budget || options_.tier == capture::Tier::kWatch; }
+    void count_faults();
     void thin_faults(double seconds);
     bool ended(const std::atomic<bool>& stop, std::uint64_t now_ns);
     void update_progress(std::uint64_t now_ns);
@@ -96,7 +103,10 @@ class Recorder::State {
     Progress progress_;
     std::uint64_t fault_mean_bytes_;
     std::uint64_t fault_pages_ = 0;  ///< a while ago
-    double rate_begin_ = 0;          ///< seconds, and the records by then
+    /// By the kernel's count: of the target before the window, of all threads so far.
+    std::uint64_t faults_before_ = 0, faults_ = 0;
+    bool huge_pages_advised_ = false;  ///< since drain() began
+    double rate_begin_ = 0;            ///< seconds, and the records by then
     std::uint64_t rate_records_ = 0;
 };
 
@@ -149,6 +159,9 @@ void Recorder::State::attach() {
     if (requests.source == ledger::RequestSource::kHttp)
         programs_.attach_http(plan_.socket_calls, losses_.attach_failed);
     if (follows_allocator) programs_.attach_allocator(allocator, losses_.attach_failed);
+    if (!is_sparing() || capture::huge_pages_may_come(options_.pid))
+        programs_.attach_page_orders(losses_.attach_failed);
+    faults_before_ = capture::thread_faults(options_.pid);
     programs_.enable();
     const std::uint64_t maps_ns = monotonic_ns();
     if (const auto maps = read_maps(options_.pid)) {
@@ -212,11 +225,15 @@ void Recorder::State::on_record(Bytes bytes) {
         return;
     }
     if (const auto* task = std::get_if<decode::Task>(&event->payload)) on_task(*event, *task);
+    if (const auto* advise = std::get_if<decode::Advise>(&event->payload))
+        huge_pages_advised_ |= advise->advice == MADV_HUGEPAGE;
     ledger_.apply(*event);
 }
 
 void Recorder::State::drain(int timeout_ms) {
     programs_.poll(timeout_ms, [this](Bytes bytes) { on_record(bytes); });
+    if (std::exchange(huge_pages_advised_, false))
+        programs_.attach_page_orders(losses_.attach_failed);
     programs_.attach_http_ends(losses_.attach_failed);
     if (programs_.audit_http(monotonic_ns(), losses_.attach_failed))
         notes_.emplace_back(
@@ -279,6 +296,7 @@ void Recorder::State::write_totals(std::uint64_t now_ns) {
     const capture::Counters counters = programs_.counters();
     const capture::ProgramStatistics statistics = programs_.statistics();
     ledger::Counts counts = counts_of(counters);
+    counts.faults_user = faults_ - std::min(faults_, faults_before_ + counts.faults_kernel);
     ledger_.add_counts(counts);
     counts.peak_rss_anon_bytes = peak_rss_anon_kb_ * 1024;
     add_losses(counters, statistics, losses_);
@@ -339,13 +357,19 @@ void Recorder::State::update_progress(std::uint64_t now_ns) {
 }
 
 void Recorder::State::commit(std::uint64_t now_ns) {
+    count_faults();
     write_totals(now_ns);
     note_trace_error(writer_.commit());
 }
 
-/// Where little is to be taken of the target. All pages are counted anyway.
+void Recorder::State::count_faults() {
+    faults_ = programs_.counters()[wire::COUNT_FAULTS_ENDED];
+    for (const pid_t pid : family_.running()) faults_ += capture::thread_faults(pid);
+}
+
+/// All pages are counted anyway.
 void Recorder::State::thin_faults(double seconds) {
-    if (!tracking_ && options_.tier != capture::Tier::kWatch) return;
+    if (!is_sparing()) return;
     const std::uint64_t pages = programs_.counters()[wire::COUNT_FAULT_PAGES];
     const auto bytes = static_cast<double>((pages - fault_pages_) * ledger::kPageBytes);
     programs_.thin_faults(fault_shift_for(bytes / seconds, fault_mean_bytes_));
@@ -394,6 +418,7 @@ Result<ledger::Recording> Recorder::State::finish() {
         });
     }
     const std::uint64_t end_ns = monotonic_ns();
+    count_faults();
     meter_.stop(end_ns);
     programs_.detach();
     overhead_.detach_seconds = seconds(monotonic_ns() - end_ns);
@@ -473,7 +498,8 @@ Result<Recorder> Recorder::start(const RecorderOptions& options) {
                                          .http_port = requests.http_port,
                                          .method = options.method,
                                          .http_by_calls = options.http_by_calls,
-                                         .at_symbols = options.at_symbols};
+                                         .at_symbols = options.at_symbols,
+                                         .fault_addresses = options.raw_bytes != 0};
     auto programs = capture::Programs::load(config, features);
     if (!programs) return programs.error();
     std::string danger;

@@ -15,7 +15,6 @@ ledger::Counts counts_of(const capture::Counters& counters) {
         counts.calls[std::string(name)] =
             counters[static_cast<std::size_t>(wire::COUNT_CALLS) + function];
     }
-    counts.faults_user = counters[wire::COUNT_FAULTS_USER];
     counts.faults_kernel = counters[wire::COUNT_FAULTS_KERNEL];
     counts.fault_bytes = counters[wire::COUNT_FAULT_PAGES] * kPageBytes;
     return counts;
@@ -37,6 +36,7 @@ void add_losses(const capture::Counters& counters, const capture::ProgramStatist
     losses.stacks_heuristic = counters[wire::COUNT_STACK_HEURISTIC];
     losses.inflight_reset = counters[wire::LOST_INFLIGHT];
     losses.missed_programs = statistics.missed;
+    losses.unsized_faults = counters[wire::LOST_FAULT_ORDERS];
     losses.unseen_http_calls = counters[wire::LOST_HTTP_BYPASSED] + counters[wire::LOST_HTTP_WORK];
 }
 

@@ -37,15 +37,20 @@ void add_children(pid_t parent, std::vector<pid_t>& tree) {
     }
 }
 
-/// The fields of /proc/PID/stat behind the name, which may hold anything; [0] is the state.
-std::vector<std::string> stat_fields(pid_t pid) {
-    const auto text = read_text_file(directory_of(pid) + "/stat");
+/// The fields of the stat file of a process or thread behind the name, which may hold anything; [0]
+/// is the state.
+std::vector<std::string> stat_fields(const std::string& directory) {
+    const auto text = read_text_file(directory + "/stat");
     const std::size_t name_end = text ? text->rfind(')') : std::string::npos;
     if (name_end == std::string::npos) return {};
     std::istringstream words(text->substr(name_end + 1));
     std::vector<std::string> fields;
     for (std::string word; words >> word;) fields.push_back(word);
     return fields;
+}
+
+std::vector<std::string> stat_fields(pid_t pid) {
+    return stat_fields(directory_of(pid));
 }
 
 /// A field by its number in proc(5), from 1; nothing if it is not there.
@@ -130,6 +135,20 @@ double tree_cpu_seconds(pid_t root) {
 std::uint64_t tree_faults(pid_t root) {
     constexpr std::array<std::size_t, 4> kFaults = {10, 11, 12, 13};
     return sum_of(root, kFaults);
+}
+
+std::uint64_t thread_faults(pid_t pid) {
+    constexpr std::size_t kFlags = 9, kMinor = 10, kMajor = 12;
+    constexpr std::uint64_t kExiting = 4;  // PF_EXITING, include/linux/sched.h
+    std::uint64_t sum = 0;
+    std::error_code gone;
+    std::filesystem::directory_iterator task(directory_of(pid) + "/task", gone);
+    for (; !gone && task != std::filesystem::directory_iterator(); task.increment(gone)) {
+        const auto fields = stat_fields(task->path().string());
+        if ((field(fields, kFlags).value_or(kExiting) & kExiting) != 0) continue;
+        sum += field(fields, kMinor).value_or(0) + field(fields, kMajor).value_or(0);
+    }
+    return sum;
 }
 
 OomKills oom_kills(pid_t pid) {

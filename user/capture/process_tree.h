@@ -32,6 +32,8 @@ std::uint64_t tree_pss_kb(pid_t root);
 double tree_cpu_seconds(pid_t root);
 /// Page faults of the tree, likewise.
 std::uint64_t tree_faults(pid_t root);
+/// Page faults that the kernel has counted for the threads of a process that are not ending.
+std::uint64_t thread_faults(pid_t pid);
 
 /// Kills by the OOM killer, in the process's cgroup or, where that is not known, the machine.
 struct OomKills {

@@ -84,7 +84,9 @@ void choose_programs(planes* skeleton, const ProgramsConfig& config, const Featu
     bpf_program__set_autoload(programs.free_enter, allocator);
     bpf_program__set_autoload(programs.calibrate_session, session);
     bpf_program__set_autoload(programs.calibrate_return, !session);
-    bpf_program__set_autoload(programs.fault_user, features.fault_tracepoints);
+    bpf_program__set_autoload(
+        programs.fault_user,
+        features.fault_tracepoints && (!features.exact_rss_stat || config.fault_addresses));
     bpf_program__set_autoload(programs.fault_kernel, features.fault_tracepoints);
     bpf_program__set_autoload(programs.fault_any, !features.fault_tracepoints);
     bpf_program__set_autoload(programs.rss_stat, features.exact_rss_stat);
@@ -227,7 +229,6 @@ void Programs::attach_kernel_plane(std::vector<std::string>& failed) {
     attach(programs.on_fork, &links.on_fork);
     attach(programs.on_exec, &links.on_exec);
     attach(programs.on_oom, &links.on_oom);
-    attach(programs.page_alloc, &links.page_alloc);
     attach(programs.rss_stat, &links.rss_stat);
     attach(programs.fault_user, &links.fault_user);
     attach(programs.fault_kernel, &links.fault_kernel);
@@ -395,7 +396,7 @@ ProgramStatistics Programs::statistics() const {
             sums.tracepoint_seconds += seconds;
         }
         if (program == programs.fault_user || program == programs.fault_kernel ||
-            program == programs.fault_any)
+            program == programs.fault_any || program == programs.rss_stat)
             sums.fault_runs += info.run_cnt;
         if (!is_only_interrupted(program)) sums.missed += info.recursion_misses;
     }

@@ -46,6 +46,7 @@ struct ProgramsConfig {
     std::optional<ProbeMethod> method;  ///< nothing: the cheapest there is
     bool http_by_calls = false;         ///< sockets are seen by system calls alone
     bool at_symbols = false;            ///< probes on first instructions, cheap or not
+    bool fault_addresses = false;       ///< of faults of user code, too: costs another program
 };
 
 /// The cheapest that the kernel has, unless another is asked for.
@@ -60,7 +61,7 @@ struct ProgramStatistics {
     double probe_seconds = 0;      ///< time inside them
     /// Programs at tracepoints run in all processes, whose faults they then leave alone.
     double tracepoint_seconds = 0;
-    std::uint64_t fault_runs = 0;  ///< page faults of all processes
+    std::uint64_t fault_runs = 0;  ///< of the programs that meet faults, in all processes
     std::uint64_t missed = 0;      ///< runs the kernel skipped because another program was running
 };
 
@@ -106,6 +107,9 @@ class Programs {
     void attach_http_ends(std::vector<std::string>& failed);
     /// Sites tier: blocks of `low` to `high` bytes are from now on sampled as decode::kRaised says.
     void raise_sampling(std::uint64_t low, std::uint64_t high);
+    /// Page faults may from now on bring more than a page: asks for the order of what they
+    /// allocate.
+    void attach_page_orders(std::vector<std::string>& failed);
     /// Page faults are from now on sampled by fault_mean_bytes << shift, which each sample says.
     void thin_faults(std::uint32_t shift);
     /// Opens the window: until then attached programs do nothing.

@@ -1,16 +1,21 @@
 // SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
-// Page faults where the kernel has no tracepoints of them: perf's software event on each CPU.
+// Page faults: where the kernel has no tracepoints of them perf's software event on each CPU, and
+// how much a fault brings where that may be more than a page.
 #include <linux/perf_event.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
 #include <cerrno>
+#include <chrono>
 #include <cstring>
+#include <thread>
 
 #include "user/capture/programs_state.h"
 
 namespace asrtrace::capture {
 namespace {
+
+constexpr std::chrono::milliseconds kLongestFault{10};
 
 /// Each fault of that CPU, whoever's it is. errno ENODEV: the CPU is off.
 int open_fault_event(int cpu) {
@@ -24,6 +29,21 @@ int open_fault_event(int cpu) {
 }
 
 }  // namespace
+
+void Programs::attach_page_orders(std::vector<std::string>& failed) {
+    bpf_program* program = state_->skeleton->progs.page_alloc;
+    bpf_link*& link = state_->skeleton->links.page_alloc;
+    if (!bpf_program__autoload(program) || link != nullptr) return;
+    link = bpf_program__attach(program);
+    if (link == nullptr) {
+        failed.push_back("mm_page_alloc (each huge page counts as one page): " +
+                         std::string(std::strerror(errno)));
+        return;
+    }
+    // A fault that is under way may have allocated its page before.
+    if (state_->skeleton->bss->enabled != 0) std::this_thread::sleep_for(kLongestFault);
+    __atomic_store_n(&state_->skeleton->bss->page_orders_known, 1, __ATOMIC_SEQ_CST);
+}
 
 void Programs::State::link_fault_events(std::vector<std::string>& failed) {
     const bpf_program* program = skeleton->progs.fault_any;

@@ -220,6 +220,7 @@ struct Losses {
     std::vector<std::string> attach_failed;  ///< probe and reason
     std::uint64_t census_rejected = 0;
     std::uint64_t unseen_http_calls = 0;     ///< of sockets, at least
+    std::uint64_t unsized_faults = 0;        ///< may have brought more than the page they count as
     std::uint64_t unseen_mapping_bytes = 0;  ///< mapped or unmapped where no probe is, at least
 };
 

@@ -49,6 +49,7 @@ std::vector<std::pair<const char*, std::uint64_t>> loss_counters(const ledger::L
             {"unknown_requests", losses.unknown_requests},
             {"census_rejected", losses.census_rejected},
             {"unseen_http_calls", losses.unseen_http_calls},
+            {"unsized_faults", losses.unsized_faults},
             {"unseen_mapping_bytes", losses.unseen_mapping_bytes}};
 }
 
@@ -67,6 +68,7 @@ const char* loss_meaning(const std::string& name) {
         {"unknown_requests", "request ends without a beginning, or abandoned requests"},
         {"census_rejected", "readings of the heap that were rejected"},
         {"unseen_http_calls", "socket calls that passed no probe; their requests do not count"},
+        {"unsized_faults", "page faults that count as one page, but may have brought a huge one"},
         {"unseen_mapping_bytes",
          "bytes were mapped or unmapped by system calls that no probe stands behind"}};
     const auto found = meanings.find(name);

@@ -234,6 +234,7 @@ void loss_fields(Visitor& v, Losses& l) {
     v("losses.attach_failed", l.attach_failed);
     v("losses.census_rejected", l.census_rejected);
     v("losses.unseen_http_calls", l.unseen_http_calls);
+    v("losses.unsized_faults", l.unsized_faults);
     v("losses.unseen_mapping_bytes", l.unseen_mapping_bytes);
 }
 
