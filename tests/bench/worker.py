@@ -1,16 +1,17 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
 """What tracing costs the reference worker: CPU and latency of a request in each tier. Two workers run
-side by side and are asked in turn, request by request; one of them is traced, in the next round the
-other. So what else the machine does falls on both alike, and what differs is the tracing; what the
-tracer itself takes of the machine does, too, and has a column of its own.
+side by side and are asked in turn, request by request; one of them is traced, in the next block of
+rounds the other. So what else the machine does falls on both alike, and what differs is the tracing;
+what the tracer itself takes of the machine does, too, and has a column of its own.
 
     sudo tests/bench/worker.py BUILD_DIR [--rounds 6] [--tier NAME]... [--requests 100] [--rate 10]
 
-A ratio comes with the upper end of its 95 % interval (bootstrap over the rounds). The tier auto is
-measured behind its first window, and wants samples that are longer than the pause between two:
+A ratio comes with the upper end of its 95 % interval (bootstrap over couples of rounds in which the
+two workers have changed places: what makes one of them slower is in neither). The tier auto is
+measured behind its first window, and wants blocks that are longer than the pause between two:
 
-    sudo tests/bench/worker.py BUILD_DIR --tier auto --rounds 20 --requests 600
+    sudo tests/bench/worker.py BUILD_DIR --tier auto --rounds 20 --block 5 --requests 600
 """
 
 import argparse
@@ -77,26 +78,37 @@ def begin_tracing(build, tier, worker):
     return tracer
 
 
-def measure(options, tier, traced, other):
+def measure_round(options, tracer, workers):
     """For the traced worker and the other one: CPU milliseconds, p50 and p99 of the latency in
     milliseconds, of a request. Then the tracer's own CPU milliseconds a request."""
+    before = [cpu_seconds(worker.pid) for worker in workers]
+    tracer_before = cpu_seconds(tracer.pid)
+    loads = []
+    for worker in workers:
+        loads.append(worker.begin_load(options.requests, options.rate))
+        time.sleep(0.5 / options.rate)  # in turn
+    latencies = [latency_of(load) for load in loads]
+    used = [cpu_seconds(worker.pid) - first for worker, first in zip(workers, before)]
+    own = cpu_seconds(tracer.pid) - tracer_before
+    return *((1000 * seconds / options.requests, latency["p50"], latency["p99"])
+             for seconds, latency in zip(used, latencies)), 1000 * own / options.requests
+
+
+def measure_block(options, tier, traced, other):
+    """Rounds under one tracer."""
     tracer = begin_tracing(options.build, tier, traced)
     try:
-        workers = (traced, other)
-        before = [cpu_seconds(worker.pid) for worker in workers]
-        tracer_before = cpu_seconds(tracer.pid)
-        loads = []
-        for worker in workers:
-            loads.append(worker.begin_load(options.requests, options.rate))
-            time.sleep(0.5 / options.rate)  # in turn
-        latencies = [latency_of(load) for load in loads]
-        used = [cpu_seconds(worker.pid) - first for worker, first in zip(workers, before)]
-        own = cpu_seconds(tracer.pid) - tracer_before
+        return [measure_round(options, tracer, (traced, other)) for _ in range(options.block)]
     finally:
         tracer.terminate()
         tracer.communicate()
-    return *((1000 * seconds / options.requests, latency["p50"], latency["p99"])
-             for seconds, latency in zip(used, latencies)), 1000 * own / options.requests
+
+
+def couples(ratios, block):
+    """Each round's mean with the one in the same place of the next block, where the workers have
+    changed places."""
+    return [statistics.fmean((ratios[first + place], ratios[first + block + place]))
+            for first in range(0, len(ratios), 2 * block) for place in range(block)]
 
 
 def upper_bound(ratios):
@@ -107,25 +119,26 @@ def upper_bound(ratios):
     return means[int(0.975 * RESAMPLES)]
 
 
-def cells(rows, part):
+def cells(rows, part, block):
     """Of the other worker, of the traced one, and the ratio."""
     ratios = [traced[part] / other[part] for traced, other, _ in rows]
     traced, other = (statistics.median(row[side][part] for row in rows) for side in (0, 1))
     return [f"{other:.1f}", f"{traced:.1f}",
             f"{statistics.median(ratios):.3f} ({min(ratios):.3f} to {max(ratios):.3f}), "
-            f"mean {statistics.fmean(ratios):.3f}, below {upper_bound(ratios):.3f}"]
+            f"mean {statistics.fmean(ratios):.3f}, below {upper_bound(couples(ratios, block)):.3f}"]
 
 
 def main(arguments):
     parser = argparse.ArgumentParser(description=__doc__,
                                      formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("build")
-    parser.add_argument("--rounds", type=int, default=6, help="an even number")
+    parser.add_argument("--rounds", type=int, default=6, help="an even number of blocks")
+    parser.add_argument("--block", type=int, default=1, help="rounds under one tracer")
     parser.add_argument("--tier", action="append", choices=TIERS)
     parser.add_argument("--requests", type=int, default=100)
     parser.add_argument("--rate", type=float, default=10, help="requests a second, of each worker")
     options = parser.parse_args(arguments)
-    if options.rounds % 2 or options.rounds <= 0 or options.rate <= 0:
+    if min(options.rounds, options.block, options.rate) <= 0 or options.rounds % (2 * options.block):
         parser.error("each worker has to be traced as often as the other")
     results = {tier: [] for tier in options.tier or TIERS}
     with tempfile.TemporaryDirectory() as wavs:
@@ -137,10 +150,10 @@ def main(arguments):
                 workers.append(Worker(options.build, wavs))
             for worker in workers:
                 latency_of(worker.begin_load(200, 0))  # fills its caches
-            for _ in range(options.rounds):
+            for _ in range(options.rounds // options.block):
                 workers.reverse()
                 for tier, rows in results.items():
-                    rows.append(measure(options, tier, *workers))
+                    rows.extend(measure_block(options, tier, *workers))
         finally:
             for worker in workers:
                 worker.end()
@@ -148,7 +161,7 @@ def main(arguments):
           "| p99 ms, untraced | traced | ratio | CPU ms of the tracer a request |")
     print("|---" * 11 + "|")
     for tier, rows in results.items():
-        row = [tier, *(cell for part in range(3) for cell in cells(rows, part)),
+        row = [tier, *(cell for part in range(3) for cell in cells(rows, part, options.block)),
                f"{statistics.median(own for *_, own in rows):.2f}"]
         print("| " + " | ".join(row) + " |")
 

@@ -19,7 +19,7 @@ constexpr double kFarTooDear = 2.5;  ///< times the target's own CPU: no window 
 constexpr double kMostOfTime = 0.05;
 /// Of the budget; the rest is for what is taken between windows (page faults, requests, readings of
 /// the heap), and for what the estimate of a trap leaves out.
-constexpr double kForWindows = 0.5;
+constexpr double kForWindows = 0.25;
 constexpr double kFloor = 0.001;    ///< of one CPU: no target is so idle that this hurts it
 constexpr double kHarmless = 0.25;  ///< of one CPU: a window that takes less stalls nobody
 constexpr double kPause = 30;       ///< seconds after a window that was far too dear
@@ -144,7 +144,7 @@ Governor::Order Governor::close(const Usage& usage, Mode mode, const Cost& cost)
 bool Governor::may_open(const Usage& usage) const {
     if (!reopens_ || usage.now_ns < not_before_ns_) return false;
     const Cost since = between(closed_, usage);
-    return std::max(kForWindows * budget_ * since.own, kFloor * since.elapsed) >= owed_;
+    return kForWindows * std::max(budget_ * since.own, kFloor * since.elapsed) >= owed_;
 }
 
 }  // namespace asrtrace

@@ -8,7 +8,7 @@ namespace asrtrace::capture {
 namespace {
 
 constexpr std::uint64_t kOnNs = 250'000'000;
-constexpr std::uint64_t kOffNs = 1'750'000'000;
+constexpr std::uint64_t kOffNs = 7'750'000'000;
 constexpr std::chrono::hours kLong{1};
 constexpr Confinement kSwitch{.name = "statistics",
                               .capabilities = capability_set(Capability::kSysAdmin),

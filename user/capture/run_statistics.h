@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
 // The kernel's run-time statistics of BPF programs cost every run two clock reads, so they are on
-// for an eighth of the time only; what they tell is scaled up. Switching takes CAP_SYS_ADMIN, which
+// for a thirtieth of the time only; what they tell is scaled up. Switching takes CAP_SYS_ADMIN, which
 // a thread of its own keeps, and which can do nothing else with it.
 #pragma once
 
