@@ -4,11 +4,13 @@
 #include <bpf/bpf.h>
 #include <linux/bpf.h>
 
+#include <algorithm>
+
 namespace asrtrace::capture {
 namespace {
 
 constexpr std::uint64_t kOnNs = 250'000'000;
-constexpr std::uint64_t kOffNs = 7'750'000'000;
+constexpr std::uint64_t kLongestOffNs = 14'000'000'000;
 constexpr std::chrono::hours kLong{1};
 constexpr Confinement kSwitch{.name = "statistics",
                               .capabilities = capability_set(Capability::kSysAdmin),
@@ -33,7 +35,8 @@ void RunStatistics::advance(std::uint64_t now_ns) {
     if (!available_ || now_ns < next_ns_) return;
     if (fd_.valid()) {
         stop(now_ns);
-        next_ns_ = now_ns + kOffNs;
+        next_ns_ = now_ns + off_ns_;
+        off_ns_ = std::min(2 * off_ns_, kLongestOffNs);
         return;
     }
     orders_.post({});
