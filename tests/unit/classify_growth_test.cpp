@@ -134,6 +134,28 @@ TEST(Growth, AWarmupEndsHoweverTheLeakBehindItWanders) {
     EXPECT_GT(right, 1900);
 }
 
+TEST(Growth, AWarmupEndsHoweverTheLevelBehindItVaries) {
+    std::mt19937 random(3);
+    std::normal_distribution<double> noise(0, 20'000);
+    int right = 0;
+    for (int i = 0; i < 500; ++i) {
+        const auto points = levels([&](double x) {
+            return std::min(x, 60.0) * 10'000 + std::max(0.0, x - 60) * 1000 + noise(random);
+        });
+        right += std::abs(points[warmup_end(points)].x - 60) <= 15;
+    }
+    EXPECT_GT(right, 475);
+}
+
+TEST(Growth, WhatComesWithTheFirstRequestIsNotInTheRate) {
+    const auto growth =
+        growth_of(levels([](double x) { return x == 0 ? 0 : 90'000 + 16 * x; }), true);
+    EXPECT_EQ(growth.shape, Shape::kRising);
+    ASSERT_TRUE(growth.slope);
+    EXPECT_NEAR(growth.slope->value, 16, 0.1);
+    EXPECT_LT(growth.slope->ci95->hi, 17);
+}
+
 TEST(Growth, NoiseAroundALevelIsNoRise) {
     std::mt19937 random(20'241'121);
     std::uniform_real_distribution<double> noise(0, 1e6);

@@ -19,7 +19,7 @@ constexpr double kSlower = 0.6;          ///< last third against the one before
 constexpr double kDeep = 0.5;            ///< of a level's range: a fall that tells
 constexpr double kKneeFit = 0.25;        ///< error of two lines against that of one
 constexpr std::size_t kKneeMargin = 3;   ///< points on either side of a knee
-constexpr double kNormal9995 = 3.2905;   ///< a knee is one by 99.9 %
+constexpr double kNormal99995 = 3.8906;  ///< a knee is one by 99.99 %
 
 double median_level(std::span<const Point> points) {
     std::vector<double> levels;
@@ -57,6 +57,11 @@ double settled_at(std::span<const Point> points, double first, double gain) {
         settled = point->x;
     }
     return settled;
+}
+
+bool settles_early(std::span<const Point> points, const Growth& growth) {
+    return growth.settled_at - points.front().x <=
+           kWarmupShare * (points.back().x - points.front().x);
 }
 
 /// The last point before the level first leaves its first value for good measure.
@@ -149,20 +154,15 @@ double line_error(std::span<const Point> points) {
 }
 
 /// A level that grows by chance wanders about its line, and two lines fit a walk better than one: a
-/// knee is one if the rates on its two sides differ by more than the steps of the later side vary.
+/// knee is one if the rates on its two sides differ by more than the later side wanders.
 bool rates_differ(std::span<const Point> before, std::span<const Point> after) {
     const auto width = [](auto part) { return part.back().x - part.front().x; };
     const auto rate = [&](auto part) { return (part.back().y - part.front().y) / width(part); };
-    const double late = rate(after);
-    double squares = 0;
-    for (std::size_t i = 1; i < after.size(); ++i) {
-        const double usual = late * (after[i].x - after[i - 1].x);
-        squares += std::pow(after[i].y - after[i - 1].y - usual, 2);
-    }
-    const double variance = squares / width(after) * (1 / width(before) + 1 / width(after));
+    const double variance =
+        walk_variance(after, rate(after)) * (1 / width(before) + 1 / width(after));
     const auto degrees = static_cast<double>(after.size() - 2);
-    return std::abs(rate(before) - late) >
-           student_quantile(kNormal9995, degrees) * std::sqrt(variance);
+    return std::abs(rate(before) - rate(after)) >
+           student_quantile(kNormal99995, degrees) * std::sqrt(variance);
 }
 
 }  // namespace
@@ -201,7 +201,7 @@ Growth shape_of_growth(std::span<const Point> points, bool counted, Per per) {
     growth.rises_late = tail.size() >= 2 && rising_steps(tail) >= kFewestSteps && !rests(tail) &&
                         surely_rises(theil_sen(tail));
     if (!growth.rises_late) {
-        const bool early = growth.settled_at - points.front().x <= kWarmupShare * width;
+        const bool early = settles_early(points, growth);
         growth.shape = early ? Shape::kWarmup : Shape::kSaturating;
         const bool rested = growth.settled_at - points.front().x <= kRestedShare * width;
         if (!early && rested) growth.forecast = Forecast{first + growth.gain, growth.settled_at};
@@ -216,7 +216,11 @@ std::optional<Slope> slope_of_growth(std::span<const Point> points, const Growth
                                      bool counted) {
     if (growth.shape == Shape::kNone || growth.shape == Shape::kWarmup) return std::nullopt;
     const auto slope_of = counted ? mean_rise : theil_sen;
-    return slope_of(growth.rises_late ? points.subspan(warmup_end(points)) : points);
+    if (!growth.rises_late) return slope_of(points);
+    const auto settled = from(points, growth.settled_at);
+    return slope_of(settles_early(points, growth) && settled.size() > kKneeMargin
+                        ? settled
+                        : points.subspan(warmup_end(points)));
 }
 
 Growth growth_of(std::span<const Point> points, bool counted, Per per) {

@@ -107,10 +107,9 @@ double long_run_variance(const std::vector<double>& steps) {
 }
 
 double random_walk_half_width(std::span<const Point> points, double slope) {
-    const auto steps = steps_of(points, slope);
-    const auto n = static_cast<double>(steps.size());
+    const auto steps = static_cast<double>(points.size() - 1);
     const double width = points.back().x - points.front().x;
-    return student975(n - 1) * std::sqrt(1.2 * n * long_run_variance(steps)) / width;
+    return student975(steps - 1) * std::sqrt(1.2 * walk_variance(points, slope) / width);
 }
 
 }  // namespace
@@ -124,6 +123,12 @@ double student_quantile(double z, double degrees) {
 
 double student975(double degrees) {
     return student_quantile(kNormal975, degrees);
+}
+
+double walk_variance(std::span<const Point> points, double slope) {
+    const auto steps = steps_of(points, slope);
+    return static_cast<double>(steps.size()) * long_run_variance(steps) /
+           (points.back().x - points.front().x);
 }
 
 std::optional<double> median_slope(std::span<const Point> points) {

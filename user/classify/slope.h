@@ -41,6 +41,10 @@ std::optional<Slope> theil_sen(std::span<const Point> points);
 /// The slope of theil_sen alone.
 std::optional<double> median_slope(std::span<const Point> points);
 
+/// Variance that a level gains with each unit of x on its walk about a line of that slope; none if
+/// it only varies about the line. At least three points.
+double walk_variance(std::span<const Point> points, double slope);
+
 /// Student's quantile that belongs to `z`, one of the normal distribution; and the 97.5 % one.
 double student_quantile(double z, double degrees);
 double student975(double degrees);
