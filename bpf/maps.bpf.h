@@ -23,7 +23,7 @@ extern __u32 enabled SEC(".bss");
  * the middle of when one closed means nothing in the next.
  */
 extern __u32 allocator_window SEC(".bss");
-/* The target's mm, learned at its first fault; rss_stat also fires for strangers' mms. 0: not known */
+/* The target's mm, 0 until its first fault: rss_stat also fires for strangers' mms. */
 extern __u64 target_mm SEC(".bss");
 /* It has asked for huge pages (madvise) since the window opened. */
 extern __u32 huge_pages_advised SEC(".bss");
@@ -78,7 +78,7 @@ struct thread_state {
 	__u32 fault_kernel_mode;
 	__u64 skip_sp; /* a malloc from here or deeper, of skip_size, belongs to a call left out */
 	__u64 skip_size;
-	/* Faults by their numbers (fault_number() in bpf/faults.bpf.c): that one was seen to begin, */
+	/* Faults by fault_number() (bpf/faults.bpf.c): that one was seen to begin, */
 	__u64 fault;
 	__u64 fault_brought;  /* that it brought memory, */
 	__u64 fault_of_order; /* and the order of its largest page */
