@@ -13,11 +13,15 @@ namespace {
 
 TEST(FaultSampling, FewFaultsAreLeftAlone) {
     constexpr std::uint64_t kMean = 64 << 10;
-    EXPECT_EQ(fault_shift_for(0, kMean), 0U);
-    EXPECT_EQ(fault_shift_for(128 * kMean, kMean), 0U);
-    EXPECT_EQ(fault_shift_for(129 * kMean, kMean), 1U);
-    EXPECT_EQ(fault_shift_for(2000 * kMean, kMean), 4U) << "125 samples a second";
-    EXPECT_EQ(fault_shift_for(1e18, kMean), kMostFaultShift);
+    EXPECT_EQ(fault_shift_for(0, 1, kMean), 0U);
+    EXPECT_EQ(fault_shift_for(128 * kMean, 1, kMean), 0U);
+    EXPECT_EQ(fault_shift_for(129 * kMean, 1, kMean), 1U);
+    EXPECT_EQ(fault_shift_for(129 * kMean, 8, kMean), 1U);
+    EXPECT_EQ(fault_shift_for(2000 * kMean, 1, kMean), 4U) << "125 samples a second";
+    EXPECT_EQ(fault_shift_for(400 * kMean, 0.1, kMean), 4U) << "25 samples a second";
+    EXPECT_EQ(fault_shift_for(16 * kMean, 0, kMean), 0U);
+    EXPECT_EQ(fault_shift_for(17 * kMean, 0, kMean), 1U);
+    EXPECT_EQ(fault_shift_for(1e18, 1, kMean), kMostFaultShift);
 }
 
 constexpr std::uint64_t kStep = 100'000'000;

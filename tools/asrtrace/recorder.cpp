@@ -103,6 +103,7 @@ class Recorder::State {
     Progress progress_;
     std::uint64_t fault_mean_bytes_;
     std::uint64_t fault_pages_ = 0;  ///< a while ago
+    double target_cpu_ = 0;          ///< seconds, likewise
     /// By the kernel's count: of the target before the window, of all threads so far.
     std::uint64_t faults_before_ = 0, faults_ = 0;
     bool huge_pages_advised_ = false;  ///< since drain() began
@@ -372,8 +373,11 @@ void Recorder::State::thin_faults(double seconds) {
     if (!is_sparing()) return;
     const std::uint64_t pages = programs_.counters()[wire::COUNT_FAULT_PAGES];
     const auto bytes = static_cast<double>((pages - fault_pages_) * ledger::kPageBytes);
-    programs_.thin_faults(fault_shift_for(bytes / seconds, fault_mean_bytes_));
+    const double cpu = meter_.target_seconds(monotonic_ns());
+    programs_.thin_faults(
+        fault_shift_for(bytes / seconds, (cpu - target_cpu_) / seconds, fault_mean_bytes_));
     fault_pages_ = pages;
+    target_cpu_ = cpu;
 }
 
 void Recorder::State::follow(const std::atomic<bool>& stop, double progress_seconds,
