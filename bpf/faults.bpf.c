@@ -6,8 +6,9 @@
  * Faults are what a program does most often that is followed all the time, and where returns and
  * indirect jumps are guarded against speculation a program that does nothing takes 0.1 us. So only
  * one runs for a fault of user code: at rss_stat, which fires in the context of the fault once the
- * counter has moved. The registers with which the thread entered the kernel tell that it was an
- * exception. The number of all faults is the kernel's own (min_flt and maj_flt of each task).
+ * counter has moved. On x86 the registers with which the thread entered the kernel tell that it was
+ * an exception; elsewhere perf's event notes each fault. The number of all faults is the kernel's
+ * own (min_flt and maj_flt of each task).
  * Faults of the kernel itself are few: page_fault_kernel notes them. How many pages came (512 with
  * a transparent huge page) is told by the order of the page that the fault allocated; that program
  * is attached only where huge pages may come.
@@ -31,11 +32,6 @@
  * shifted by this. A countdown under way ends as it was drawn, and its sample says how.
  */
 __u32 fault_shift = 0;
-/*
- * User space has attached page_alloc. Until it has, sizes of faults are not known from the first
- * advice on that huge pages be taken.
- */
-__u32 page_orders_known = 0;
 
 /*
  * Names the fault under way among those of a thread, from 1: the kernel counts it once it has been
@@ -171,9 +167,9 @@ int BPF_PROG(rss_stat, struct mm_struct *mm, int member)
 	struct task_struct *task;
 	struct thread_state *state;
 	__u64 id, number;
-	__u32 order = 0;
+	__u32 pages = 1;
 
-	if (member != ANON_PAGES || (!cfg.follow && target_mm && (__u64)mm != target_mm))
+	if (!cfg.follow && target_mm && (__u64)mm != target_mm)
 		return 0;
 	task = bpf_get_current_task_btf();
 	if ((__u64)mm != (__u64)task->mm)
@@ -183,25 +179,32 @@ int BPF_PROG(rss_stat, struct mm_struct *mm, int member)
 		return 0;
 	count(COUNT_FAULT_RUNS, 1);
 	learn_mm((__u64)mm);
+	if (member != ANON_PAGES)
+		return 0;
 	state = find_thread_state(id);
-	number = fault_number(task);
-	/* Once a fault: reclaim on its way may take pages of the target's own. */
-	if (!is_in_fault(state, task) || (state && state->fault_brought == number))
+	if (!is_in_fault(state, task))
 		return 0;
 	if (!state)
 		state = thread_state_of(id);
 	if (!state)
 		return 0;
+	number = fault_number(task);
+	if (state->fault_of_order == number)
+		pages = 1 << (state->fault_order & 15);
+	if (state->fault_brought != number)
+		state->fault_pages = 0;
+	/* Once a fault: reclaim on its way, before the page is there, may take the target's own. */
+	if (pages <= state->fault_pages)
+		return 0;
 	if (state->fault != number) {
 		state->fault_address = 0;
 		state->fault_kernel_mode = 0;
 	}
-	state->fault_brought = number;
-	if (state->fault_of_order == number)
-		order = state->fault_order & 15;
-	else if (huge_pages_advised && !page_orders_known)
+	if (state->fault_of_order != number && huge_pages_advised && !page_orders_known)
 		count(LOST_FAULT_ORDERS, 1);
-	fault_brought(state, id, 1 << order);
+	fault_brought(state, id, pages - state->fault_pages);
+	state->fault_brought = number;
+	state->fault_pages = pages;
 	return 0;
 }
 

@@ -27,9 +27,14 @@ int mapping_call(struct pt_regs *ctx)
 	stay_on_own_stack(ctx);
 	if (process_of(id >> 32) < 0 || !comes_from_call(ctx, cookie))
 		return 0;
-	/* Before the window opens, too: the loader knows the break no better than by its page. */
+	/*
+	 * Before the window opens, too: the loader knows the break no better than by its page, and
+	 * looks at what was advised a little earlier.
+	 */
 	if (call == __NR_brk)
 		last_break = result;
+	if (call == __NR_madvise && PT_REGS_PARM3_SYSCALL(ctx) == MADV_HUGEPAGE)
+		huge_pages_advised = 1;
 	if (!enabled)
 		return 0;
 	count(COUNT_PROBE_HITS, 1);

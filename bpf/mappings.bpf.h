@@ -52,7 +52,7 @@ static __always_inline void emit_madvise(__u32 tid, const struct thread_state *s
 	record->length = state->syscall_args[1];
 	record->argument = state->syscall_args[2];
 	/* The reader is to hear of huge pages before they come. */
-	if (huge)
+	if (huge && !page_orders_known)
 		bpf_ringbuf_submit(record, BPF_RB_FORCE_WAKEUP);
 	else
 		submit(record);

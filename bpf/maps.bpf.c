@@ -7,6 +7,7 @@ __u32 enabled = 0;
 __u32 allocator_window = 0;
 __u64 target_mm = 0;
 __u32 huge_pages_advised = 0;
+__u32 page_orders_known = 0;
 __u64 last_break = 0;
 __u32 sampled_hashes[SAMPLED_HASHES] = {};
 __u32 sampled_processes[SAMPLED_PROCESSES] = {};

@@ -25,8 +25,12 @@ extern __u32 enabled SEC(".bss");
 extern __u32 allocator_window SEC(".bss");
 /* The target's mm, 0 until its first fault: rss_stat also fires for strangers' mms. */
 extern __u64 target_mm SEC(".bss");
-/* It has asked for huge pages (madvise) since the window opened. */
+/*
+ * The target has asked for huge pages (madvise), and: page_alloc is attached, or none may come.
+ * Sizes of faults are not known from the one to the other.
+ */
 extern __u32 huge_pages_advised SEC(".bss");
+extern __u32 page_orders_known SEC(".bss");
 /* Where the target's break was the last time, for those who are told only where it is. */
 extern __u64 last_break SEC(".bss");
 
@@ -87,6 +91,7 @@ struct thread_state {
 	__s64 fault_countdown;
 	__u64 syscall_args[4]; /* of the system call under way */
 	__u32 fault_order;
+	__u32 fault_pages; /* counted of that which brought memory */
 	__u32 started;     /* the countdowns were drawn */
 	__u32 window;      /* that the call under way belongs to */
 	__u32 http_told;   /* a tracepoint told of a socket call that no probe has met yet */

@@ -52,7 +52,8 @@ for memory in kept:
 sys.stdin.readline()
 """
 HUGE_BYTES = 48 << 20
-# Threads and children that touch memory, half of which end before all is told.
+# Threads and children that touch memory, half of which end before all is told; one child is a zombie
+# then. Told "ends", all end by themselves.
 CROWD_THREADS, CROWD_CHILDREN = 10, 6
 CROWD = f"""
 import mmap, os, resource, sys, threading
@@ -91,14 +92,15 @@ for number in range({CROWD_CHILDREN}):
     if children[-1] == 0:
         touch()
         os.write(tell, b"%8d" % faults(resource.RUSAGE_SELF))
-        if number % 2:
+        if number % 2 and sys.argv[2] == "stays":
             sys.stdin.readline()
         os._exit(0)
 of_children = sum(int(os.read(told, 8)) for _ in children)
-for child in children[::2]:
+for child in children[2::2]:
     os.waitpid(child, 0)
 print(faults(resource.RUSAGE_SELF) - before + of_children, flush=True)
-sys.stdin.readline()
+if sys.argv[2] == "stays":
+    sys.stdin.readline()
 os._exit(0)
 """
 # Reads each page of a private mapping of a file, then writes to each.
@@ -192,7 +194,7 @@ class Faults(harness.LiveTest):
         for _ in range(3):
             program.stdin.write(b"go\n")
             faults += int(lines.line(60))
-            time.sleep(0.5)
+            time.sleep(2)  # by then a busy tracer has heard of it, too
         self.assertEqual(tracer.stop(), 0, tracer.stderr)
         counts, losses = (tracer.report()[part] for part in ("counts", "losses"))
         self.assertAlmostEqual(counts["faults_user"] + counts["faults_kernel"], faults, delta=100)
@@ -205,7 +207,7 @@ class Faults(harness.LiveTest):
         seen, faults, unsized = self.touch_huge("early")
         with open("/sys/kernel/mm/transparent_hugepage/enabled", encoding="ascii") as setting:
             if "[never]" not in setting.read():
-                self.assertLess(faults, 3 * HUGE_BYTES / PAGE / 2)
+                self.assertLess(faults, 0.9 * 3 * HUGE_BYTES / PAGE)
         self.assertAlmostEqual(seen, 3 * HUGE_BYTES, delta=200 * PAGE)
         self.assertEqual(unsized, 0)
 
@@ -213,13 +215,14 @@ class Faults(harness.LiveTest):
         """Later, too, once the tracer has heard of it; what came until then is told."""
         seen, _, unsized = self.touch_huge("late")
         missed = 3 * HUGE_BYTES - seen
-        self.assertLessEqual(missed, unsized * HUGE_PAGE + 200 * PAGE)
+        # One fault may have been under way for longer than anybody waits.
+        self.assertLessEqual(missed, (unsized + 1) * HUGE_PAGE + 200 * PAGE)
         self.assertLessEqual(missed, HUGE_BYTES)
         self.assertGreaterEqual(missed, -200 * PAGE)
 
     def test_private_files_bring_memory_when_written_to(self):
         """A fault that maps a page of a file brings none; one that copies it brings a page."""
-        pages = self.random.randrange(500, 3000)
+        pages = self.random.randrange(8000, 12000)
         program = subprocess.Popen(["/usr/bin/python3", "-c", COPIER, str(pages)], bufsize=0,
                                    stdin=subprocess.PIPE, stdout=subprocess.PIPE)
         self.addCleanup(program.wait)
@@ -231,15 +234,22 @@ class Faults(harness.LiveTest):
         faults = int(lines.line(60))
         self.assertEqual(tracer.stop(), 0, tracer.stderr)
         counts = tracer.report()["counts"]
-        harness.note(f"  {faults} faults, {pages} pages copied: seen {counts}")
-        self.assertGreater(faults, 1.05 * pages)
+        harness.note(f"  {faults} faults, {pages} pages copied, {counts['fault_bytes'] // PAGE} seen")
+        # The kernel maps some pages of a file around the one that was asked for, 16 as a rule.
+        self.assertGreater(faults, pages + 300)
         self.assertAlmostEqual(counts["faults_user"] + counts["faults_kernel"], faults, delta=100)
-        self.assertAlmostEqual(counts["fault_bytes"], PAGE * pages, delta=100 * PAGE)
+        self.assertAlmostEqual(counts["fault_bytes"], PAGE * pages, delta=200 * PAGE)
 
     def test_threads_and_children_that_end(self):
         """What they touched counts, whether they are there at the end or not."""
-        pages = self.random.randrange(200, 1000)
-        program = subprocess.Popen(["/usr/bin/python3", "-c", CROWD, str(pages)], bufsize=0,
+        self.touch_by_crowd("stays")
+
+    def test_a_target_that_ends(self):
+        self.touch_by_crowd("ends")
+
+    def touch_by_crowd(self, how):
+        pages = self.random.randrange(1000, 2000)
+        program = subprocess.Popen(["/usr/bin/python3", "-c", CROWD, str(pages), how], bufsize=0,
                                    stdin=subprocess.PIPE, stdout=subprocess.PIPE)
         self.addCleanup(program.wait)
         self.addCleanup(program.kill)
@@ -248,7 +258,7 @@ class Faults(harness.LiveTest):
         tracer = self.attach(program.pid, "--no-census", "--follow", tier="watch").wait_attached()
         program.stdin.write(b"go\n")
         faults = int(lines.line(60))
-        self.assertEqual(tracer.stop(), 0, tracer.stderr)
+        self.assertEqual(tracer.wait(60) if how == "ends" else tracer.stop(), 0, tracer.stderr)
         counts = tracer.report()["counts"]
         seen = counts["faults_user"] + counts["faults_kernel"]
         harness.note(f"  {faults} faults of {CROWD_THREADS} threads and {CROWD_CHILDREN} children, "
@@ -257,8 +267,8 @@ class Faults(harness.LiveTest):
         self.assertGreater(faults, everyone * pages)
         # A thread or child that ends has some faults more than it can tell.
         self.assertAlmostEqual(seen, faults, delta=60 * everyone)
-        self.assertLess(seen, faults + 60 * everyone)
         self.assertGreaterEqual(counts["fault_bytes"], everyone * pages * PAGE)
+        self.assertLessEqual(counts["fault_bytes"], seen * PAGE)
 
     def test_walking_a_stack_is_no_fault(self):
         """The walker reads past the top of a stack, where a page is absent: not the program's. (The

@@ -38,7 +38,7 @@ TEST_F(PacedMemoryTest, RestsAsLongAsItRead) {
         ASSERT_EQ(paced.read(i, out), out.size());
         ASSERT_EQ(out[5], i + 5);
     }
-    // Each fourth read begins a stretch: three were made since the last, or since the beginning.
+    // Each fourth read begins a stretch: at least three were made before.
     ASSERT_EQ(rests.size(), 3U);
     for (const auto rest : rests) {
         EXPECT_GE(rest, 3 * SlowMemory::kTime);

@@ -2,10 +2,8 @@
 #include "tools/asrtrace/recorder.h"
 
 #include <malloc.h>
-#include <sys/mman.h>
 
 #include <algorithm>
-#include <utility>
 
 #include "tools/asrtrace/clock.h"
 #include "tools/asrtrace/fault_sampling.h"
@@ -72,6 +70,7 @@ class Recorder::State {
     void commit(std::uint64_t now_ns);
     /// Little is to be taken of the target: what may be left out is.
     bool is_sparing() const { return options_.budget || options_.tier == capture::Tier::kWatch; }
+    void expect_page_orders();
     void count_faults();
     void thin_faults(double seconds);
     bool ended(const std::atomic<bool>& stop, std::uint64_t now_ns);
@@ -106,8 +105,7 @@ class Recorder::State {
     double target_cpu_ = 0;          ///< seconds, likewise
     /// By the kernel's count: of the target before the window, of all threads so far.
     std::uint64_t faults_before_ = 0, faults_ = 0;
-    bool huge_pages_advised_ = false;  ///< since drain() began
-    double rate_begin_ = 0;            ///< seconds, and the records by then
+    double rate_begin_ = 0;  ///< seconds, and the records by then
     std::uint64_t rate_records_ = 0;
 };
 
@@ -160,8 +158,7 @@ void Recorder::State::attach() {
     if (requests.source == ledger::RequestSource::kHttp)
         programs_.attach_http(plan_.socket_calls, losses_.attach_failed);
     if (follows_allocator) programs_.attach_allocator(allocator, losses_.attach_failed);
-    if (!is_sparing() || capture::huge_pages_may_come(options_.pid))
-        programs_.attach_page_orders(losses_.attach_failed);
+    expect_page_orders();
     faults_before_ = capture::thread_faults(options_.pid);
     programs_.enable();
     const std::uint64_t maps_ns = monotonic_ns();
@@ -226,15 +223,12 @@ void Recorder::State::on_record(Bytes bytes) {
         return;
     }
     if (const auto* task = std::get_if<decode::Task>(&event->payload)) on_task(*event, *task);
-    if (const auto* advise = std::get_if<decode::Advise>(&event->payload))
-        huge_pages_advised_ |= advise->advice == MADV_HUGEPAGE;
     ledger_.apply(*event);
 }
 
 void Recorder::State::drain(int timeout_ms) {
     programs_.poll(timeout_ms, [this](Bytes bytes) { on_record(bytes); });
-    if (std::exchange(huge_pages_advised_, false))
-        programs_.attach_page_orders(losses_.attach_failed);
+    programs_.attach_advised_orders(losses_.attach_failed);
     programs_.attach_http_ends(losses_.attach_failed);
     if (programs_.audit_http(monotonic_ns(), losses_.attach_failed))
         notes_.emplace_back(
@@ -363,9 +357,21 @@ void Recorder::State::commit(std::uint64_t now_ns) {
     note_trace_error(writer_.commit());
 }
 
+/// What a fault brings: a program tells, which is spared where it can be.
+void Recorder::State::expect_page_orders() {
+    const auto huge =
+        is_sparing() ? capture::huge_pages_of(options_.pid) : capture::HugePages::kAlways;
+    if (huge == capture::HugePages::kAlways)
+        programs_.attach_page_orders(losses_.attach_failed);
+    else if (huge == capture::HugePages::kNever)
+        programs_.expect_single_pages();
+}
+
+/// Threads that are about to end are in neither sum for a while.
 void Recorder::State::count_faults() {
-    faults_ = programs_.counters()[wire::COUNT_FAULTS_ENDED];
-    for (const pid_t pid : family_.running()) faults_ += capture::thread_faults(pid);
+    std::uint64_t faults = programs_.counters()[wire::COUNT_FAULTS_ENDED];
+    for (const pid_t pid : family_.running()) faults += capture::thread_faults(pid);
+    faults_ = std::max(faults_, faults);
 }
 
 /// All pages are counted anyway.

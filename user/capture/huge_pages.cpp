@@ -49,11 +49,11 @@ bool advises_huge_pages(std::istream& smaps) {
     return false;
 }
 
-bool huge_pages_may_come(pid_t pid) {
+HugePages huge_pages_of(pid_t pid) {
     const HugePages allowed = huge_pages_allowed();
-    if (allowed != HugePages::kAdvised) return allowed == HugePages::kAlways;
+    if (allowed != HugePages::kAdvised) return allowed;
     std::ifstream smaps("/proc/" + std::to_string(pid) + "/smaps");
-    return advises_huge_pages(smaps);
+    return advises_huge_pages(smaps) ? HugePages::kAlways : allowed;
 }
 
 }  // namespace asrtrace::capture

@@ -24,7 +24,7 @@ HugePages huge_pages_allowed(const std::string& root = "/sys/kernel/mm/transpare
 /// be looked at while somebody waits it is taken for granted.
 bool advises_huge_pages(std::istream& smaps);
 
-/// Both for a process. What it advises later is not known here.
-bool huge_pages_may_come(pid_t pid);
+/// Both for a process: kAdvised, if it has not advised any so far.
+HugePages huge_pages_of(pid_t pid);
 
 }  // namespace asrtrace::capture

@@ -107,9 +107,12 @@ class Programs {
     void attach_http_ends(std::vector<std::string>& failed);
     /// Sites tier: blocks of `low` to `high` bytes are from now on sampled as decode::kRaised says.
     void raise_sampling(std::uint64_t low, std::uint64_t high);
-    /// Page faults may from now on bring more than a page: asks for the order of what they
-    /// allocate.
+    /// Page faults may bring more than a page: asks for the order of what they allocate.
     void attach_page_orders(std::vector<std::string>& failed);
+    /// The same once the target has advised huge pages. To be called from time to time.
+    void attach_advised_orders(std::vector<std::string>& failed);
+    /// No page is huge on this machine, whatever the target advises.
+    void expect_single_pages();
     /// Page faults are from now on sampled by fault_mean_bytes << shift, which each sample says.
     void thin_faults(std::uint32_t shift);
     /// Opens the window: until then attached programs do nothing.

@@ -9,6 +9,7 @@
 #include <chrono>
 #include <cstring>
 #include <thread>
+#include <utility>
 
 #include "user/capture/programs_state.h"
 
@@ -32,9 +33,8 @@ int open_fault_event(int cpu) {
 
 void Programs::attach_page_orders(std::vector<std::string>& failed) {
     bpf_program* program = state_->skeleton->progs.page_alloc;
-    bpf_link*& link = state_->skeleton->links.page_alloc;
-    if (!bpf_program__autoload(program) || link != nullptr) return;
-    link = bpf_program__attach(program);
+    if (!bpf_program__autoload(program)) return;
+    bpf_link* link = state_->skeleton->links.page_alloc = bpf_program__attach(program);
     if (link == nullptr) {
         failed.push_back("mm_page_alloc (each huge page counts as one page): " +
                          std::string(std::strerror(errno)));
@@ -42,6 +42,17 @@ void Programs::attach_page_orders(std::vector<std::string>& failed) {
     }
     // A fault that is under way may have allocated its page before.
     if (state_->skeleton->bss->enabled != 0) std::this_thread::sleep_for(kLongestFault);
+    expect_single_pages();
+}
+
+void Programs::attach_advised_orders(std::vector<std::string>& failed) {
+    const auto& knobs = *state_->skeleton->bss;
+    const bool advised = __atomic_load_n(&knobs.huge_pages_advised, __ATOMIC_SEQ_CST) != 0;
+    if (!advised || knobs.enabled == 0 || knobs.page_orders_known != 0) return;
+    if (!std::exchange(state_->orders_tried, true)) attach_page_orders(failed);
+}
+
+void Programs::expect_single_pages() {
     __atomic_store_n(&state_->skeleton->bss->page_orders_known, 1, __ATOMIC_SEQ_CST);
 }
 

@@ -29,6 +29,7 @@ struct Programs::State {
     std::vector<UniqueFd> links;                       ///< of the request plane
     std::vector<UniqueFd> allocator_links;             ///< come and go with windows
     std::vector<bpf_link*> tracepoints;                ///< of mappings, HTTP and fault events
+    bool orders_tried = false;                         ///< attach_advised_orders() has attached
     bool http_ends = false;                            ///< close and shutdown are watched
     std::vector<UniqueFd> http_sites;                  ///< probes behind socket calls
     std::vector<bpf_link*> http_sockets;               ///< tracepoints of receipts and sends

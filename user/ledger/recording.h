@@ -199,6 +199,8 @@ struct Counts {
     std::optional<Estimate> allocated_bytes_estimate;    ///< sites tier only
     std::uint64_t mapped_bytes = 0, unmapped_bytes = 0;  ///< anonymous and file, whole pages
     std::uint64_t brk_grown_bytes = 0, brk_shrunk_bytes = 0;
+    /// As the kernel counts them; of the kernel itself where read() and the like met no page, the
+    /// others are of user code, and what mlock(2) and MAP_POPULATE brought.
     std::uint64_t faults_user = 0, faults_kernel = 0;
     std::uint64_t fault_bytes = 0;          ///< anonymous memory that came with them
     std::uint64_t peak_rss_anon_bytes = 0;  ///< highest seen by a sample

@@ -134,9 +134,9 @@ void put_counts(Page& page, const Source& source) {
     page.line(fmt::format("  mapped {}, unmapped {}; brk grew {}, shrank {}",
                           bytes(counts.mapped_bytes), bytes(counts.unmapped_bytes),
                           bytes(counts.brk_grown_bytes), bytes(counts.brk_shrunk_bytes)));
-    page.line(fmt::format("  page faults: {} from user code, {} from the kernel, {} of new memory",
-                          grouped(counts.faults_user), grouped(counts.faults_kernel),
-                          bytes(counts.fault_bytes)));
+    page.line(fmt::format("  page faults: {}, {} of them of the kernel itself; {} of new memory",
+                          grouped(counts.faults_user + counts.faults_kernel),
+                          grouped(counts.faults_kernel), bytes(counts.fault_bytes)));
 }
 
 void put_overhead(Page& page, const Source& source) {
