@@ -41,11 +41,12 @@ static __always_inline void emit_mmap(struct thread_state *state, __u32 tid, __u
 
 static __always_inline void emit_madvise(__u32 tid, const struct thread_state *state)
 {
-	struct ev_range *record = reserve(sizeof(*record), EV_MADVISE, tid);
 	bool huge = state->syscall_args[2] == MADV_HUGEPAGE;
+	struct ev_range *record;
 
 	if (huge)
 		huge_pages_advised = 1;
+	record = reserve(sizeof(*record), EV_MADVISE, tid);
 	if (!record)
 		return;
 	record->address = state->syscall_args[0];
