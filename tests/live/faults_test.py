@@ -268,7 +268,8 @@ class Faults(harness.LiveTest):
         # A thread or child that ends has some faults more than it can tell.
         self.assertAlmostEqual(seen, faults, delta=60 * everyone)
         self.assertGreaterEqual(counts["fault_bytes"], everyone * pages * PAGE)
-        self.assertLessEqual(counts["fault_bytes"], seen * PAGE)
+        # Before Linux 6.2 a fault counts as it begins, and some of them come to nothing.
+        self.assertLessEqual(counts["fault_bytes"], (seen + everyone) * PAGE)
 
     def test_walking_a_stack_is_no_fault(self):
         """The walker reads past the top of a stack, where a page is absent: not the program's. (The
