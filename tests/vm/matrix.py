@@ -35,7 +35,6 @@ CASES = (
     ("exactness_test.py", "Exactness.test_blocks_from_before_the_attach", "attach_cookie"),
     ("mappings_test.py", "Mappings.test_over_what_is_mapped", "attach_cookie"),
     ("faults_test.py", "Faults.test_user_code_and_read", "attach_cookie"),
-    ("faults_test.py", "Faults.test_threads_and_children_that_end", "attach_cookie"),
     ("requests_test.py", "Requests.test_leak_between_two_functions", "attach_cookie"),
     ("http_edges_test.py", "HttpEdges.test_connections_from_before_the_attach", "attach_cookie"),
     ("http_edges_test.py", "HttpEdges.test_conversations", "attach_cookie"),
