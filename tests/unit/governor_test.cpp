@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "tools/asrtrace/fault_sampling.h"
+#include "tools/asrtrace/heap_schedule.h"
 
 namespace asrtrace {
 namespace {
@@ -22,6 +23,23 @@ TEST(FaultSampling, FewFaultsAreLeftAlone) {
     EXPECT_EQ(fault_shift_for(16 * kMean, 0, kMean), 0U);
     EXPECT_EQ(fault_shift_for(17 * kMean, 0, kMean), 1U);
     EXPECT_EQ(fault_shift_for(1e18, 1, kMean), kMostFaultShift);
+}
+
+TEST(HeapSchedule, ALongRunIsReadLessOften) {
+    constexpr std::uint64_t kSecond = 1'000'000'000;
+    const auto pause_after = [](std::uint64_t age, std::uint64_t cpu_ns) {
+        HeapSchedule schedule(kSecond);
+        const std::uint64_t now = kSecond + age;
+        schedule.reading_took(now, cpu_ns);
+        std::uint64_t pause = 0;
+        while (!schedule.due(now + pause, 0)) pause += kSecond / 100;
+        return static_cast<double>(pause) / static_cast<double>(kSecond);
+    };
+    EXPECT_DOUBLE_EQ(pause_after(0, 0), 0.4);
+    EXPECT_DOUBLE_EQ(pause_after(20 * kSecond, 0), 0.4);
+    EXPECT_DOUBLE_EQ(pause_after(100 * kSecond, 0), 2);
+    EXPECT_DOUBLE_EQ(pause_after(100 * kSecond, kSecond), 25);
+    EXPECT_DOUBLE_EQ(pause_after(100'000 * kSecond, 0), 10);
 }
 
 constexpr std::uint64_t kStep = 100'000'000;

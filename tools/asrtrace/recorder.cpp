@@ -396,7 +396,8 @@ void Recorder::State::follow(const std::atomic<bool>& stop, double progress_seco
         const std::uint64_t now_ns = monotonic_ns();
         ledger_.tick(now_ns);
         meter_.advance(now_ns);
-        if (tracking_) tracking_->advance(now_ns, [this] { drain(0); });
+        // What a window's survivors are worth is told by the heap as it is then.
+        if (tracking_ && tracking_->advance(now_ns, [this] { drain(0); })) heap_.order_soon();
         heap_.take();
         pass_on();
         if (ended(stop, now_ns)) return;

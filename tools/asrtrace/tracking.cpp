@@ -32,17 +32,11 @@ Usage Tracking::usage(std::uint64_t now_ns) {
             meter_.target_seconds(now_ns)};
 }
 
-void Tracking::advance(std::uint64_t now_ns, const std::function<void()>& drain) {
-    switch (governor_.advance(usage(now_ns))) {
-        case Governor::Order::kNone:
-            break;
-        case Governor::Order::kOpen:
-            open();
-            break;
-        case Governor::Order::kClose:
-            close(drain);
-            break;
-    }
+bool Tracking::advance(std::uint64_t now_ns, const std::function<void()>& drain) {
+    const Governor::Order order = governor_.advance(usage(now_ns));
+    if (order == Governor::Order::kOpen) open();
+    if (order == Governor::Order::kClose) close(drain);
+    return order == Governor::Order::kClose;
 }
 
 void Tracking::open() {

@@ -21,7 +21,8 @@ class Tracking {
              ledger::Ledger& ledger, OverheadMeter& meter, std::uint64_t now_ns);
 
     /// Opens and closes windows; `drain` takes in what is in the ring. Call it ten times a second.
-    void advance(std::uint64_t now_ns, const std::function<void()>& drain);
+    /// True: a window has closed.
+    bool advance(std::uint64_t now_ns, const std::function<void()>& drain);
 
     const char* mode_name() const { return governor_.mode_name(); }
     /// For the report: auto, or full if that was afforded all the time.
