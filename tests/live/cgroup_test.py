@@ -86,7 +86,8 @@ class Cgroup(harness.LiveTest):
         report = tracer.report()
         self.assertIn("the OOM killer chose the target", " ".join(report["notes"]))
         self.assertEqual(report["window"]["exit_status"], signal.SIGKILL)
-        self.assertGreater(report["counts"]["peak_rss_anon_bytes"], 16 * MIB)
+        # It may be over between two samples of its memory; faults are all counted.
+        self.assertGreater(report["counts"]["fault_bytes"], 32 * MIB)
 
     def run_until_killed(self, group, child, prefix=()):
         """A target that joins the group and wants more than that has, or a child of it does."""
