@@ -126,6 +126,16 @@ HUGE_PAGE = 2 << 20
 
 class Faults(harness.LiveTest):
 
+    def python(self, code, *arguments):
+        """A program of Python's that is "ready", and its lines."""
+        program = subprocess.Popen(["/usr/bin/python3", "-c", code, *map(str, arguments)], bufsize=0,
+                                   stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+        self.addCleanup(program.wait)
+        self.addCleanup(program.kill)
+        lines = harness.LineReader(program.stdout)
+        self.assertEqual(lines.line(30), "ready")
+        return program, lines
+
     def touch(self, user, file, pipe, tier):
         program = self.start("touch_pages", "--user", user, "--file", file, "--pipe", pipe)
         truth, report, _ = self.trace(program, tier=tier)
@@ -157,12 +167,7 @@ class Faults(harness.LiveTest):
 
     def test_fast_faults_are_sampled_further_apart(self):
         """`watch` takes few stacks of many faults; what sites touched stays right."""
-        program = subprocess.Popen(["/usr/bin/python3", "-c", TOUCHER, str(SECONDS)], bufsize=0,
-                                   stdin=subprocess.PIPE, stdout=subprocess.PIPE)
-        self.addCleanup(program.wait)
-        self.addCleanup(program.kill)
-        lines = harness.LineReader(program.stdout)
-        self.assertEqual(lines.line(30), "ready")
+        program, lines = self.python(TOUCHER, SECONDS)
         tracer = self.attach(program.pid, "--raw", "--no-census", tier="watch").wait_attached()
         program.stdin.write(b"go\n")
         touched = PAGE * int(lines.line(60))
@@ -183,12 +188,7 @@ class Faults(harness.LiveTest):
 
     def touch_huge(self, when):
         """(fault bytes, faults that the program counted, faults of unknown size)"""
-        program = subprocess.Popen(["/usr/bin/python3", "-c", HUGE, str(HUGE_BYTES), when],
-                                   bufsize=0, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
-        self.addCleanup(program.wait)
-        self.addCleanup(program.kill)
-        lines = harness.LineReader(program.stdout)
-        self.assertEqual(lines.line(30), "ready")
+        program, lines = self.python(HUGE, HUGE_BYTES, when)
         tracer = self.attach(program.pid, "--no-census", tier="watch").wait_attached()
         faults = 0
         for _ in range(3):
@@ -223,12 +223,7 @@ class Faults(harness.LiveTest):
     def test_private_files_bring_memory_when_written_to(self):
         """A fault that maps a page of a file brings none; one that copies it brings a page."""
         pages = self.random.randrange(8000, 12000)
-        program = subprocess.Popen(["/usr/bin/python3", "-c", COPIER, str(pages)], bufsize=0,
-                                   stdin=subprocess.PIPE, stdout=subprocess.PIPE)
-        self.addCleanup(program.wait)
-        self.addCleanup(program.kill)
-        lines = harness.LineReader(program.stdout)
-        self.assertEqual(lines.line(30), "ready")
+        program, lines = self.python(COPIER, pages)
         tracer = self.attach(program.pid, "--no-census", tier="watch").wait_attached()
         program.stdin.write(b"go\n")
         faults = int(lines.line(60))
@@ -249,12 +244,7 @@ class Faults(harness.LiveTest):
 
     def touch_by_crowd(self, how):
         pages = self.random.randrange(1000, 2000)
-        program = subprocess.Popen(["/usr/bin/python3", "-c", CROWD, str(pages), how], bufsize=0,
-                                   stdin=subprocess.PIPE, stdout=subprocess.PIPE)
-        self.addCleanup(program.wait)
-        self.addCleanup(program.kill)
-        lines = harness.LineReader(program.stdout)
-        self.assertEqual(lines.line(30), "ready")
+        program, lines = self.python(CROWD, pages, how)
         tracer = self.attach(program.pid, "--no-census", "--follow", tier="watch").wait_attached()
         program.stdin.write(b"go\n")
         faults = int(lines.line(60))
