@@ -223,7 +223,7 @@ struct ev_task {
 };
 EV_ASSERT(sizeof(struct ev_task) == 24);
 
-/* A stack, value of the map `stacks`; its key is the hash over generation and pcs. */
+/* A stack, value of the map `stacks`; its key is the one of bpf/unwind_key.bpf.h. */
 enum {
 	STACK_MAX_DEPTH = 127,
 };
@@ -237,7 +237,7 @@ struct stack_record {
 	__u32 depth;
 	__u16 flags;
 	__u16 reason;               /* why it was truncated */
-	__u32 generation;           /* of the executable mappings */
+	__u32 generation;           /* of the executable mappings that the pcs lie in */
 	__u32 process;              /* of the thread that was there first */
 	__u64 pcs[STACK_MAX_DEPTH]; /* leaf first; pcs[0] is exact, the others are return addresses
 				     */

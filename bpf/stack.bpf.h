@@ -10,38 +10,25 @@
 #include "bpf/recall.bpf.h"
 #include "bpf/unwind.bpf.h"
 
-/* Mixes like MurmurHash3's finaliser (public domain, A. Appleby). */
-static __always_inline __u64 mix(__u64 hash, __u64 value)
+static __noinline __u64 intern_stack(const struct unwind_state *walk)
 {
-	hash ^= value;
-	hash *= 0xff51afd7ed558ccdULL;
-	hash ^= hash >> 32;
-	return hash;
-}
+	__u64 key;
 
-static __noinline __u64 intern_stack(struct stack_record *stack)
-{
-	__u64 hash = 0x9e3779b97f4a7c15ULL;
-
-	if (!stack)
+	if (!walk)
 		return 0;
-	/* The same address may mean another function after a dlclose, or elsewhere. */
-	hash = mix(hash, stack->generation ? stack->generation : ~(__u64)stack->process);
-	for (int i = 0; i < STACK_MAX_DEPTH; i++) {
-		if (i >= stack->depth)
-			break;
-		hash = mix(hash, stack->pcs[i]);
-	}
-	if (!hash)
-		hash = 1;
-	if (bpf_map_lookup_elem(&stacks, &hash))
-		return hash;
-	if (bpf_map_update_elem(&stacks, &hash, stack, BPF_NOEXIST) &&
-	    !bpf_map_lookup_elem(&stacks, &hash)) {
+	key = walk->key;
+	if (!walk->out.generation) /* an address, and nothing known of what is there */
+		key = unwind_mix(key, walk->out.process);
+	if (!key)
+		key = 1;
+	if (bpf_map_lookup_elem(&stacks, &key))
+		return key;
+	if (bpf_map_update_elem(&stacks, &key, &walk->out, BPF_NOEXIST) &&
+	    !bpf_map_lookup_elem(&stacks, &key)) {
 		count(LOST_STACK_MAP, 1);
 		return 0;
 	}
-	return hash;
+	return key;
 }
 
 static __always_inline __u64 walk_and_intern(struct unwind_state *walk)
@@ -52,7 +39,7 @@ static __always_inline __u64 walk_and_intern(struct unwind_state *walk)
 	if (walk->out.flags & STACK_HEURISTIC)
 		count(COUNT_STACK_HEURISTIC, 1);
 	walk->out.process = cfg.follow ? process_of(walk->tgid) : 0;
-	return intern_stack(&walk->out);
+	return intern_stack(walk);
 }
 
 /*

@@ -77,6 +77,7 @@ struct unwind_state {
 	__u64 fp_slot;     /* where fp was read from; 0: the register */
 	__u64 origin;      /* sp at the beginning */
 	__u64 word;        /* read last */
+	__u64 key;         /* of the frames so far: bpf/unwind_key.bpf.h */
 	__u32 exact;       /* ip is an instruction to be executed, no return address */
 	__u32 scanned;     /* words looked at, + 1; 0: not scanning */
 	__u32 busy;
@@ -87,6 +88,7 @@ struct unwind_state {
 	__u16 guess_flags;
 	__u64 guess_sp;
 	__u64 guess_fp;
+	__u64 guess_key;
 	__u64 window_begin;
 	__u64 window[UNWIND_WINDOW_WORDS];
 
@@ -208,6 +210,7 @@ static __always_inline void unwind_on_exit(__u32 tgid)
 
 #include "bpf/unwind_trail.bpf.h"
 #include "bpf/unwind_lookup.bpf.h"
+#include "bpf/unwind_key.bpf.h"
 #include "bpf/unwind_frame.bpf.h"
 
 /* For kernels without bpf_loop; global, so that it is verified once and not per iteration. */
@@ -228,7 +231,7 @@ static long unwind_step_callback(__u32 index, void *context)
 
 /*
  * Walks from ip, sp, fp to the root. out.depth is at least 1 (ip itself); out.generation is the
- * process's. Returns the number of frames.
+ * process's, 0 if nothing is known of it; key is the stack's. Returns the number of frames.
  */
 static __noinline __attribute__((unused)) int unwind_user(struct unwind_state *state)
 {
@@ -253,11 +256,13 @@ static __noinline __attribute__((unused)) int unwind_user(struct unwind_state *s
 	state->trail.count = 0;
 	state->trail.uses_fp = 0;
 	state->context = 0;
+	state->key = UNWIND_KEY_SEED;
 	process = bpf_map_lookup_elem(&unwind_processes, &state->tgid);
 	if (!process) {
 		state->out.generation = 0;
 		state->out.pcs[0] = state->ip;
 		state->out.depth = 1;
+		state->key = unwind_mix(state->key, state->ip);
 		unwind_stop(state, UNWIND_NO_PROCESS);
 	} else {
 		state->process = *process;

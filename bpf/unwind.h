@@ -75,11 +75,12 @@ enum unwind_mapping_kind {
 };
 
 struct unwind_mapping {
-	__u64 bias; /* pc - bias = offset into the table's text */
+	__u64 bias; /* pc - bias = offset into the table's text, without a table into the file */
 	__u32 rows_cell;
 	__u32 index_word;
 	__u32 pages; /* length in 4 KiB pages */
-	__u32 kind;
+	__u16 kind;
+	__u16 module; /* the same in all processes that map this file; 0: unknown, no file */
 };
 
 /* One chunk: the executable mappings of an address space in ascending order. */

@@ -102,6 +102,7 @@ static __always_inline long unwind_frame(struct unwind_state *state)
 		return unwind_stop(state, UNWIND_NOT_CODE);
 	state->out.pcs[depth] = state->ip;
 	state->out.depth = depth + 1;
+	unwind_key_add(state, unknown);
 	if (!depth && (state->input & UNWIND_AT_ENTRY))
 		return unwind_at_entry(state);
 	if (unknown) {
@@ -127,6 +128,7 @@ static __noinline long unwind_drop_guess(struct unwind_state *state)
 	state->out.reason = UNWIND_COMPLETE;
 	state->sp = state->guess_sp;
 	state->fp = state->guess_fp;
+	state->key = state->guess_key;
 	return 0;
 }
 

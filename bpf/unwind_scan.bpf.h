@@ -78,6 +78,7 @@ static __always_inline void unwind_keep_guess(struct unwind_state *state)
 	state->guess_flags = state->out.flags;
 	state->guess_sp = state->sp;
 	state->guess_fp = state->fp;
+	state->guess_key = state->key;
 	state->scanned = 0;
 	state->out.flags |= UNWIND_HEURISTIC;
 }

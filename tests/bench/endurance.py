@@ -9,7 +9,7 @@ Every 10 seconds: the tracer's memory, file descriptors, threads, BPF programs, 
 probes behind them, entries of its hash maps, CPU, and the trace file. Said at the end: the medians of
 the first and of the last quarter, and what each would grow in an hour by the slope (Theil-Sen) over
 the last three quarters. Exit status 1 if something is not flat, a request was not seen, or a
-restart. Flat is
+restart, a stack is there once for each worker, or a map was full. Flat is
 
   - a count, whose median in the last quarter is at most that of the first, but for the slack given;
   - memory, that by its slope grows over the last three quarters by at most 5 % of its median.
@@ -25,6 +25,7 @@ import os
 import random
 import re
 import signal
+import sqlite3
 import statistics
 import subprocess
 import sys
@@ -269,11 +270,25 @@ def shown(name, value):
     return f"{value / MIB:,.2f} MiB" if FIGURES[name] is None else f"{value:,g}"
 
 
+def stacks_of(trace):
+    """How many stacks a trace has, and how many of them are another one's twin: each worker's stacks
+    are those of the worker before, unless they lead through code that is in no file."""
+    with contextlib.closing(sqlite3.connect(f"file:{trace}?mode=ro", uri=True)) as file:
+        return file.execute("""
+            WITH frame_of AS (SELECT stack, frame, module FROM stack_frames
+                              JOIN frames ON frames.id = frame ORDER BY stack, position),
+                 named AS (SELECT group_concat(frame) AS frames FROM frame_of
+                           GROUP BY stack HAVING NOT max(module LIKE '[%'))
+            SELECT (SELECT count(*) FROM stacks), count(*) - count(DISTINCT frames) FROM named
+            """).fetchone()
+
+
 class Outcome:
-    def __init__(self, samples, load, report, requests, workers):
+    def __init__(self, samples, load, report, requests, workers, stacks):
         self.samples, self.load, self.report = samples, load, report
         self.requests = requests  # answered since the tracer follows all workers
         self.workers = workers    # that answered them
+        self.stacks, self.stacks_twice = stacks
         self.seen = report["requests"]["count"]
         self.followed = report["target"]["followed"]
         self.losses = {key: value for key, value in report["losses"].items()
@@ -289,6 +304,10 @@ class Outcome:
         unseen = self.workers - {child["pid"] for child in self.followed}
         if unseen:
             wrong.append(f"workers that were not followed: {sorted(unseen)}")
+        if self.stacks_twice:
+            wrong.append(f"{self.stacks_twice} of {self.stacks} stacks are in the trace twice")
+        if self.report["losses"]["map_full_events"]:
+            wrong.append(f"maps were full: {self.losses}")
         # One that was just ending by itself may have been quicker.
         killed = sum(child["exit_status"] == signal.SIGKILL for child in self.followed)
         if killed > self.load.killed or (self.load.killed > 2 and killed == 0):
@@ -320,7 +339,8 @@ def endure(build, wavs, directory, options, command=None, say=lambda text: None)
         finally:
             load.stop()
         time.sleep(1)  # until it has seen the last one
-        return Outcome(samples, load, tracer.stop(), load.answered, set(load.workers))
+        return Outcome(samples, load, tracer.stop(), load.answered, set(load.workers),
+                       stacks_of(tracer.trace))
     finally:
         tracer.end()
         worker.end()
@@ -340,7 +360,8 @@ def print_outcome(outcome, rows):
     followed = outcome.followed
     trace = outcome.samples[-1][1]["trace"]
     print(f"\n{outcome.requests} requests answered, {outcome.seen} seen; {len(followed)} workers "
-          f"followed, {outcome.load.killed} killed; {outcome.samples[-1][0] / 60:.0f} minutes, "
+          f"followed, {outcome.load.killed} killed, {outcome.stacks} different stacks; "
+          f"{outcome.samples[-1][0] / 60:.0f} minutes, "
           f"{len(outcome.samples)} samples; trace {trace / MIB:.2f} MiB, "
           f"{trace / max(1, outcome.requests):.0f} bytes a request")
     if outcome.losses:
@@ -367,6 +388,8 @@ def parse(arguments):
 def main(arguments):
     options = parse(arguments)
     with contextlib.ExitStack() as stack:
+        if options.keep:
+            os.makedirs(options.keep, exist_ok=True)
         directory = options.keep or stack.enter_context(tempfile.TemporaryDirectory())
         wavs = stack.enter_context(tempfile.TemporaryDirectory())
         subprocess.run([os.path.join(options.build, "bin", "asr-speak"), "--out", wavs, "--count",

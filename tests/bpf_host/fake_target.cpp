@@ -28,7 +28,7 @@ void FakeTarget::put_words(std::uint64_t address, const std::vector<std::uint64_
 }
 
 void FakeTarget::add_module(std::uint64_t begin, std::uint64_t bytes,
-                            const std::vector<unwind_row>& rows) {
+                            const std::vector<unwind_row>& rows, std::uint16_t module) {
     // Each module gets a chunk for its rows and whole chunks for its index: no packing here.
     const std::size_t rows_cell = cells_.size();
     cells_.resize(rows_cell + kChunkCells, 0);
@@ -53,11 +53,13 @@ void FakeTarget::add_module(std::uint64_t begin, std::uint64_t bytes,
     if (pages > 0) std::memcpy(&cells_[index_cell], index.data(), pages * 4);
     mappings_.push_back({begin,
                          {begin, static_cast<__u32>(rows_cell), static_cast<__u32>(index_cell * 2),
-                          static_cast<__u32>(bytes >> 12), UNWIND_MAPPING_TABLE}});
+                          static_cast<__u32>(bytes >> 12), UNWIND_MAPPING_TABLE, module}});
 }
 
-void FakeTarget::add_mapping(std::uint64_t begin, std::uint64_t bytes, unwind_mapping_kind kind) {
-    mappings_.push_back({begin, {0, 0, 0, static_cast<__u32>(bytes >> 12), kind}});
+void FakeTarget::add_mapping(std::uint64_t begin, std::uint64_t bytes, unwind_mapping_kind kind,
+                             std::uint16_t module, std::uint64_t bias) {
+    mappings_.push_back(
+        {begin, {bias, 0, 0, static_cast<__u32>(bytes >> 12), static_cast<__u16>(kind), module}});
 }
 
 int FakeTarget::read_user(void* self, void* to, __u32 bytes, __u64 address) {
@@ -82,7 +84,7 @@ host_walk FakeTarget::walked(host_walk walk) {
               [](const Mapping& a, const Mapping& b) { return a.begin < b.begin; });
     auto* space = reinterpret_cast<unwind_space*>(cells_.data());
     std::fill(std::begin(space->begin), std::end(space->begin), UNWIND_NO_MAPPING);
-    unwind_process process{0, 1, UNWIND_NO_MAPPING, 0};
+    unwind_process process{0, generation, UNWIND_NO_MAPPING, 0};
     for (std::size_t i = 0; i < std::min<std::size_t>(mappings_.size(), UNWIND_MAX_MAPPINGS); ++i) {
         space->begin[i] = mappings_[i].begin;
         space->mapping[i] = mappings_[i].value;

@@ -14,6 +14,7 @@ namespace asrtrace::unwind {
 
 // Where tests put code and the stack.
 constexpr std::uint64_t kText = 0x400000;
+constexpr std::uint64_t kJit = 0x10000000;
 constexpr std::uint64_t kStack = 0x7fff0000;
 
 class FakeTarget {
@@ -26,10 +27,14 @@ class FakeTarget {
     void put_words(std::uint64_t address, const std::vector<std::uint64_t>& words);
 
     /// A module with rows over [begin, begin + bytes); rows by offset, ascending. Bytes: whole
-    /// pages.
-    void add_module(std::uint64_t begin, std::uint64_t bytes, const std::vector<unwind_row>& rows);
-    /// A mapping without rows.
-    void add_mapping(std::uint64_t begin, std::uint64_t bytes, unwind_mapping_kind kind);
+    /// pages. `module`: its number, 0: none.
+    void add_module(std::uint64_t begin, std::uint64_t bytes, const std::vector<unwind_row>& rows,
+                    std::uint16_t module = 0);
+    /// A mapping without rows; pc - bias is what the walker takes for its place in the file.
+    void add_mapping(std::uint64_t begin, std::uint64_t bytes, unwind_mapping_kind kind,
+                     std::uint16_t module = 0, std::uint64_t bias = 0);
+
+    std::uint32_t generation = 1;
 
     /// Walks with what is set in `walk` (registers, input); fills in the rest.
     stack_record run(host_walk walk) { return walked(walk).stack; }

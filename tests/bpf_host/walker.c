@@ -99,6 +99,7 @@ void host_run(struct host_walk* walk) {
     if (walk->remember) state->input |= UNWIND_KEEP_TRAIL;
     unwind_user(state);
     walk->stack = state->out;
+    walk->key = state->key;
     if (walk->remember) {
         memset(&kept, 0, sizeof(kept));
         remember_stack(&kept, state, walk->ip, 1);

@@ -36,6 +36,7 @@ struct host_walk {
     int recall;       /* do not walk: look whether what was kept holds */
     /* out */
     struct stack_record stack;
+    __u64 key;      /* of the stack */
     int remembered; /* it could be kept */
     int recalled;   /* it holds */
 };

@@ -11,8 +11,6 @@
 namespace asrtrace::unwind {
 namespace {
 
-constexpr std::uint64_t kJit = 0x10000000;
-
 constexpr unwind_row row(std::uint32_t pc, int cfa, int cfa_words, int saved = 0,
                          int fp_words = 0) {
     return {pc, static_cast<__u8>(cfa | saved << 4), static_cast<__s8>(fp_words),

@@ -264,6 +264,91 @@ TEST_F(Target, ProcessesShareTables) {
     EXPECT_EQ(tables_.used_bytes(), used);
 }
 
+/// A process that has been through exec: its libraries lie elsewhere.
+class Program {
+  public:
+    Program() : pid(::fork()) {
+        if (pid == 0) {
+            ::execl("/bin/sleep", "sleep", "60", nullptr);
+            ::_exit(127);
+        }
+        for (int i = 0; i < 1000 && libc() == nullptr; ++i) ::usleep(10'000);
+    }
+    ~Program() {
+        ::kill(pid, SIGKILL);
+        ::waitpid(pid, nullptr, 0);
+    }
+    /// The mapping of libc's code once it runs.
+    const MapsEntry* libc() {
+        const auto now = read_maps(pid);
+        if (!now) return nullptr;
+        maps = *now;
+        const auto is = [&](const char* name, const MapsEntry& entry) {
+            return entry.executable && entry.path.find(name) != std::string::npos;
+        };
+        if (std::none_of(maps.begin(), maps.end(), [&](const auto& e) { return is("/sleep", e); }))
+            return nullptr;
+        const auto found = std::find_if(maps.begin(), maps.end(),
+                                        [&](const auto& entry) { return is("/libc.so", entry); });
+        return found != maps.end() ? &*found : nullptr;
+    }
+    const pid_t pid;
+    std::vector<MapsEntry> maps;
+};
+
+TEST_F(Target, AFileHasOneNumberInAllProcesses) {
+    Program one, other;
+    const MapsEntry* here = one.libc();
+    const MapsEntry* there = other.libc();
+    ASSERT_TRUE(here && there);
+    const auto first = tables_.update(one.pid, one.maps);
+    const auto second = tables_.update(other.pid, other.maps);
+    ASSERT_TRUE(first && second);
+    EXPECT_NE(first->record.generation, second->record.generation);
+    const unwind_mapping* mapping = find_at(*first, here->begin);
+    const unwind_mapping* twin = find_at(*second, there->begin);
+    ASSERT_TRUE(mapping && twin);
+    EXPECT_NE(mapping->module, 0);
+    EXPECT_EQ(mapping->module, twin->module);
+    EXPECT_EQ(here->begin - mapping->bias, there->begin - twin->bias);
+    std::set<__u16> numbers;
+    std::set<std::string> files;
+    for (const MapsEntry& entry : one.maps) {
+        const unwind_mapping* code = entry.executable ? find_at(*first, entry.begin) : nullptr;
+        if (code == nullptr || (!entry.is_file() && entry.path != "[vdso]")) continue;
+        numbers.insert(code->module);
+        files.insert(entry.path);
+    }
+    EXPECT_GE(files.size(), 4U);  // sleep, libc, the loader, the vdso
+    EXPECT_EQ(numbers.size(), files.size());
+}
+
+TEST_F(Target, AFileThatWasWrittenAnewHasAnotherNumber) {
+    const std::string path = testing::TempDir() + "unwind-rewritten.so";
+    std::set<__u16> numbers;
+    for (int i = 0; i < 3; ++i) {
+        // In place, so the inode stays; the content, too: that a build is the same is not known.
+        std::ifstream source("/proc/self/exe", std::ios::binary);
+        std::ofstream(path, std::ios::binary) << source.rdbuf();
+        std::FILE* file = std::fopen(path.c_str(), "r");
+        ASSERT_NE(file, nullptr);
+        void* code = ::mmap(nullptr, 4096, PROT_READ | PROT_EXEC, MAP_PRIVATE, ::fileno(file), 0);
+        std::fclose(file);
+        if (code == MAP_FAILED) GTEST_SKIP() << "temporary directory is noexec";
+        const auto with = update();
+        const unwind_mapping* mapping = find(with, code);
+        ASSERT_NE(mapping, nullptr);
+        EXPECT_EQ(mapping->kind, static_cast<__u32>(UNWIND_MAPPING_NO_TABLE));  // of the header
+        EXPECT_EQ(mapping->bias, reinterpret_cast<std::uintptr_t>(code));
+        numbers.insert(mapping->module);
+        ::munmap(code, 4096);
+        update();
+    }
+    EXPECT_EQ(numbers.size(), 3U);
+    EXPECT_FALSE(numbers.contains(0));
+    std::filesystem::remove(path);
+}
+
 TEST_F(Target, TooManyMappingsIsAnError) {
     std::vector<MapsEntry> maps;
     for (std::uint64_t i = 0; i < 2 * UNWIND_MAX_MAPPINGS + 2; ++i) {

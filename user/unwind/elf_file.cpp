@@ -46,6 +46,12 @@ Result<ElfFile> ElfFile::open(UniqueFd fd) {
     ElfFile file;
     file.fd_ = std::move(fd);
     file.size_ = static_cast<std::uint64_t>(status.st_size);
+    file.version_ = {
+        .device = status.st_dev,
+        .inode = status.st_ino,
+        .bytes = file.size_,
+        .changed_ns = static_cast<std::uint64_t>(status.st_ctim.tv_sec) * 1'000'000'000 +
+                      static_cast<std::uint64_t>(status.st_ctim.tv_nsec)};
     return parse(std::move(file));
 }
 

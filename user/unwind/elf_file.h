@@ -26,6 +26,13 @@ struct LoadSegment {
     bool executable = false;
 };
 
+struct FileVersion {
+    std::uint64_t device = 0;
+    std::uint64_t inode = 0;
+    std::uint64_t bytes = 0;
+    std::uint64_t changed_ns = 0;  ///< st_ctim
+};
+
 struct ElfSection {
     std::uint64_t address = 0;
     std::vector<std::uint8_t> data;
@@ -39,6 +46,8 @@ class ElfFile {
     static Result<ElfFile> open(UniqueFd fd);
     static Result<ElfFile> from_bytes(std::vector<std::uint8_t> image);
 
+    /// Which file this is, as long as nobody writes to it or moves it; all zeros if it is none.
+    const FileVersion& version() const { return version_; }
     std::uint16_t machine() const { return machine_; }
     const std::vector<LoadSegment>& segments() const { return segments_; }
     /// Lower-case hex; empty if the file carries none.
@@ -71,6 +80,7 @@ class ElfFile {
     UniqueFd fd_;
     std::vector<std::uint8_t> image_;
     std::uint64_t size_ = 0;
+    FileVersion version_;
     std::uint16_t machine_ = 0;
     std::uint64_t eh_frame_header_ = 0;
     std::vector<LoadSegment> segments_;

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
 #include "user/unwind/table_store.h"
 
+#include <limits>
 #include <optional>
 
 #include "user/unwind/digest.h"
@@ -22,6 +23,27 @@ std::uint64_t identify(std::uint64_t key, const std::string& build_id, const Cfi
 }
 
 }  // namespace
+
+/// Stacks are known by these numbers, and a stack's names are those that its first owner's files
+/// gave it. So one number is one path to one version of a file; the vdso goes by its build-id.
+std::uint16_t TableStore::number_of(const std::string& path, const ElfFile& file) {
+    Digest digest(key_);
+    for (const std::string* text : {&path, &file.build_id()}) {
+        digest.add(Bytes(reinterpret_cast<const std::uint8_t*>(text->data()), text->size()));
+    }
+    const FileVersion& version = file.version();
+    for (const std::uint64_t part :
+         {version.device, version.inode, version.bytes, version.changed_ns}) {
+        digest.add(part);
+    }
+    const std::lock_guard lock(mutex_);
+    const auto known = numbers_.find(digest.value());
+    if (known != numbers_.end()) return known->second;
+    if (numbers_.size() >= std::numeric_limits<std::uint16_t>::max()) return 0;
+    const auto number = static_cast<std::uint16_t>(numbers_.size() + 1);
+    numbers_.emplace(digest.value(), number);
+    return number;
+}
 
 std::shared_ptr<const PlacedTable> TableStore::find(std::uint64_t identity) {
     const std::lock_guard lock(mutex_);
@@ -57,6 +79,7 @@ Module TableStore::load(pid_t pid, const MapsEntry& entry) {
         module.problem = file.error().message;
         return module;
     }
+    module.number = number_of(entry.path, *file);
     module.segments = file->segments();
     const auto source = read_cfi(*file);
     if (!source) {

@@ -27,6 +27,7 @@ struct PlacedTable {
 struct Module {
     std::vector<LoadSegment> segments;
     std::shared_ptr<const PlacedTable> table;  ///< null: without a table
+    std::uint16_t number = 0;  ///< the same for all who map this file; 0: none was left
     bool is_elf = true;
     bool from_cache = false;
     bool is_new_table = false;  ///< not one that another module had brought already
@@ -48,6 +49,7 @@ class TableStore {
     const TableCache* cache() const { return cache_; }
 
   private:
+    std::uint16_t number_of(const std::string& path, const ElfFile& file);
     std::shared_ptr<const PlacedTable> find(std::uint64_t identity);
     Result<std::shared_ptr<const PlacedTable>> place(std::uint64_t identity,
                                                      const UnwindTable& table);
@@ -55,6 +57,7 @@ class TableStore {
     std::mutex mutex_;  // guards all below
     Space space_;
     std::map<std::uint64_t, std::shared_ptr<const PlacedTable>> tables_;
+    std::map<std::uint64_t, std::uint16_t> numbers_;  ///< by digest; never given twice
     const TableCache* cache_;
     std::vector<Extent> retired_;
     std::uint64_t key_ = reinterpret_cast<std::uintptr_t>(this);

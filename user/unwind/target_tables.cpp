@@ -47,7 +47,7 @@ bool merges(const PlacedMapping& last, const PlacedMapping& next) {
     if (last.value.kind != next.value.kind) return false;
     if (next.value.kind == UNWIND_MAPPING_JIT) return next.end() - last.begin < 1ULL << 43;
     return last.end() == next.begin && last.value.bias == next.value.bias &&
-           last.value.index_word == next.value.index_word;
+           last.value.module == next.value.module && last.value.index_word == next.value.index_word;
 }
 
 void append_merged(std::vector<PlacedMapping>& mappings, const PlacedMapping& next) {
@@ -65,8 +65,13 @@ PlacedMapping place_mapping(const MapsEntry& entry, const Module* module) {
     placed.value.pages =
         static_cast<__u32>(std::min<std::uint64_t>(entry.size_bytes() >> kPageShift, ~__u32{0}));
     placed.value.kind = UNWIND_MAPPING_NO_TABLE;
-    if (module == nullptr || !module->is_elf) placed.value.kind = UNWIND_MAPPING_JIT;
-    if (module == nullptr || !module->table) return placed;
+    if (module == nullptr || !module->is_elf) {
+        placed.value.kind = UNWIND_MAPPING_JIT;
+        return placed;
+    }
+    placed.value.bias = entry.begin - entry.file_offset;
+    placed.value.module = module->number;
+    if (!module->table) return placed;
     const PlacedTable& table = *module->table;
     const auto linked = linked_address(module->segments, entry);
     if (!linked || *linked < table.text_begin) return placed;
