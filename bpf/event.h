@@ -47,6 +47,7 @@ enum ev_tag {
 	EV_HTTP_MOVED = 21,    /* this thread works on the request's connection now */
 	EV_MUNMAP = 22,        /* munmap() succeeded; the range may have a new owner already */
 	EV_MREMAP = 23,        /* mremap() succeeded, likewise */
+	EV_STACK = 24,         /* a stack was met for the first time */
 };
 
 /* Public functions of the allocator, as the probes tell them apart. */
@@ -222,6 +223,12 @@ struct ev_task {
 			process number, 0: not followed */
 };
 EV_ASSERT(sizeof(struct ev_task) == 24);
+
+struct ev_stack {
+	struct ev_header h;
+	__u64 stack; /* key of `stacks` */
+};
+EV_ASSERT(sizeof(struct ev_stack) == 24);
 
 /* A stack, value of the map `stacks`; its key is the one of bpf/unwind_key.bpf.h. */
 enum {

@@ -6,9 +6,22 @@
 #ifndef ASRTRACE_STACK_BPF_H
 #define ASRTRACE_STACK_BPF_H
 
+#include "bpf/emit.bpf.h"
 #include "bpf/maps.bpf.h"
 #include "bpf/recall.bpf.h"
 #include "bpf/unwind.bpf.h"
+
+/* Whose stack this is may have ended when the first record comes that names it. */
+static __always_inline void announce_stack(__u64 key)
+{
+	struct ev_stack *record =
+		reserve(sizeof(*record), EV_STACK, (__u32)bpf_get_current_pid_tgid());
+
+	if (!record)
+		return;
+	record->stack = key;
+	submit(record);
+}
 
 static __noinline __u64 intern_stack(const struct unwind_state *walk)
 {
@@ -28,6 +41,7 @@ static __noinline __u64 intern_stack(const struct unwind_state *walk)
 		count(LOST_STACK_MAP, 1);
 		return 0;
 	}
+	announce_stack(key);
 	return key;
 }
 

@@ -103,12 +103,12 @@ static __always_inline long unwind_frame(struct unwind_state *state)
 	state->out.pcs[depth] = state->ip;
 	state->out.depth = depth + 1;
 	unwind_key_add(state, unknown);
+	if (unknown)
+		state->out.flags |= UNWIND_UNKNOWN_MAPPING;
 	if (!depth && (state->input & UNWIND_AT_ENTRY))
 		return unwind_at_entry(state);
-	if (unknown) {
-		state->out.flags |= UNWIND_UNKNOWN_MAPPING;
+	if (unknown)
 		return unwind_start_scan(state);
-	}
 	return unwind_from_mapping(state, state->ip - !state->exact);
 }
 

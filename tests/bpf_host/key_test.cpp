@@ -77,10 +77,36 @@ TEST(Key, TellsCodeApart) {
     EXPECT_EQ(keys.size(), walks.size());
 }
 
-/// A file's place in its table's text, and another one's in the file, may be the same number.
-TEST(Key, TellsARowsModuleFromOneWithout) {
-    const Process process{.plain_module = kModule};
-    EXPECT_NE(process.from(process.plain + 0x10).key, process.in_text(0x10).key);
+/// The place in a table's text, and elsewhere in the same file the one in the file, may be the same
+/// number.
+TEST(Key, TellsTheRowsOfAModuleFromWhatHasNone) {
+    FakeTarget target;
+    target.add_module(kText, 0x1000, {{0x0, UNWIND_CFA_END, 0, 0}}, kModule);
+    target.add_mapping(kElsewhere, 0x1000, UNWIND_MAPPING_NO_TABLE, kModule, kElsewhere);
+    host_walk walk{};
+    walk.sp = kStack;
+    walk.ip = kText + 0x10;
+    const host_walk rows = target.walked(walk);
+    walk.ip = kElsewhere + 0x10;
+    const host_walk none = target.walked(walk);
+    ASSERT_EQ(rows.stack.depth, 1U);
+    ASSERT_EQ(none.stack.depth, 1U);
+    EXPECT_NE(rows.key, none.key);
+}
+
+/// Walked like generated code, but it has a name: its file.
+TEST(Key, OfAFileThatIsNoElfFileIsThePlaceInIt) {
+    const auto walk = [](std::uint64_t begin, std::uint16_t module, std::uint64_t offset) {
+        FakeTarget target;
+        target.add_mapping(begin, 0x4000, UNWIND_MAPPING_JIT, module, begin);
+        host_walk in{};
+        in.ip = begin + offset;
+        in.sp = kStack;
+        return target.walked(in).key;
+    };
+    EXPECT_EQ(walk(kJit, kModule, 0x123), walk(kElsewhere, kModule, 0x123));
+    EXPECT_NE(walk(kJit, kModule, 0x123), walk(kJit, kModule, 0x1123));
+    EXPECT_NE(walk(kJit, kModule, 0x123), walk(kJit, kModule + 1, 0x123));
 }
 
 TEST(Key, OfUnknownCodeIsTheAddressInItsGeneration) {

@@ -130,6 +130,20 @@ TEST(Recall, TheSameCallElsewhereOnTheStackIsTheSameStack) {
     EXPECT_EQ(target.walked(recalling(walk)).recalled, 1);
 }
 
+/// Its key is of the address, and a walk finds another as soon as the mapping is known.
+TEST(Recall, WhatBeganInUnknownCodeIsNotRemembered) {
+    FakeTarget target;
+    target.add_module(kText, 0x2000, {{0x1000, UNWIND_CFA_END, 0, 0}});
+    target.put_words(kStack, {kRoot, 0});
+    host_walk walk = entered(kStack, 0);
+    ASSERT_EQ(target.walked(remembering(walk)).remembered, 1);
+    walk.ip = 0x10000000;
+    const host_walk walked = target.walked(remembering(walk));
+    EXPECT_EQ(pcs(walked.stack), (Pcs{walk.ip, kRoot}));
+    EXPECT_EQ(walked.stack.flags, UNWIND_UNKNOWN_MAPPING);
+    EXPECT_EQ(walked.remembered, 0);
+}
+
 TEST(Recall, WhatAScanGuessedIsNotRemembered) {
     FakeTarget target;
     target.add_module(kText, 0x2000, {{0x1000, UNWIND_CFA_END, 0, 0}});

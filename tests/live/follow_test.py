@@ -11,6 +11,32 @@ import time
 
 import harness
 
+# Two children, one after the other, allocate at the same place; the first is refused. Each loads a
+# library first, so that neither is its parent's twin.
+HEIRS_BYTES = 1 << 20
+HEIRS = f"""
+import os, resource, sys, time
+
+def child(library, limit):
+    __import__(library)
+    time.sleep(1)  # until its tables are there
+    resource.setrlimit(resource.RLIMIT_AS, (limit, limit))
+    try:
+        kept = bytearray({HEIRS_BYTES})
+    except MemoryError:
+        os._exit(0)
+    print("allocated", flush=True)
+    sys.stdin.readline()
+    os._exit(0)
+
+print("ready", flush=True)
+sys.stdin.readline()
+for library, limit in (("_decimal", 1), ("_bz2", resource.RLIM_INFINITY)):
+    pid = os.fork()
+    if pid == 0:
+        child(library, limit)
+    os.waitpid(pid, 0)
+"""
 BLOCKS = 3000
 GENERATIONS = 4
 
@@ -172,6 +198,29 @@ class Follow(harness.LiveTest):
         self.assertEqual(report["window"]["ended_by"], "target exited")
         self.assertEqual([child["exit_status"] for child in report["target"]["followed"]], [None])
         self.assertIn("the end of 1 followed children", " ".join(report["notes"]))
+
+    def test_a_stack_whose_first_owner_has_ended(self):
+        """What nobody asked the name of while its process lived is named all the same."""
+        process = subprocess.Popen(["/usr/bin/python3", "-c", HEIRS], bufsize=0,
+                                   stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+        self.addCleanup(process.stdout.close)
+        self.addCleanup(process.wait)
+        self.addCleanup(process.stdin.close)
+        lines = harness.LineReader(process.stdout)
+        self.assertEqual(lines.line(20).strip(), "ready")
+        tracer = self.attach(process.pid, "--follow").wait_attached()
+        process.stdin.write(b"go\n")
+        self.assertEqual(lines.line(20).strip(), "allocated")
+        self.assertEqual(tracer.stop(), 0, tracer.stderr)
+        report = tracer.report()
+        self.assert_nothing_lost(report)
+        self.assertGreaterEqual(report["counts"]["failed_allocations"], 1)
+        stacks = [frames for frames, weight in harness.folded(tracer.trace_path, "live")
+                  if weight >= HEIRS_BYTES]
+        self.assertEqual(len(stacks), 1, stacks)
+        self.assertIn("malloc", stacks[0][-1])
+        self.assertGreater(len(stacks[0]), 5)
+        self.assertEqual([frame for frame in stacks[0] if "[unknown]" in frame], [])
 
     def test_a_child_that_outlives_the_target(self):
         report = os.path.join(self.directory, "report.json")

@@ -88,6 +88,13 @@ TEST(Decode, TasksOfSeveralProcesses) {
     EXPECT_EQ(exit.child, 0);
 }
 
+TEST(Decode, AStackIsAnnouncedByItsKey) {
+    wire::ev_stack record{};
+    record.h.tag = wire::EV_STACK;
+    record.stack = 77;
+    EXPECT_EQ(std::get<NewStack>(decode_record(record)->payload).stack, 77U);
+}
+
 TEST(Decode, ARequestSeenOnASocket) {
     wire::ev_http_begin begin{};
     begin.h.tag = wire::EV_HTTP_BEGIN;

@@ -56,6 +56,11 @@ std::optional<MapsEntry> parse_maps_line(std::string_view line) {
     return entry;
 }
 
+bool is_memory_file(std::string_view path) {
+    return path.starts_with("/memfd:") || path.starts_with("/dev/zero") ||
+           path.starts_with("/dev/shm/") || path.starts_with("/SYSV");
+}
+
 std::vector<MapsEntry> parse_maps(std::string_view text) {
     std::vector<MapsEntry> entries;
     while (!text.empty()) {

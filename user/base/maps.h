@@ -34,6 +34,9 @@ struct MapsEntry {
     bool contains(std::uint64_t address) const { return begin <= address && address < end; }
 };
 
+/// Files that hold generated code unless they hold ELF: memfd_create, shared anonymous memory.
+bool is_memory_file(std::string_view path);
+
 /// One line of maps; nothing if it is malformed.
 std::optional<MapsEntry> parse_maps_line(std::string_view line);
 

@@ -164,6 +164,8 @@ std::optional<Payload> decode_payload(Bytes bytes, std::uint16_t tag) {
         case wire::EV_EXIT:
         case wire::EV_OOM:
             return with<wire::ev_task>(bytes, decode_task);
+        case wire::EV_STACK:
+            return with<wire::ev_stack>(bytes, [](const auto& r) { return NewStack{r.stack}; });
         default:
             return std::nullopt;
     }

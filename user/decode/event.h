@@ -149,8 +149,14 @@ struct Task {
     bool process_ended = false;  ///< exit: it was the last thread; may come twice
 };
 
-using Payload = std::variant<Alloc, Free, ReallocBegin, ReallocEnd, Map, UnmapBegin, UnmapEnd,
-                             Unmap, Remap, Brk, Advise, Fault, RequestMark, HttpMark, Task>;
+/// A stack was met for the first time; its process is there for as long as this event is.
+struct NewStack {
+    StackKey stack = 0;
+};
+
+using Payload =
+    std::variant<Alloc, Free, ReallocBegin, ReallocEnd, Map, UnmapBegin, UnmapEnd, Unmap, Remap,
+                 Brk, Advise, Fault, RequestMark, HttpMark, Task, NewStack>;
 
 struct Event {
     std::uint64_t time_ns = 0;  ///< CLOCK_MONOTONIC

@@ -422,6 +422,10 @@ void Ledger::on(const decode::Event& event, const decode::RequestMark& mark) {
     }
 }
 
+void Ledger::on(const decode::Event&, const decode::NewStack& stack) {
+    stack_id(stack.stack);
+}
+
 void Ledger::on(const decode::Event& event, const decode::HttpMark& mark) {
     using Kind = decode::HttpMark::Kind;
     if (mark.kind == Kind::kBegin) {

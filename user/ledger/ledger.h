@@ -149,6 +149,7 @@ class Ledger {
     void on(const decode::Event& event, const decode::Fault& fault);
     void on(const decode::Event& event, const decode::RequestMark& mark);
     void on(const decode::Event& event, const decode::HttpMark& mark);
+    void on(const decode::Event& event, const decode::NewStack& stack);
     void on(const decode::Event& event, const decode::Task& task);
 
     /// An address of the process whose event is being applied.

@@ -114,6 +114,7 @@ struct FieldsOf {
                                                    : "exit";
         return {.event = name, .detail = fmt::format("pid={} status={}", e.pid, e.exit_code)};
     }
+    Fields operator()(const decode::NewStack&) const { return {.event = "stack"}; }
 };
 
 struct StackOf {

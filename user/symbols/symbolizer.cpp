@@ -27,12 +27,6 @@ constexpr std::uint64_t kMaxVdsoBytes = std::uint64_t{1} << 20U;
 /// Mappings of one file; a name that is used again for another file gets another module.
 using FileKey = std::tuple<std::uint32_t, std::uint32_t, std::uint64_t, std::string>;
 
-/// Files that hold generated code, not ELF: memfd_create, shared anonymous memory.
-bool is_memory_file(std::string_view path) {
-    return path.starts_with("/memfd:") || path.starts_with("/dev/zero") ||
-           path.starts_with("/dev/shm/") || path.starts_with("/SYSV");
-}
-
 std::optional<std::vector<std::uint8_t>> read_memory(pid_t pid, const MapsEntry& entry) {
     if (entry.size_bytes() > kMaxVdsoBytes) return {};
     std::vector<std::uint8_t> bytes(entry.size_bytes());

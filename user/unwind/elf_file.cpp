@@ -50,8 +50,8 @@ Result<ElfFile> ElfFile::open(UniqueFd fd) {
         .device = status.st_dev,
         .inode = status.st_ino,
         .bytes = file.size_,
-        .changed_ns = static_cast<std::uint64_t>(status.st_ctim.tv_sec) * 1'000'000'000 +
-                      static_cast<std::uint64_t>(status.st_ctim.tv_nsec)};
+        .written_ns = static_cast<std::uint64_t>(status.st_mtim.tv_sec) * 1'000'000'000 +
+                      static_cast<std::uint64_t>(status.st_mtim.tv_nsec)};
     return parse(std::move(file));
 }
 

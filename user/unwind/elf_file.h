@@ -30,7 +30,7 @@ struct FileVersion {
     std::uint64_t device = 0;
     std::uint64_t inode = 0;
     std::uint64_t bytes = 0;
-    std::uint64_t changed_ns = 0;  ///< st_ctim
+    std::uint64_t written_ns = 0;  ///< st_mtim
 };
 
 struct ElfSection {
@@ -46,7 +46,7 @@ class ElfFile {
     static Result<ElfFile> open(UniqueFd fd);
     static Result<ElfFile> from_bytes(std::vector<std::uint8_t> image);
 
-    /// Which file this is, as long as nobody writes to it or moves it; all zeros if it is none.
+    /// Which file this is, as long as nobody writes to it; all zeros if it is none.
     const FileVersion& version() const { return version_; }
     std::uint16_t machine() const { return machine_; }
     const std::vector<LoadSegment>& segments() const { return segments_; }

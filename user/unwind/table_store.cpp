@@ -26,14 +26,14 @@ std::uint64_t identify(std::uint64_t key, const std::string& build_id, const Cfi
 
 /// Stacks are known by these numbers, and a stack's names are those that its first owner's files
 /// gave it. So one number is one path to one version of a file; the vdso goes by its build-id.
-std::uint16_t TableStore::number_of(const std::string& path, const ElfFile& file) {
+std::uint16_t TableStore::number_of(const std::string& path, const std::string& build_id,
+                                    const FileVersion& version) {
     Digest digest(key_);
-    for (const std::string* text : {&path, &file.build_id()}) {
+    for (const std::string* text : {&path, &build_id}) {
         digest.add(Bytes(reinterpret_cast<const std::uint8_t*>(text->data()), text->size()));
     }
-    const FileVersion& version = file.version();
     for (const std::uint64_t part :
-         {version.device, version.inode, version.bytes, version.changed_ns}) {
+         {version.device, version.inode, version.bytes, version.written_ns}) {
         digest.add(part);
     }
     const std::lock_guard lock(mutex_);
@@ -77,9 +77,12 @@ Module TableStore::load(pid_t pid, const MapsEntry& entry) {
     if (!file) {
         module.is_elf = file.error().message != kNotElf;
         module.problem = file.error().message;
+        if (!module.is_elf && !is_memory_file(entry.path)) {
+            module.number = number_of(entry.path, {}, {.inode = entry.inode});
+        }
         return module;
     }
-    module.number = number_of(entry.path, *file);
+    module.number = number_of(entry.path, file->build_id(), file->version());
     module.segments = file->segments();
     const auto source = read_cfi(*file);
     if (!source) {

@@ -27,7 +27,8 @@ struct PlacedTable {
 struct Module {
     std::vector<LoadSegment> segments;
     std::shared_ptr<const PlacedTable> table;  ///< null: without a table
-    std::uint16_t number = 0;  ///< the same for all who map this file; 0: none was left
+    /// The same for all who map this file. 0: none was left, or what it holds was generated.
+    std::uint16_t number = 0;
     bool is_elf = true;
     bool from_cache = false;
     bool is_new_table = false;  ///< not one that another module had brought already
@@ -49,7 +50,8 @@ class TableStore {
     const TableCache* cache() const { return cache_; }
 
   private:
-    std::uint16_t number_of(const std::string& path, const ElfFile& file);
+    std::uint16_t number_of(const std::string& path, const std::string& build_id,
+                            const FileVersion& version);
     std::shared_ptr<const PlacedTable> find(std::uint64_t identity);
     Result<std::shared_ptr<const PlacedTable>> place(std::uint64_t identity,
                                                      const UnwindTable& table);

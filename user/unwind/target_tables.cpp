@@ -42,12 +42,17 @@ struct Process {
     unwind_process record{};
 };
 
+/// Executable files that are no ELF files are walked like generated code, but have names.
+bool is_generated(const PlacedMapping& mapping) {
+    return mapping.value.kind == UNWIND_MAPPING_JIT && mapping.value.module == 0;
+}
+
 /// Can `next` be part of `last`? Neighbours of one file, and generated code with nothing between.
 bool merges(const PlacedMapping& last, const PlacedMapping& next) {
-    if (last.value.kind != next.value.kind) return false;
-    if (next.value.kind == UNWIND_MAPPING_JIT) return next.end() - last.begin < 1ULL << 43;
-    return last.end() == next.begin && last.value.bias == next.value.bias &&
-           last.value.module == next.value.module && last.value.index_word == next.value.index_word;
+    if (is_generated(last) && is_generated(next)) return next.end() - last.begin < 1ULL << 43;
+    return last.value.kind == next.value.kind && last.value.module == next.value.module &&
+           last.value.index_word == next.value.index_word && last.value.bias == next.value.bias &&
+           last.end() == next.begin;
 }
 
 void append_merged(std::vector<PlacedMapping>& mappings, const PlacedMapping& next) {
@@ -65,10 +70,8 @@ PlacedMapping place_mapping(const MapsEntry& entry, const Module* module) {
     placed.value.pages =
         static_cast<__u32>(std::min<std::uint64_t>(entry.size_bytes() >> kPageShift, ~__u32{0}));
     placed.value.kind = UNWIND_MAPPING_NO_TABLE;
-    if (module == nullptr || !module->is_elf) {
-        placed.value.kind = UNWIND_MAPPING_JIT;
-        return placed;
-    }
+    if (module == nullptr || !module->is_elf) placed.value.kind = UNWIND_MAPPING_JIT;
+    if (module == nullptr) return placed;
     placed.value.bias = entry.begin - entry.file_offset;
     placed.value.module = module->number;
     if (!module->table) return placed;
@@ -89,12 +92,11 @@ PlacedMapping place_mapping(const MapsEntry& entry, const Module* module) {
 /// Whether no address of `old` means another function among `mappings`. Generated code has no
 /// names: it may come, grow and go, as long as no file takes its place.
 bool still_means(const PlacedMapping& old, const std::vector<PlacedMapping>& mappings) {
-    if (old.value.kind != UNWIND_MAPPING_JIT) {
+    if (!is_generated(old)) {
         return std::find(mappings.begin(), mappings.end(), old) != mappings.end();
     }
     return std::none_of(mappings.begin(), mappings.end(), [&](const PlacedMapping& mapping) {
-        return mapping.value.kind != UNWIND_MAPPING_JIT && mapping.begin < old.end() &&
-               old.begin < mapping.end();
+        return !is_generated(mapping) && mapping.begin < old.end() && old.begin < mapping.end();
     });
 }
 
