@@ -172,6 +172,19 @@ TEST(Gate, AShortRunHasThreeSamplesOfPssThoughOfTwoMeasurements) {
               Verdict::kInconclusive);
 }
 
+TEST(Gate, WhatThePssWasInTheFirstHalfIsNotThatOfTheSecond) {
+    // Of nine samples the fifth, which is the first of the second half, repeats the measurement
+    // that the first one made.
+    auto recording = with_pss(2, 5, [](std::size_t k) { return k == 0 ? 3'000 : 56'000; });
+    recording.samples.pop_back();
+    const auto measured = measured_level(recording, Rule::kPss, 3, 1);
+    EXPECT_EQ(measured->corrected->lo, 56'000.0 * 1024);
+    EXPECT_EQ(measured->value, 56'000.0 * 1024);
+    // A level that never moved is one all the same.
+    for (auto& sample : recording.samples) sample.pss_kb = 3'000;
+    EXPECT_EQ(measured_level(recording, Rule::kPss, 3, 1)->value, 3'000.0 * 1024);
+}
+
 TEST(Gate, APlateauIsThatOfCachesAndSureAsFarAsItIsThere) {
     const auto recording = recorded(0);
     auto analysis = classify::analyze(recording);
@@ -241,6 +254,21 @@ TEST(Gate, ALeakOfTheBaselineIsMatchedByWhoDoesIt) {
         << "nothing to compare with: nothing was checked";
 }
 
+TEST(Gate, ASuppressionMayNameAFunctionAsReportsPrintIt) {
+    auto recording = recorded(4096);
+    auto policy = only(Rule::kLeak, {.max = 0});
+    const auto verdict = [&](const char* name, const char* pattern) {
+        for (auto& frame : recording.frames)
+            if (frame.function.find("leak_plant") != std::string::npos) frame.function = name;
+        policy.suppressions = {{pattern, "", "ticket 7", kToday}};
+        return outcome_of(recording, policy).verdict;
+    };
+    EXPECT_EQ(verdict("asr::leak_plant(unsigned long, Held&)", "asr::leak_plant"), Verdict::kPass);
+    EXPECT_EQ(verdict("asr::leak_plant(unsigned long, Held&)", "asr::leak_*)"), Verdict::kPass);
+    EXPECT_EQ(verdict("asr::leak_plant(unsigned long, Held&)", "leak_plant"), Verdict::kFail);
+    EXPECT_EQ(verdict("leak_plant::operator[](int)", "leak_plant::operator[]"), Verdict::kPass);
+}
+
 TEST(Gate, WhatIsKnownIsToleratedUntilItsDay) {
     const auto recording = recorded(4096);
     auto policy = only(Rule::kLeak, {.max = 0});
@@ -250,6 +278,7 @@ TEST(Gate, WhatIsKnownIsToleratedUntilItsDay) {
     ASSERT_EQ(outcome.suppressed.size(), 1U);
     EXPECT_EQ(outcome.suppressed[0].suppression, 0U);
     EXPECT_EQ(outcome.idle, std::vector<std::size_t>{1});
+    EXPECT_EQ(outcome.checks[0].reason, "not counting what is suppressed (1)");
     policy.suppressions[0].module = "libelse.so";
     EXPECT_EQ(outcome_of(recording, policy).verdict, Verdict::kFail);
     policy.suppressions[0].module.clear();

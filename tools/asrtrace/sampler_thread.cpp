@@ -9,7 +9,9 @@ namespace asrtrace {
 namespace {
 
 constexpr std::chrono::milliseconds kCadence{1000};
-/// smaps_rollup walks the target's page tables under its mmap lock: less often than the rest.
+/// smaps_rollup walks the target's page tables under its mmap lock: for a small process it is read
+/// with each sample, for a large one less often, but with every fifth (traces/FORMAT.md).
+constexpr std::uint64_t kPssSharesOfTime = 200;
 constexpr int kPssEvery = 5;
 constexpr Confinement kSampler{
     .name = "sampler", .capabilities = kReadingCapabilities, .opens_files = true};
@@ -36,12 +38,17 @@ std::vector<ledger::ProcSample> SamplerThread::finish() {
 }
 
 void SamplerThread::sample(bool with_pss) {
+    const std::uint64_t begin_ns = monotonic_ns();
     auto sample =
         family_ ? capture::sample_tree(pid_, with_pss) : capture::sample_process(pid_, with_pss);
     if (!sample) return;
-    if (with_pss) pss_kb_ = sample->pss_kb;
+    const std::uint64_t end_ns = monotonic_ns();
+    if (with_pss) {
+        pss_kb_ = sample->pss_kb;
+        next_pss_ns_ = end_ns + kPssSharesOfTime * (end_ns - begin_ns);
+    }
     sample->pss_kb = pss_kb_;
-    sample->t_ns = monotonic_ns() - start_ns_;
+    sample->t_ns = end_ns - start_ns_;
     out_.post(*sample);
 }
 
@@ -49,7 +56,7 @@ void SamplerThread::run() {
     for (int round = 1;; ++round) {
         stop_.wait(kCadence);
         if (stop_.closed()) return;
-        sample(round % kPssEvery == 0);
+        sample(round % kPssEvery == 0 || monotonic_ns() >= next_pss_ns_);
     }
 }
 

@@ -34,7 +34,8 @@ class SamplerThread {
     pid_t pid_;
     std::uint64_t start_ns_;
     bool family_;
-    std::uint64_t pss_kb_ = 0;  ///< of the last sample that looked
+    std::uint64_t pss_kb_ = 0;       ///< of the last sample that looked
+    std::uint64_t next_pss_ns_ = 0;  ///< CLOCK_MONOTONIC
     Mailbox<int> stop_;
     Mailbox<ledger::ProcSample> out_;
     ConfinedThread thread_;

@@ -12,6 +12,7 @@
 #include "user/base/path.h"
 #include "user/base/quantity.h"
 #include "user/classify/culprit.h"
+#include "user/report/names.h"
 
 namespace asrtrace::gate {
 namespace {
@@ -24,8 +25,15 @@ constexpr std::array kFindingRules{Rule::kLeak, Rule::kCache, Rule::kMapped, Rul
 constexpr std::array kLevelRules{Rule::kRetained, Rule::kUnexplained, Rule::kPss,
                                  Rule::kPeakRssAnon};
 
+/// A name may hold what a pattern takes for its own (operator new[]): it fits itself.
 bool fits(const std::string& pattern, const std::string& text) {
-    return pattern.empty() || ::fnmatch(pattern.c_str(), text.c_str(), 0) == 0;
+    return pattern.empty() || pattern == text || ::fnmatch(pattern.c_str(), text.c_str(), 0) == 0;
+}
+
+/// With its arguments, or as reports print it.
+bool fits_function(const std::string& pattern, const ledger::Frame& frame) {
+    return fits(pattern, frame.function) ||
+           fits(pattern, report::shorten_function(report::function_of(frame)));
 }
 
 /// Each of its stacks has a frame that fits.
@@ -33,7 +41,7 @@ bool fits(const Suppression& suppression, const Recording& recording, const Find
     const auto stack_fits = [&](StackId stack) {
         return std::ranges::any_of(
             classify::frames_of(recording, stack), [&](const ledger::Frame* frame) {
-                return fits(suppression.function, frame->function) &&
+                return fits_function(suppression.function, *frame) &&
                        (fits(suppression.module, frame->module) ||
                         fits(suppression.module, std::string(basename_of(frame->module))));
             });
@@ -119,20 +127,21 @@ class Gate {
         });
     }
 
-    std::vector<Measured> counted(Rule rule) const {
-        auto all = measured_findings(subject_.analysis, rule, outcome_.sites);
-        std::erase_if(all, [&](const Measured& measured) { return tolerated(measured); });
-        return all;
-    }
-
     void check_findings(Rule rule) {
         const std::string thin = thin_for_rates(subject_, policy_.evidence);
-        auto all = counted(rule);
+        auto all = measured_findings(subject_.analysis, rule, outcome_.sites);
+        const auto suppressed =
+            std::erase_if(all, [&](const Measured& measured) { return tolerated(measured); });
         // Nothing found is a figure too.
         if (all.empty()) all.push_back({.corrected = Interval{}});
         const auto known = baseline_findings(rule);
+        const std::size_t first = outcome_.checks.size();
         for (const Measured& measured : all)
             check_both(rule, measured, thin, baseline_of(measured, known));
+        if (suppressed == 0) return;
+        for (Check& check : outcome_.checks | std::views::drop(first))
+            if (check.reason.empty())
+                check.reason = fmt::format("not counting what is suppressed ({})", suppressed);
     }
 
     void check_level(Rule rule) {

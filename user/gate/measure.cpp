@@ -69,10 +69,12 @@ double unexplained_percent(const ledger::Books& books) {
     return total <= 0 ? 0 : 100 * std::abs(static_cast<double>(books.unexplained)) / total;
 }
 
-/// PSS is read with every fifth sample and repeated in the four after it (traces/FORMAT.md): five
-/// equal samples in a row are one measurement.
+/// PSS is read with every fifth sample or oftener, and repeated in those between
+/// (traces/FORMAT.md).
+constexpr std::size_t kSamplesPerPss = 5;
+
+/// Five equal samples in a row may be one measurement.
 std::vector<double> measurements_of_pss(const std::vector<double>& samples) {
-    constexpr std::size_t kSamplesPerPss = 5;
     std::vector<double> values;
     std::size_t repeats = 0;
     for (std::size_t i = 0; i < samples.size(); ++i) {
@@ -80,6 +82,16 @@ std::vector<double> measurements_of_pss(const std::vector<double>& samples) {
         if (repeats % kSamplesPerPss == 0) values.push_back(samples[i]);
     }
     return values;
+}
+
+/// The second half, without what only repeats a measurement of the first.
+std::vector<double> later_half(const std::vector<double>& values, bool repeated) {
+    const auto half = values.begin() + static_cast<std::ptrdiff_t>(values.size() / 2);
+    if (!repeated || half == values.begin()) return {half, values.end()};
+    const auto other = std::find_if(half, values.end(), [&](double x) { return x != *(half - 1); });
+    const bool was_measured =
+        other == values.end() || other - half >= static_cast<std::ptrdiff_t>(kSamplesPerPss);
+    return {was_measured ? half : other, values.end()};
 }
 
 std::vector<double> level_values(const Recording& recording, Rule rule) {
@@ -141,8 +153,7 @@ std::optional<Measured> measured_level(const Recording& recording, Rule rule, st
         out.corrected = Interval{out.value, out.value};
         return out;
     }
-    auto values = level_values(recording, rule);
-    values.erase(values.begin(), values.begin() + static_cast<std::ptrdiff_t>(values.size() / 2));
+    auto values = later_half(level_values(recording, rule), rule == Rule::kPss);
     if (values.empty() || values.size() < fewest) return std::nullopt;
     if (rule == Rule::kPss) values = measurements_of_pss(values);
     std::ranges::sort(values);

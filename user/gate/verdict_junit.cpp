@@ -15,13 +15,16 @@ std::string test_case(const Subject& subject, const Check& check) {
     if (check.measured && check.measured->finding)
         name += ", " + finding_text(subject, *check.measured->finding);
     const std::string text = escape_xml(check_text(subject, check));
+    const std::string stack = check.measured && check.measured->finding
+                                  ? stack_text(subject, *check.measured->finding)
+                                  : std::string();
     const auto head = fmt::format(
         "    <testcase classname=\"asrtrace.check\" name=\"{}\" time=\"0\">", escape_xml(name));
     switch (check.verdict) {
         case Verdict::kFail:
             return fmt::format(
-                "{}\n      <failure type=\"limit\" message=\"{}\"/>\n    </testcase>\n", head,
-                text);
+                "{}\n      <failure type=\"limit\" message=\"{}\">{}</failure>\n    </testcase>\n",
+                head, text, escape_xml(stack));
         case Verdict::kInconclusive:
             return fmt::format(
                 "{}\n      <error type=\"evidence\" message=\"{}\"/>\n    </testcase>\n", head,

@@ -60,8 +60,7 @@ std::string verdict_markdown(const Shown& shown) {
     if (!outcome.suppressed.empty() || !outcome.expired.empty() || !outcome.idle.empty())
         out += "\n";
     for (const Tolerated& each : outcome.suppressed)
-        out += "- suppressed: " + safe(finding_text(shown.subject, each.finding)) + " by " +
-               safe(suppression_text(known[each.suppression])) + "\n";
+        out += "- suppressed: " + safe(suppressed_text(shown, each)) + "\n";
     for (const std::size_t each : outcome.expired)
         out += "- **expired**, counts no more: " + safe(suppression_text(known[each])) + "\n";
     for (const std::size_t each : outcome.idle)

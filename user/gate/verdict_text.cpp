@@ -28,9 +28,7 @@ std::string verdict_text(const Shown& shown) {
     paragraph(correction_text(shown.outcome), 2);
     const auto& known = shown.policy.suppressions;
     for (const Tolerated& each : shown.outcome.suppressed)
-        paragraph("suppressed: " + finding_text(shown.subject, each.finding) + " by " +
-                      suppression_text(known[each.suppression]),
-                  2);
+        paragraph("suppressed: " + suppressed_text(shown, each), 2);
     for (const std::size_t each : shown.outcome.expired)
         paragraph("expired, counts no more: " + suppression_text(known[each]), 2);
     for (const std::size_t each : shown.outcome.idle)

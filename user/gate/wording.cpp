@@ -98,6 +98,28 @@ std::string suppression_text(const Suppression& suppression) {
     return text + ": " + suppression.reason + ", until " + day_text(suppression.expires);
 }
 
+std::string suppressed_text(const Shown& shown, const Tolerated& each) {
+    const auto& finding = shown.subject.analysis.findings[each.finding];
+    const std::string size = finding.per_request
+                                 ? amount(shown.subject, Rule::kLeak, finding.per_request->value)
+                                 : bytes(finding.bytes);
+    return finding_text(shown.subject, each.finding) + ", " + size + ", by " +
+           suppression_text(shown.policy.suppressions[each.suppression]);
+}
+
+std::string stack_text(const Subject& subject, std::size_t finding) {
+    const auto& stacks = subject.analysis.findings[finding].stacks;
+    std::string text;
+    if (stacks.empty()) return text;
+    for (const auto* frame : report::frames_of(subject.recording, stacks.front())) {
+        const auto location = report::location_of(*frame);
+        text += report::shorten_function(report::function_of(*frame)) +
+                (location.empty() ? "" : "  " + location) + "  " +
+                std::string(basename_of(frame->module)) + "\n";
+    }
+    return text;
+}
+
 std::string correction_text(const Outcome& outcome) {
     return fmt::format(
         "stacks looked at: {}; 95 % intervals are widened {:.2f}-fold (Bonferroni), so that a "

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "user/gate/evaluate.h"
+#include "user/gate/verdict.h"
 
 namespace asrtrace::gate {
 
@@ -32,6 +33,12 @@ Listing listing(const Outcome& outcome);
 
 /// "function f*, module libx*: reason, until 2027-01-31".
 std::string suppression_text(const Suppression& suppression);
+
+/// "leak-1: serve  plant.cpp:33  worker, 256 B per request, by function f*: ...".
+std::string suppressed_text(const Shown& shown, const Tolerated& each);
+
+/// A finding's first stack, a line a frame, the innermost first; empty if it has none.
+std::string stack_text(const Subject& subject, std::size_t finding);
 
 /// What the intervals were widened for.
 std::string correction_text(const Outcome& outcome);
