@@ -194,6 +194,26 @@ TEST(SymbolTables, ALabelWithoutASizeDoesNotNameAllThatFollows) {
     EXPECT_EQ(mapped.at(label + 12000).front().function, "");
 }
 
+/// The label is an assembler's function of 32 bytes; behind it is one of a C compiler that is not
+/// exported, and whose symbol was stripped.
+TEST(SymbolTables, ALabelDoesNotNameTheFunctionBehindIt) {
+    const ScratchDirectory scratch;
+    run("cd '" + scratch.path().string() +
+        "' && printf '.text\\n.globl label\\nlabel:\\n.skip 31, 0x90\\nret\\n"
+        ".cfi_startproc\\n.skip 63, 0x90\\nret\\n.cfi_endproc\\n"
+        ".globl known\\nknown:\\n.cfi_startproc\\n.skip 15, 0x90\\ninside:\\nret\\n.cfi_endproc\\n"
+        "' > a.s && gcc -shared -nostdlib -Wl,--eh-frame-hdr -s -o lib.so a.s");
+    const std::uint64_t label = std::stoull(
+        run("nm -D '" + (scratch / "lib.so") + "' | awk '/ label$/{print $1}'"), nullptr, 16);
+    MappedImage mapped(scratch / "lib.so");
+    EXPECT_EQ(mapped.at(label).front().function, "label");
+    EXPECT_EQ(mapped.at(label + 31).front().function, "label");
+    EXPECT_EQ(mapped.at(label + 32).front().function, "");
+    EXPECT_EQ(mapped.at(label + 32 + 63).front().function, "");
+    EXPECT_EQ(mapped.at(label + 32 + 64).front().function, "known");
+    EXPECT_EQ(mapped.at(label + 32 + 64 + 15).front().function, "known");
+}
+
 TEST(SymbolTables, TheEntryOfALibraryIsNoStart) {
     const std::string libc = run("realpath $(gcc -print-file-name=libc.so.6)");
     const std::string path = libc.substr(0, libc.find('\n'));

@@ -32,7 +32,7 @@ bool is_function(const GElf_Sym& symbol) {
 }  // namespace
 
 SymbolTable::SymbolTable(const ElfImage& image, std::uint32_t section_type, const ElfImage& code)
-    : image_(&image) {
+    : image_(&image), functions_(code) {
     Elf_Scn* section = nullptr;
     for (int i = 0; i < (1 << 16); ++i) {
         section = elf_nextscn(image.elf(), section);
@@ -81,7 +81,8 @@ void SymbolTable::read_symbols(Elf_Scn* section, const ElfImage& code) {
 
 bool SymbolTable::label_reaches(const Entry& entry, std::uint64_t vaddr) const {
     GElf_Sym symbol;
-    return vaddr - entry.vaddr < kLabelReachBytes &&
+    const auto begin = functions_.begin_before(vaddr);
+    return vaddr - entry.vaddr < kLabelReachBytes && (!begin || *begin <= entry.vaddr) &&
            gelf_getsym(data_, static_cast<int>(entry.index), &symbol) != nullptr &&
            vaddr < section_end(*image_, symbol);
 }

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "user/symbols/elf_image.h"
+#include "user/symbols/frame_index.h"
 
 namespace asrtrace::symbols {
 
@@ -23,15 +24,16 @@ struct Symbol {
 class SymbolTable {
   public:
     /// `section_type` is SHT_SYMTAB or SHT_DYNSYM. An absent or damaged table gives an empty one.
-    /// `code` tells which addresses are executable (a debug file's image may not). The image must
-    /// outlive the table. At most 4 Mi symbols are read.
+    /// `code` tells which addresses are executable, and where functions begin (a debug file's image
+    /// may not). Both must outlive the table. At most 4 Mi symbols are read.
     SymbolTable(const ElfImage& image, std::uint32_t section_type, const ElfImage& code);
 
     bool empty() const { return entries_.empty(); }
     std::size_t cost_bytes() const { return entries_.capacity() * sizeof(Entry); }
 
-    /// The function that holds `vaddr`; a symbol without a size reaches to the next symbol or its
-    /// section's end, at most 4 KiB.
+    /// The function that holds `vaddr`; a symbol without a size reaches to the next symbol, to
+    /// where another function begins by its call frame information, or to its section's end, at
+    /// most 4 KiB.
     std::optional<Symbol> find(std::uint64_t vaddr) const;
     /// True if one of the symbols at exactly `vaddr` has this name.
     bool has_name(std::uint64_t vaddr, std::string_view name) const;
@@ -51,6 +53,7 @@ class SymbolTable {
     bool prefer(const Entry& a, const Entry& b) const;
 
     const ElfImage* image_;
+    FrameIndex functions_;
     Elf_Data* data_ = nullptr;
     std::size_t strings_ = 0;
     std::vector<Entry> entries_;
