@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
 #include <fmt/core.h>
 
+#include <algorithm>
+#include <cmath>
+
 #include "user/base/escape.h"
 #include "user/base/quantity.h"
 #include "user/compare/compare.h"
@@ -12,20 +15,21 @@ namespace {
 
 constexpr std::size_t kRows = 20;
 
-std::string place(const Side& side, StackId stack) {
+/// Columns that are left to a place behind the figures.
+constexpr std::size_t kRoom = report::kPageColumns - 47;
+
+std::string place(const Side& side, StackId stack, std::size_t room) {
     const auto* culprit = report::culprit_of(report::frames_of(side.recording, stack));
-    if (culprit == nullptr) return "[unknown]";
-    const auto location = report::location_of(*culprit);
-    return report::shorten_function(report::function_of(*culprit)) +
-           (location.empty() ? "" : "  " + location) + "  " +
-           std::string(basename_of(culprit->module));
+    return culprit == nullptr ? "[unknown]" : report::place_line(*culprit, room);
 }
 
 std::string finding_label(const Side& side, std::size_t index) {
     const auto& finding = side.analysis.findings[index];
     std::string label = classify::kind_name(finding.kind);
     if (!finding.subkind.empty()) label += ", " + finding.subkind;
-    return finding.stacks.empty() ? label : label + ": " + place(side, finding.stacks.front());
+    if (finding.stacks.empty()) return label;
+    label += ": ";
+    return label + place(side, finding.stacks.front(), kRoom - std::min(kRoom, label.size()));
 }
 
 const char* state_of(bool base, bool now) {
@@ -35,7 +39,7 @@ const char* state_of(bool base, bool now) {
 void put_row(report::Page& page, double base, double now, const char* state,
              const std::string& what) {
     page.line(fmt::format("  {:>12} {:>12} {:>12}  {:<4} {}", signed_bytes(now - base), bytes(base),
-                          bytes(now), state, escape_terminal(what)));
+                          bytes(now), state, what));
 }
 
 void put_head(report::Page& page, const std::string& heading) {
@@ -50,30 +54,62 @@ void put_rest(report::Page& page, std::size_t count) {
         page.line(fmt::format("  ... and {} more (--json lists them)", grouped(count - kRows)));
 }
 
+bool has_rate(const FindingChange& change) {
+    return change.base_rate != 0 || change.now_rate != 0;
+}
+
+void put_findings(report::Page& page, const Side& base, const Side& now,
+                  const std::vector<FindingChange>& changes) {
+    const auto put = [&](const FindingChange& change, double before, double after) {
+        put_row(page, before, after, state_of(change.base.has_value(), change.now.has_value()),
+                change.now ? finding_label(now, *change.now) : finding_label(base, *change.base));
+    };
+    std::size_t rates = 0, others = 0;
+    put_head(page, "FINDINGS that go on, bytes per request");
+    for (const FindingChange& change : changes)
+        if (has_rate(change) && ++rates <= kRows) put(change, change.base_rate, change.now_rate);
+    put_rest(page, rates);
+    put_head(page, "OTHER FINDINGS, bytes in all");
+    for (const FindingChange& change : changes)
+        if (!has_rate(change) && ++others <= kRows)
+            put(change, change.base_bytes, change.now_bytes);
+    put_rest(page, others);
+}
+
+/// A site that is on both sides and grows alike is no news.
+bool is_news(const SiteChange& change) {
+    return std::abs(change.now_rate - change.base_rate) >= 0.5;
+}
+
+void put_sites(report::Page& page, const Side& base, const Side& now,
+               const std::vector<SiteChange>& changes) {
+    put_head(page, "SITES, by what outlives its request, bytes per request");
+    std::size_t shown = 0;
+    for (const SiteChange& change : changes) {
+        if (!is_news(change) || shown == kRows) break;  // the most changed come first
+        ++shown;
+        put_row(page, change.base_rate, change.now_rate,
+                state_of(change.base.has_value(), change.now.has_value()),
+                change.now ? place(now, *change.now, kRoom) : place(base, *change.base, kRoom));
+    }
+    const std::size_t rest = changes.size() - shown;
+    if (changes.empty()) page.line("  none on either side");
+    if (rest != 0)
+        page.line(fmt::format("  ... and {} {} (--json lists them)", grouped(rest),
+                              shown == kRows ? "more" : "that changed by less than a byte"));
+}
+
 }  // namespace
 
 std::string compare_text(const Side& base, const Side& now, const Difference& difference) {
     report::Page page;
-    page.line(fmt::format(
-        "asrtrace diff: {} and {} requests; bytes per request, most changed first",
-        grouped(base.recording.requests_completed), grouped(now.recording.requests_completed)));
-    put_head(page, "FINDINGS");
-    for (std::size_t i = 0; i < std::min(difference.findings.size(), kRows); ++i) {
-        const FindingChange& change = difference.findings[i];
-        put_row(page, change.base_rate, change.now_rate,
-                state_of(change.base.has_value(), change.now.has_value()),
-                change.now ? finding_label(now, *change.now) : finding_label(base, *change.base));
-    }
-    put_rest(page, difference.findings.size());
-    put_head(page, "SITES, by what outlives its request");
-    for (std::size_t i = 0; i < std::min(difference.sites.size(), kRows); ++i) {
-        const SiteChange& change = difference.sites[i];
-        put_row(page, change.base_rate, change.now_rate,
-                state_of(change.base.has_value(), change.now.has_value()),
-                change.now ? place(now, *change.now) : place(base, *change.base));
-    }
-    put_rest(page, difference.sites.size());
-    put_head(page, "THE BOOKS, growth from the first to the last reading");
+    page.line(fmt::format("asrtrace diff: {} and {} requests; most changed first",
+                          grouped(base.recording.requests_completed),
+                          grouped(now.recording.requests_completed)));
+    put_findings(page, base, now, difference.findings);
+    put_sites(page, base, now, difference.sites);
+    put_head(page,
+             "THE BOOKS, growth per request from the first to the last reading (check has limits)");
     for (const BookChange& change : difference.books)
         put_row(page, change.base_rate, change.now_rate, "", change.name);
     if (difference.books.empty()) page.line("  not measured on both sides");

@@ -3,6 +3,10 @@
 
 #include <fmt/core.h>
 
+#include <algorithm>
+
+#include "user/base/escape.h"
+#include "user/report/page.h"
 #include "user/symbols/demangle.h"
 #include "user/symbols/display_name.h"
 
@@ -26,6 +30,18 @@ std::string location_of(const Frame& frame) {
     if (frame.file.empty()) return {};
     const std::string name(basename_of(frame.file));
     return frame.line == 0 ? name : name + ":" + std::to_string(frame.line);
+}
+
+std::string place_line(const Frame& frame, std::size_t room) {
+    constexpr std::size_t kFunction = 44, kShortest = 12;
+    const auto behind_gap = [](const std::string& text) { return text.empty() ? "" : "  " + text; };
+    std::string name = clipped(escape_terminal(shorten_function(function_of(frame))), kFunction);
+    const std::string location = behind_gap(escape_terminal(location_of(frame), 40));
+    const std::string module =
+        behind_gap(escape_terminal(std::string(basename_of(frame.module)), 40));
+    if (columns_of(name + location + module) <= room) return name + location + module;
+    const std::size_t left = room - std::min(room, columns_of(location));
+    return clipped(name, std::max(left, kShortest)) + location;
 }
 
 std::vector<std::string> marks_of(const Recording& recording, StackId stack) {
