@@ -10,21 +10,26 @@
 namespace asrtrace::gate {
 namespace {
 
+std::string culprits_stack(const Subject& subject, const Check& check) {
+    std::string text;
+    if (!check.measured || !check.measured->finding) return text;
+    for (const auto& line : stack_lines(subject, *check.measured->finding))
+        text += escape_xml(line) + "\n";
+    return text;
+}
+
 std::string test_case(const Subject& subject, const Check& check) {
     std::string name = check_name(check);
     if (check.measured && check.measured->finding)
         name += ", " + finding_text(subject, *check.measured->finding);
     const std::string text = escape_xml(check_text(subject, check));
-    const std::string stack = check.measured && check.measured->finding
-                                  ? stack_text(subject, *check.measured->finding)
-                                  : std::string();
     const auto head = fmt::format(
         "    <testcase classname=\"asrtrace.check\" name=\"{}\" time=\"0\">", escape_xml(name));
     switch (check.verdict) {
         case Verdict::kFail:
             return fmt::format(
                 "{}\n      <failure type=\"limit\" message=\"{}\">{}</failure>\n    </testcase>\n",
-                head, text, escape_xml(stack));
+                head, text, culprits_stack(subject, check));
         case Verdict::kInconclusive:
             return fmt::format(
                 "{}\n      <error type=\"evidence\" message=\"{}\"/>\n    </testcase>\n", head,

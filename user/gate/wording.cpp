@@ -107,17 +107,17 @@ std::string suppressed_text(const Shown& shown, const Tolerated& each) {
            suppression_text(shown.policy.suppressions[each.suppression]);
 }
 
-std::string stack_text(const Subject& subject, std::size_t finding) {
+std::vector<std::string> stack_lines(const Subject& subject, std::size_t finding) {
     const auto& stacks = subject.analysis.findings[finding].stacks;
-    std::string text;
-    if (stacks.empty()) return text;
+    std::vector<std::string> lines;
+    if (stacks.empty()) return lines;
     for (const auto* frame : report::frames_of(subject.recording, stacks.front())) {
         const auto location = report::location_of(*frame);
-        text += report::shorten_function(report::function_of(*frame)) +
-                (location.empty() ? "" : "  " + location) + "  " +
-                std::string(basename_of(frame->module)) + "\n";
+        lines.push_back(report::shorten_function(report::function_of(*frame)) +
+                        (location.empty() ? "" : "  " + location) + "  " +
+                        std::string(basename_of(frame->module)));
     }
-    return text;
+    return lines;
 }
 
 std::string correction_text(const Outcome& outcome) {

@@ -38,7 +38,7 @@ std::string suppression_text(const Suppression& suppression);
 std::string suppressed_text(const Shown& shown, const Tolerated& each);
 
 /// A finding's first stack, a line a frame, the innermost first; empty if it has none.
-std::string stack_text(const Subject& subject, std::size_t finding);
+std::vector<std::string> stack_lines(const Subject& subject, std::size_t finding);
 
 /// What the intervals were widened for.
 std::string correction_text(const Outcome& outcome);
