@@ -21,7 +21,9 @@ void add_attach(CLI::App& app, int& exit_status) {
                    "the heap, q (or Ctrl-C) ends with the report");
     verb->footer(
         "Example:\n  sudo asrtrace attach --pid $(pidof asr-worker) --duration 60 "
-        "-o worker.asrtrace");
+        "-o worker.asrtrace\n"
+        "Exit status: 0 done, whatever was found (check is the gate), 2 usage or environment,\n"
+        "3 nothing was measured.");
     verb->callback([options, &exit_status] {
         catch_stop_signals();
         exit_status = run_session(*options, [] {});

@@ -86,7 +86,8 @@ int run(const Options& options) {
 void add_check(CLI::App& app, int& exit_status) {
     const auto options = std::make_shared<Options>();
     auto* verb = app.add_subcommand("check", "Gate: does a trace keep the limits of a policy?");
-    verb->add_option("FILE", options->file, "a trace, as written by attach -o")->required();
+    verb->add_option("FILE", options->file, "a trace, as written by attach -o or run -o")
+        ->required();
     verb->add_option("--baseline", options->baseline, "an earlier trace to compare with");
     verb->add_option(
         "--policy", options->policy,

@@ -64,9 +64,11 @@ int run(const Options& options) {
 void add_flamegraph(CLI::App& app, int& exit_status) {
     const auto options = std::make_shared<Options>();
     auto* verb = app.add_subcommand("flamegraph", "Draw the stacks of a recorded trace");
-    verb->add_option("FILE", options->file, "a trace, as written by attach -o")->required();
+    verb->add_option("FILE", options->file, "a trace, as written by attach -o or run -o")
+        ->required();
     verb->add_option("--kind", options->kind,
-                     "live: bytes held at the end; growth: of these, what outlived its request; "
+                     "live: bytes held at the end; growth: of these, what outlived its request "
+                     "or is of none; "
                      "leak, cache: of growth, what the findings call so; retention: free memory "
                      "that stays resident, by who allocated what pins it; faults: memory touched "
                      "for the first time")

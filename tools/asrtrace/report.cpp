@@ -73,7 +73,8 @@ int run(const Options& options) {
 void add_report(CLI::App& app, int& exit_status) {
     const auto options = std::make_shared<Options>();
     auto* verb = app.add_subcommand("report", "Show the report of a recorded trace");
-    verb->add_option("FILE", options->file, "a trace, as written by attach -o")->required();
+    verb->add_option("FILE", options->file, "a trace, as written by attach -o or run -o")
+        ->required();
     auto* events = verb->add_flag("--events", options->events,
                                   "print the raw events that attach --raw keeps as CSV instead");
     verb->add_option("--json", options->out.json,

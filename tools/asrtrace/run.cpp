@@ -66,8 +66,9 @@ void add_run(CLI::App& app, int& exit_status) {
         "libraries allocate before counts as [before attach]; a program that CMD executes in its\n"
         "place (a wrapper's exec) needs --follow. CMD runs as the user that asrtrace runs as.\n"
         "Ctrl-C goes to both; a signal sent to asrtrace alone is passed on. When the window is\n"
-        "over, the report comes and CMD is waited for. Exit status: as attach; that of CMD is "
-        "told.");
+        "over, the report comes and CMD is waited for. Exit status: 0 done, whatever was found\n"
+        "(check is the gate) and however CMD ended (which is told), 2 usage or environment,\n"
+        "3 nothing was measured.");
     verb->callback([options, &exit_status] { exit_status = run(*options); });
 }
 

@@ -9,7 +9,7 @@
 
 namespace asrtrace {
 
-/// `line` and a newline.
+/// `line` and a newline; on a terminal broken between words, as reports are.
 void tell(const std::string& line);
 
 /// "asrtrace: message", the message escaped.

@@ -4,6 +4,7 @@
 #include <fmt/core.h>
 
 #include <algorithm>
+#include <cmath>
 
 #include "user/base/escape.h"
 #include "user/base/quantity.h"
@@ -37,6 +38,20 @@ std::string with_interval(const Slope& slope) {
     return fmt::format("{} (95 % interval {})", bytes(slope.value), byte_range(*slope.ci95));
 }
 
+/// The books begin with the first reading of the heap; what came before is told by procfs alone.
+std::string before_the_books(const Source& source) {
+    constexpr double kWorthTelling = 1 << 20;
+    const char* what = "Resident anonymous memory";
+    const auto& sampled = source.summary.memory.rss_anon;
+    const auto& first = source.recording.readings.front();
+    if (!sampled) return what;
+    const double earlier =
+        static_cast<double>(first.books.total()) - static_cast<double>(sampled->first);
+    if (std::abs(earlier) < kWorthTelling) return what;
+    return fmt::format("{} changed by {} in the first {:.1f} s, before the heap was read. Since then it",
+                       what, signed_bytes(earlier), static_cast<double>(first.t_ns) * 1e-9);
+}
+
 /// Where the growth went, by the books.
 std::string about_books(const Source& source) {
     const auto& first = source.recording.readings.front().books;
@@ -48,10 +63,11 @@ std::string about_books(const Source& source) {
         return books.total() - static_cast<std::int64_t>(books.heap_live + books.heap_retained);
     };
     return fmt::format(
-        "Resident anonymous memory changed by {}: {} that the program holds, {} that it freed and "
-        "malloc keeps, {} outside of malloc.",
-        change(first.total(), last.total()), change(first.heap_live, last.heap_live),
-        change(first.heap_retained, last.heap_retained), change(outside(first), outside(last)));
+        "{} changed by {}: {} that the program holds, {} that it freed and malloc keeps, {} "
+        "outside of malloc.",
+        before_the_books(source), change(first.total(), last.total()),
+        change(first.heap_live, last.heap_live), change(first.heap_retained, last.heap_retained),
+        change(outside(first), outside(last)));
 }
 
 std::string about_growth(const Source& source) {

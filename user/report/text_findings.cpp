@@ -54,23 +54,43 @@ std::string rate_of(const Source& source, const Finding& finding) {
 }
 
 /// Blocks that no site is known of were there before, or were not sampled.
-std::string pin_line(const Source& source, StackId stack) {
-    return stack == kUnknownStack ? "[before attach or not sampled]" : one_line(source, stack);
+std::string pin_line(const Source& source, StackId stack, std::size_t room) {
+    return stack == kUnknownStack ? "[before attach or not sampled]"
+                                  : one_line(source, stack, room);
+}
+
+/// Free memory that blocks of these stacks keep from being given back, at the last reading.
+std::uint64_t pinned_bytes(const Source& source, const std::vector<StackId>& stacks) {
+    std::uint64_t total = 0;
+    for (const auto& arena : source.recording.arenas)
+        if (arena.pin_address != 0 &&
+            std::find(stacks.begin(), stacks.end(), arena.pin_stack) != stacks.end())
+            total += arena.resident_free;
+    return total;
 }
 
 /// Stacks that read the same in one line are told once.
 void put_culprits(Page& page, const Source& source, const Finding& finding) {
-    std::vector<std::string> lines;
+    constexpr std::size_t kRoom = 66;
+    std::vector<std::pair<std::string, std::vector<StackId>>> places;
     for (const StackId stack : finding.stacks) {
-        std::string line = pin_line(source, stack);
-        if (std::find(lines.begin(), lines.end(), line) == lines.end())
-            lines.push_back(std::move(line));
+        std::string line = pin_line(source, stack, kRoom);
+        const auto known = std::find_if(places.begin(), places.end(),
+                                        [&](const auto& place) { return place.first == line; });
+        if (known != places.end())
+            known->second.push_back(stack);
+        else
+            places.push_back({std::move(line), {stack}});
     }
-    const char* verb = finding.kind == FindingKind::kRetention ? "pinned by" : "by";
-    for (std::size_t i = 0; i < std::min(lines.size(), kPlaces); ++i)
-        page.line(fmt::format("       {} {}", verb, lines[i]));
-    if (lines.size() > kPlaces)
-        page.line(fmt::format("       and {} more places", lines.size() - kPlaces));
+    for (std::size_t i = 0; i < std::min(places.size(), kPlaces); ++i) {
+        const auto& [line, stacks] = places[i];
+        page.line(
+            finding.kind == FindingKind::kRetention
+                ? fmt::format("       {} pinned by {}", bytes(pinned_bytes(source, stacks)), line)
+                : fmt::format("       by {}", line));
+    }
+    if (places.size() > kPlaces)
+        page.line(fmt::format("       and {} more places", places.size() - kPlaces));
 }
 
 /// Whose requests hold it, where requests have paths.
@@ -168,14 +188,17 @@ void put_books(Page& page, const Source& source) {
     for (std::size_t i = 0; i < first.size(); ++i)
         row(first[i].first, first[i].second, last[i].second);
     row("sum", readings.front().books.total(), readings.back().books.total());
-    page.line(fmt::format("  {} readings of the heap; the last saw {} chunks in use in {} arenas",
-                          readings.size(), grouped(readings.back().live_chunks),
-                          readings.back().arenas));
+    page.line(fmt::format(
+        "  {} readings of the heap, {:.1f} to {:.1f} s; the last saw {} chunks in use in {} arenas",
+        readings.size(), static_cast<double>(readings.front().t_ns) * 1e-9,
+        static_cast<double>(readings.back().t_ns) * 1e-9, grouped(readings.back().live_chunks),
+        readings.back().arenas));
 }
 
 void put_retention(Page& page, const Source& source) {
     const auto& recording = source.recording;
     if (recording.readings.empty()) return;
+    constexpr std::size_t kRoom = 42;
     const auto& last = recording.readings.back();
     page.heading("FREED BUT STILL RESIDENT, by arena");
     page.line(fmt::format("  {} in all; malloc_trim(0) would give back {}",
@@ -186,7 +209,8 @@ void put_retention(Page& page, const Source& source) {
         const auto& arena = recording.arenas[i];
         std::string by = "nothing in use";
         if (arena.pin_address != 0)
-            by = fmt::format("{} by {}", bytes(arena.pin_bytes), pin_line(source, arena.pin_stack));
+            by = fmt::format("{} by {}", bytes(arena.pin_bytes),
+                             pin_line(source, arena.pin_stack, kRoom));
         page.line(fmt::format("  {:>12}  {:>12}  {:>12}  {}", bytes(arena.resident_free),
                               bytes(arena.releasable), bytes(arena.size), by));
     }

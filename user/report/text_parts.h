@@ -21,8 +21,9 @@ struct Source {
     }
 };
 
-/// A stack in one line: the function to blame, where, its module, and marks.
-std::string one_line(const Source& source, StackId stack);
+/// A stack in one line of at most `room` columns: the function to blame, where, its module, and
+/// marks. What does not fit is left out whole, the module first.
+std::string one_line(const Source& source, StackId stack, std::size_t room = kPageColumns);
 
 void put_headline(Page& page, const Source& source);
 void put_findings(Page& page, const Source& source);

@@ -23,6 +23,7 @@ constexpr std::size_t kRows = 10;          ///< lines of a table
 constexpr std::size_t kMappedRows = 5;     ///< of that of mappings
 constexpr std::size_t kDetailed = 6;       ///< stacks shown whole
 constexpr std::size_t kMaxFrames = 24;     ///< lines of a stack
+constexpr std::size_t kWhereColumns = 66;  ///< of a place in a table
 constexpr std::size_t kFrameColumns = 58;  ///< of a function's name, before location and module
 
 std::string marks_text(const Source& source, StackId stack) {
@@ -33,17 +34,12 @@ std::string marks_text(const Source& source, StackId stack) {
 
 }  // namespace
 
-std::string one_line(const Source& source, StackId stack) {
+std::string one_line(const Source& source, StackId stack, std::size_t room) {
     const auto frames = frames_of(source.recording, stack);
     const auto* frame = culprit_of(frames);
     const auto marks = marks_text(source, stack);
     if (frame == nullptr) return marks.empty() ? "[unknown]" : marks.substr(1);
-    const auto location = location_of(*frame);
-    const auto module = std::string(basename_of(frame->module));
-    std::string out = clipped(escape_terminal(shorten_function(function_of(*frame))), 44);
-    if (!location.empty()) out += "  " + escape_terminal(location, 40);
-    if (!module.empty()) out += "  " + escape_terminal(module, 40);
-    return out + marks;
+    return place_line(*frame, room - std::min(room, columns_of(marks))) + marks;
 }
 
 namespace {
@@ -78,7 +74,8 @@ std::vector<Row> rows_by_place(const Source& source, const std::vector<Site>& si
     std::map<std::string, std::size_t> index;
     for (const Site& site : sites) {
         if (site.*bytes == 0) continue;
-        const auto [entry, added] = index.try_emplace(one_line(source, site.stack), rows.size());
+        const auto [entry, added] =
+            index.try_emplace(one_line(source, site.stack, kWhereColumns), rows.size());
         if (added) rows.push_back({entry->first, 0, 0, std::nullopt});
         Row& row = rows[entry->second];
         row.bytes += site.*bytes;
@@ -105,7 +102,8 @@ void put_held(Page& page, const std::vector<Row>& rows, std::size_t limit) {
 
 void put_growth(Page& page, const Source& source) {
     page.heading(
-        fmt::format("GROWTH BY STACK: heap that outlived its {}, held at the end", source.unit()));
+        fmt::format("GROWTH BY STACK: heap held at the end that outlived its {}, or is of none",
+                    source.unit()));
     put_held(
         page,
         rows_by_place(source, source.summary.heap, &Site::outlived_bytes, &Site::outlived_blocks),

@@ -52,6 +52,9 @@ Status check_wal(const std::string& path) {
 /// A regular file that begins as a trace does.
 Result<OpenFile> open_trace(const std::string& path) {
     UniqueFd fd(::open(path.c_str(), O_RDONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC));
+    if (!fd.valid() && errno == EACCES)
+        return Error{errno_error(path).message +
+                     "; traces are their owner's alone: read it as that user, or chown it"};
     if (!fd.valid()) return errno_error(path);
     struct stat info {};
     if (::fstat(fd.get(), &info) != 0) return errno_error(path);
