@@ -142,7 +142,7 @@ TEST(Key, NothingIsLeftInItOfADroppedGuess) {
                            {0x1000, UNWIND_CFA_END, 0, 0}},
                           kModule);
         target.add_mapping(kJit, 0x1000, UNWIND_MAPPING_JIT);
-        for (const std::uint64_t at : {0x140, 0x240})
+        for (const std::uint64_t at : {0x140U, 0x240U})
             target.put(kText + at, {0, 0, 0, 0, 0, 0xe8, 1, 2, 3, 4, 0, 0});
         target.put_words(kStack, {7, stale, 7, 7, 7, kText + 0x14a, kText + 0x1010, 0});
         host_walk in{};

@@ -175,7 +175,7 @@ TEST(Gate, AShortRunHasThreeSamplesOfPssThoughOfTwoMeasurements) {
 TEST(Gate, WhatThePssWasInTheFirstHalfIsNotThatOfTheSecond) {
     // Of nine samples the fifth, which is the first of the second half, repeats the measurement
     // that the first one made.
-    auto recording = with_pss(2, 5, [](std::size_t k) { return k == 0 ? 3'000 : 56'000; });
+    auto recording = with_pss(2, 5, [](std::size_t k) { return k == 0 ? 3'000U : 56'000U; });
     recording.samples.pop_back();
     const auto measured = measured_level(recording, Rule::kPss, 3, 1);
     EXPECT_EQ(measured->corrected->lo, 56'000.0 * 1024);

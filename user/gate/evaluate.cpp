@@ -139,9 +139,9 @@ class Gate {
         for (const Measured& measured : all)
             check_both(rule, measured, thin, baseline_of(measured, known));
         if (suppressed == 0) return;
-        for (Check& check : outcome_.checks | std::views::drop(first))
-            if (check.reason.empty())
-                check.reason = fmt::format("not counting what is suppressed ({})", suppressed);
+        for (std::size_t i = first; i < outcome_.checks.size(); ++i)
+            if (auto& reason = outcome_.checks[i].reason; reason.empty())
+                reason = fmt::format("not counting what is suppressed ({})", suppressed);
     }
 
     void check_level(Rule rule) {

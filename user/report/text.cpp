@@ -48,8 +48,9 @@ std::string before_the_books(const Source& source) {
     const double earlier =
         static_cast<double>(first.books.total()) - static_cast<double>(sampled->first);
     if (std::abs(earlier) < kWorthTelling) return what;
-    return fmt::format("{} changed by {} in the first {:.1f} s, before the heap was read. Since then it",
-                       what, signed_bytes(earlier), static_cast<double>(first.t_ns) * 1e-9);
+    return fmt::format(
+        "{} changed by {} in the first {:.1f} s, before the heap was read. Since then it", what,
+        signed_bytes(earlier), static_cast<double>(first.t_ns) * 1e-9);
 }
 
 /// Where the growth went, by the books.

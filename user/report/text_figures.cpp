@@ -62,8 +62,7 @@ void put_machine(Page& page, const classify::Memory& memory) {
 
 std::string per_unit(const std::optional<Slope>& slope, const char* unit) {
     if (!slope || !slope->ci95) return {};
-    return fmt::format("{}/{} ({})", signed_bytes(slope->value), unit,
-                       byte_range(*slope->ci95));
+    return fmt::format("{}/{} ({})", signed_bytes(slope->value), unit, byte_range(*slope->ci95));
 }
 
 std::string seconds_or_unknown(const std::optional<double>& value) {
