@@ -129,6 +129,14 @@ TEST(Findings, OtherBooksThatGrow) {
     auto recording = quiet();
     grow(recording, &ledger::Books::anon_mapped, rising);
     EXPECT_EQ(only(recording).kind, FindingKind::kMapped);
+    EXPECT_NE(only(recording).advice.find("at this rate"), std::string::npos);
+    recording = quiet();
+    grow(recording, &ledger::Books::anon_mapped,
+         [](std::uint64_t requests) { return std::min<std::uint64_t>(requests, 150) * 100'000; });
+    const auto at_rest = only(recording);
+    EXPECT_EQ(at_rest.kind, FindingKind::kMapped);
+    EXPECT_EQ(at_rest.advice.find("at this rate"), std::string::npos) << at_rest.advice;
+    EXPECT_NE(at_rest.advice.find("no more is expected"), std::string::npos) << at_rest.advice;
     recording = quiet();
     grow(recording, &ledger::Books::stack, rising);
     EXPECT_EQ(only(recording).kind, FindingKind::kStack);

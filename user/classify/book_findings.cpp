@@ -93,6 +93,16 @@ void add_stack_finding(const Evidence& evidence, std::vector<Finding>& findings)
     findings.push_back(std::move(finding));
 }
 
+std::string outlook(const Evidence& evidence, const Growth& growth) {
+    if (growth.fall) return "trace for longer: what went may go again";
+    if (growth.shape == Shape::kRising)
+        return fmt::format("at this rate {} in 1,000 {}s",
+                           bytes(growth.gain / std::max(evidence.requests, 1.0) * 1000),
+                           evidence.unit());
+    if (growth.forecast) return "no more is expected, as long as the requests stay as they are";
+    return "trace for longer to see whether they go on growing";
+}
+
 void add_mapped_finding(const Evidence& evidence, std::vector<Finding>& findings) {
     const Growth growth =
         growth_of(reading_points(evidence.recording,
@@ -104,12 +114,8 @@ void add_mapped_finding(const Evidence& evidence, std::vector<Finding>& findings
         fmt::format("anonymous mappings outside of malloc rose from {} to {}",
                     bytes(evidence.recording.readings.front().books.anon_mapped),
                     bytes(evidence.recording.readings.back().books.anon_mapped)));
-    finding.advice =
-        "a runtime's own arenas, or mmap without munmap: the stacks say whose; " +
-        (growth.fall ? "trace for longer: what went may go again"
-                     : fmt::format("at this rate {} in 1,000 {}s",
-                                   bytes(growth.gain / std::max(evidence.requests, 1.0) * 1000),
-                                   evidence.unit()));
+    finding.advice = "a runtime's own arenas, or mmap without munmap: the stacks say whose; " +
+                     outlook(evidence, growth);
     finding.stacks = mapping_stacks(evidence);
     findings.push_back(std::move(finding));
 }

@@ -71,7 +71,7 @@ std::uint64_t pinned_bytes(const Source& source, const std::vector<StackId>& sta
 
 /// Stacks that read the same in one line are told once.
 void put_culprits(Page& page, const Source& source, const Finding& finding) {
-    constexpr std::size_t kRoom = 66;
+    constexpr std::size_t kRoom = 62;
     std::vector<std::pair<std::string, std::vector<StackId>>> places;
     for (const StackId stack : finding.stacks) {
         std::string line = pin_line(source, stack, kRoom);
@@ -84,10 +84,10 @@ void put_culprits(Page& page, const Source& source, const Finding& finding) {
     }
     for (std::size_t i = 0; i < std::min(places.size(), kPlaces); ++i) {
         const auto& [line, stacks] = places[i];
-        page.line(
-            finding.kind == FindingKind::kRetention
-                ? fmt::format("       {} pinned by {}", bytes(pinned_bytes(source, stacks)), line)
-                : fmt::format("       by {}", line));
+        page.line(finding.kind == FindingKind::kRetention
+                      ? fmt::format("       {} now pinned by {}",
+                                    bytes(pinned_bytes(source, stacks)), line)
+                      : fmt::format("       by {}", line));
     }
     if (places.size() > kPlaces)
         page.line(fmt::format("       and {} more places", places.size() - kPlaces));
