@@ -135,7 +135,7 @@ while True:
         self.assertEqual(program.run()["blocks"], 4_000_000)
         self.assertEqual(tracer.wait(60), -signal.SIGKILL, tracer.stderr)
         self.assertEqual(harness.objects_left(harness.new_objects(before), 10), {})
-        self.assertEqual(harness.patched_bytes(program.pid), 0)
+        self.assertEqual(harness.patched_left(program.pid), 0)
         self.assertEqual(program.quit(), 0)
         shown = subprocess.run([harness.ASRTRACE, "report", tracer.trace_path], check=False,
                                stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=60)
@@ -148,7 +148,7 @@ while True:
         tracer = self.attach(program.pid)
         group.add(tracer.pid)
         self.assertIn(tracer.wait(60), (2, -signal.SIGKILL), tracer.stderr)
-        self.assertEqual(harness.patched_bytes(program.pid), 0)
+        self.assertEqual(harness.patched_left(program.pid), 0)
         self.assertEqual(program.run()["blocks"], 0)
         self.assertEqual(program.quit(), 0)
 

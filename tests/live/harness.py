@@ -335,5 +335,14 @@ def objects_left(objects, seconds):
         time.sleep(0.1)
 
 
+def patched_left(pid, seconds=10):
+    """patched_bytes() when the time is up; 0 as soon as it is. The kernel forgets a link's number
+    before it takes the link's breakpoints away."""
+    deadline = time.monotonic() + seconds
+    while (left := patched_bytes(pid)) and time.monotonic() < deadline:
+        time.sleep(0.1)
+    return left
+
+
 def main():
     unittest.main(verbosity=2)
