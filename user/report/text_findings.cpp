@@ -80,7 +80,7 @@ void put_culprits(Page& page, const Source& source, const Finding& finding) {
         if (known != places.end())
             known->second.push_back(stack);
         else
-            places.push_back({std::move(line), {stack}});
+            places.emplace_back(std::move(line), std::vector{stack});
     }
     for (std::size_t i = 0; i < std::min(places.size(), kPlaces); ++i) {
         const auto& [line, stacks] = places[i];
