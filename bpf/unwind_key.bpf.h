@@ -3,7 +3,9 @@
  * What a stack is known by: the code that it went through, not where that lay. Two workers have the
  * same stack at other addresses, so code of a file counts as file and offset. Generated code has no
  * name and lies elsewhere in each process, mostly in pages of its own: of a call in it counts the
- * place in the page, of an instruction that faults there nothing.
+ * place in the page, of an instruction that faults there nothing. So does code that was mapped
+ * after the last look at the mappings, which nearly always was generated, where it faults: by its
+ * place in the page.
  */
 #ifndef ASRTRACE_UNWIND_KEY_BPF_H
 #define ASRTRACE_UNWIND_KEY_BPF_H
@@ -30,6 +32,8 @@ static __always_inline void unwind_key_add(struct unwind_state *state, int unkno
 		code = (state->ip - state->mapping.bias) ^ module ^ kind;
 	else if (!unknown && state->mapping.kind == UNWIND_MAPPING_JIT)
 		code = (state->exact ? 0 : state->ip & 4095) ^ kind;
+	else if (unknown && state->exact)
+		code = (state->ip & 4095) ^ (__u64)UNWIND_MAPPING_UPROBES << 62;
 	else /* The same address may mean another function elsewhere, or after a dlclose. */
 		code = state->ip + state->process.generation * UNWIND_KEY_SEED;
 	state->key = unwind_mix(state->key, code);

@@ -34,6 +34,7 @@ struct Process {
         target.add_mapping(jit, 0x4000, UNWIND_MAPPING_JIT);
         target.add_mapping(plain, 0x1000, UNWIND_MAPPING_NO_TABLE, plain_module, plain - 0x3000);
         target.put(text + 0x140, {0, 0, 0, 0, 0, 0xe8, 1, 2, 3, 4, 0, 0});
+        target.put(0x5000'0020 - 5, {0xe8, 1, 2, 3, 4});
         std::vector<std::uint64_t> words = {text + 0x14a, text + 0x1010, 0, 0, 0};
         if (caller != 0) words.insert(words.begin(), caller);
         target.put_words(kStack, words);
@@ -114,7 +115,22 @@ TEST(Key, OfUnknownCodeIsTheAddressInItsGeneration) {
     EXPECT_EQ(unknown.in_text().key, unknown.in_text().key);
     EXPECT_NE((Process{.module = 0, .generation = 2}.in_text().key), unknown.in_text().key);
     EXPECT_NE((Process{.text = kElsewhere, .module = 0}.in_text().key), unknown.in_text().key);
-    EXPECT_NE((Process{.generation = 2}.from(kElsewhere).key), Process{}.from(kElsewhere).key);
+}
+
+/// In no mapping that is known: a caller may be anything, an instruction that faults is generated.
+TEST(Key, OfCodeThatWasMappedAMomentAgo) {
+    constexpr std::uint64_t kFresh = 0x5000'0000;
+    const auto called_by_fresh = [](const Process& process) {
+        return process.from(process.text + 0x110, kFresh + 0x20);
+    };
+    ASSERT_EQ(called_by_fresh({}).stack.depth, 4U);
+    EXPECT_EQ(called_by_fresh({}).key, called_by_fresh({}).key);
+    EXPECT_NE(called_by_fresh({.generation = 2}).key, called_by_fresh({}).key);
+    const host_walk faults = Process{}.from(kFresh + 0x30);
+    ASSERT_EQ(faults.stack.depth, 3U);
+    EXPECT_EQ(faults.stack.flags & UNWIND_UNKNOWN_MAPPING, UNWIND_UNKNOWN_MAPPING);
+    EXPECT_EQ((Process{.generation = 2}.from(kFresh + 0x5030).key), faults.key);
+    EXPECT_NE(Process{}.from(kFresh + 0x31).key, faults.key);
 }
 
 TEST(Key, OfACallInGeneratedCodeIsItsPlaceInThePage) {
