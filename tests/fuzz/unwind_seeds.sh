@@ -17,7 +17,7 @@ int h(int n) { _Alignas(64) int a[32]; a[0] = n; return g(a) * f(n); }
 C
 gcc -O2 -shared -nostdlib -s -Wl,-z,noseparate-code -Wl,--unresolved-symbols=ignore-all \
   -o "$work/a.so" -fPIC "$work/a.c"
-gcc -O2 -shared -nostdlib -g -gz=zlib -fno-asynchronous-unwind-tables -fno-exceptions \
+gcc -O2 -shared -nostdlib -g -gz=zlib -ffile-prefix-map="$PWD=." -fno-asynchronous-unwind-tables -fno-exceptions \
   -Wl,-z,noseparate-code -Wl,--unresolved-symbols=ignore-all -o "$work/b.so" -fPIC "$work/a.c"
 
 seed() { # seed KIND FILE NAME

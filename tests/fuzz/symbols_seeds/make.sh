@@ -17,7 +17,7 @@ SOURCE
 build() { # NAME FLAGS...
     name=$1
     shift
-    g++ -O2 -shared -fPIC -nostdlib -Wl,--build-id,-z,noseparate-code "$@" -o "$name" "$scratch/seed.cpp"
+    g++ -O2 -shared -fPIC -nostdlib -ffile-prefix-map="$PWD=." -Wl,--build-id,-z,noseparate-code "$@" -o "$name" "$scratch/seed.cpp"
 }
 build dwarf5.elf -g
 build dwarf4.elf -g -gdwarf-4 -fdebug-types-section
