@@ -2,10 +2,10 @@
 /*
  * What a stack is known by: the code that it went through, not where that lay. Two workers have the
  * same stack at other addresses, so code of a file counts as file and offset. Generated code has no
- * name and lies elsewhere in each process, mostly in pages of its own: of a call in it counts the
- * place in the page, of an instruction that faults there nothing. So does code that was mapped
- * after the last look at the mappings, which nearly always was generated, where it faults: by its
- * place in the page.
+ * name and lies elsewhere in each process, mostly in pages of its own: a call in it counts by its
+ * place in the page, an instruction that faults there as any other. Code that was mapped after the
+ * last look at the mappings may be either: a call in it counts by its address, and an instruction
+ * that faults there, which nearly always was just generated, by its place in the page.
  */
 #ifndef ASRTRACE_UNWIND_KEY_BPF_H
 #define ASRTRACE_UNWIND_KEY_BPF_H

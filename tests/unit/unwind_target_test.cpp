@@ -113,6 +113,16 @@ TEST_F(Target, FollowsDlopenAndDlclose) {
     EXPECT_LT(tables_.used_bytes(), used);
 }
 
+/// A page of a file, mapped executable; null where that is forbidden there.
+void* map_code(const std::string& path, void* where = nullptr, off_t offset = 0) {
+    std::FILE* file = std::fopen(path.c_str(), "r");
+    if (file == nullptr) return nullptr;
+    void* code = ::mmap(where, 4096, PROT_READ | PROT_EXEC,
+                        MAP_PRIVATE | (where != nullptr ? MAP_FIXED : 0), ::fileno(file), offset);
+    std::fclose(file);
+    return code != MAP_FAILED ? code : nullptr;
+}
+
 /// A child that does nothing until it is ended.
 class Child {
   public:
@@ -204,11 +214,8 @@ TEST_F(Target, ADamagedLibraryIsNamedAndTheRestGoesOn) {
         const std::uint64_t wild = ~std::uint64_t{0} - 100;
         file.write(reinterpret_cast<const char*>(&wild), sizeof(wild));
     }
-    std::FILE* file = std::fopen(path.c_str(), "r");
-    ASSERT_NE(file, nullptr);
-    void* code = ::mmap(nullptr, 4096, PROT_READ | PROT_EXEC, MAP_PRIVATE, ::fileno(file), 0);
-    std::fclose(file);
-    if (code == MAP_FAILED) GTEST_SKIP() << "temporary directory is noexec";
+    void* code = map_code(path);
+    if (code == nullptr) GTEST_SKIP() << "temporary directory is noexec";
     const auto first = update();
     ASSERT_EQ(first.problems.size(), 1U);
     EXPECT_EQ(first.problems[0].path, std::filesystem::canonical(path));
@@ -326,11 +333,8 @@ TEST_F(Target, ALibraryThatWasDeletedIsStillTheForkedChilds) {
     const std::string path = testing::TempDir() + "unwind-unlinked.so";
     std::filesystem::copy_file("/proc/self/exe", path,
                                std::filesystem::copy_options::overwrite_existing);
-    std::FILE* file = std::fopen(path.c_str(), "r");
-    ASSERT_NE(file, nullptr);
-    void* code = ::mmap(nullptr, 4096, PROT_READ | PROT_EXEC, MAP_PRIVATE, ::fileno(file), 0);
-    std::fclose(file);
-    if (code == MAP_FAILED) GTEST_SKIP() << "temporary directory is noexec";
+    void* code = map_code(path);
+    if (code == nullptr) GTEST_SKIP() << "temporary directory is noexec";
     const auto parent = update();
     std::filesystem::remove(path);
     const Child child;
@@ -350,12 +354,8 @@ TEST_F(Target, NeighboursOfDifferentFilesStayApart) {
     for (const int page : {0, 1}) {
         const std::string path = testing::TempDir() + "unwind-neighbour" + std::to_string(page);
         std::ofstream(path) << std::string(8192, 'x');  // no ELF file: it goes by its name
-        std::FILE* file = std::fopen(path.c_str(), "r");
-        ASSERT_NE(file, nullptr);
-        const void* got = ::mmap(code + page * 4096, 4096, PROT_READ | PROT_EXEC,
-                                 MAP_PRIVATE | MAP_FIXED, ::fileno(file), page * 4096);
-        std::fclose(file);
-        if (got == MAP_FAILED) GTEST_SKIP() << "temporary directory is noexec";
+        if (map_code(path, code + page * 4096, page * 4096) == nullptr)
+            GTEST_SKIP() << "temporary directory is noexec";
     }
     const auto with = update();
     for (const int page : {0, 1}) {
@@ -380,11 +380,8 @@ TEST_F(Target, AFileThatWasWrittenAnewHasAnotherNumber) {
         std::ofstream(path, std::ios::binary) << source.rdbuf();
         std::filesystem::last_write_time(
             path, std::filesystem::last_write_time(path) + std::chrono::seconds(i));
-        std::FILE* file = std::fopen(path.c_str(), "r");
-        ASSERT_NE(file, nullptr);
-        void* code = ::mmap(nullptr, 4096, PROT_READ | PROT_EXEC, MAP_PRIVATE, ::fileno(file), 0);
-        std::fclose(file);
-        if (code == MAP_FAILED) GTEST_SKIP() << "temporary directory is noexec";
+        void* code = map_code(path);
+        if (code == nullptr) GTEST_SKIP() << "temporary directory is noexec";
         const auto with = update();
         const unwind_mapping* mapping = find(with, code);
         ASSERT_NE(mapping, nullptr);

@@ -23,8 +23,8 @@ const char* request_word(const Subject& subject) {
 
 }  // namespace
 
-std::string amount(const Subject& subject, Rule rule, double value) {
-    switch (info(rule).unit) {
+std::string amount(const Subject& subject, Unit unit, double value) {
+    switch (unit) {
         case Unit::kBytesPerRequest:
             return bytes(value) + " per " + request_word(subject);
         case Unit::kPercent:
@@ -40,7 +40,7 @@ std::string check_name(const Check& check) {
 }
 
 std::string check_text(const Subject& subject, const Check& check) {
-    const auto put = [&](double value) { return amount(subject, check.rule, value); };
+    const auto put = [&](double value) { return amount(subject, info(check.rule).unit, value); };
     std::string text;
     if (check.measured) {
         text = put(check.measured->value);
@@ -57,15 +57,12 @@ std::string check_text(const Subject& subject, const Check& check) {
 
 std::string finding_text(const Subject& subject, std::size_t finding) {
     const auto& findings = subject.analysis.findings;
-    std::string text = classify::finding_id(findings, finding);
+    const std::string text = classify::finding_id(findings, finding);
     if (findings[finding].stacks.empty()) return text;
     const auto frames = report::frames_of(subject.recording, findings[finding].stacks.front());
     const auto* culprit = report::culprit_of(frames);
     if (culprit == nullptr) return text + ": [unknown]";
-    text += ": " + report::shorten_function(report::function_of(*culprit));
-    const auto location = report::location_of(*culprit);
-    if (!location.empty()) text += "  " + location;
-    return text + "  " + std::string(basename_of(culprit->module));
+    return text + ": " + report::place_of(*culprit);
 }
 
 Listing listing(const Outcome& outcome) {
@@ -100,9 +97,9 @@ std::string suppression_text(const Suppression& suppression) {
 
 std::string suppressed_text(const Shown& shown, const Tolerated& each) {
     const auto& finding = shown.subject.analysis.findings[each.finding];
-    const std::string size = finding.per_request
-                                 ? amount(shown.subject, Rule::kLeak, finding.per_request->value)
-                                 : bytes(finding.bytes);
+    const std::string size = finding.per_request ? amount(shown.subject, Unit::kBytesPerRequest,
+                                                          finding.per_request->value)
+                                                 : bytes(finding.bytes);
     return finding_text(shown.subject, each.finding) + ", " + size + ", by " +
            suppression_text(shown.policy.suppressions[each.suppression]);
 }
@@ -111,12 +108,8 @@ std::vector<std::string> stack_lines(const Subject& subject, std::size_t finding
     const auto& stacks = subject.analysis.findings[finding].stacks;
     std::vector<std::string> lines;
     if (stacks.empty()) return lines;
-    for (const auto* frame : report::frames_of(subject.recording, stacks.front())) {
-        const auto location = report::location_of(*frame);
-        lines.push_back(report::shorten_function(report::function_of(*frame)) +
-                        (location.empty() ? "" : "  " + location) + "  " +
-                        std::string(basename_of(frame->module)));
-    }
+    for (const auto* frame : report::frames_of(subject.recording, stacks.front()))
+        lines.push_back(report::place_of(*frame));
     return lines;
 }
 

@@ -12,7 +12,7 @@
 namespace asrtrace::gate {
 
 /// "256 B per request", "12.3 MiB", "4.2 %".
-std::string amount(const Subject& subject, Rule rule, double value);
+std::string amount(const Subject& subject, Unit unit, double value);
 
 /// "leak, over the baseline".
 std::string check_name(const Check& check);

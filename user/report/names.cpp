@@ -32,9 +32,21 @@ std::string location_of(const Frame& frame) {
     return frame.line == 0 ? name : name + ":" + std::to_string(frame.line);
 }
 
+namespace {
+
+std::string behind_gap(const std::string& text) {
+    return text.empty() ? "" : "  " + text;
+}
+
+}  // namespace
+
+std::string place_of(const Frame& frame) {
+    return shorten_function(function_of(frame)) + behind_gap(location_of(frame)) +
+           behind_gap(std::string(basename_of(frame.module)));
+}
+
 std::string place_line(const Frame& frame, std::size_t room) {
     constexpr std::size_t kFunction = 44, kShortest = 12;
-    const auto behind_gap = [](const std::string& text) { return text.empty() ? "" : "  " + text; };
     std::string name = clipped(escape_terminal(shorten_function(function_of(frame))), kFunction);
     const std::string location = behind_gap(escape_terminal(location_of(frame), 40));
     const std::string module =

@@ -26,7 +26,10 @@ std::string function_of(const ledger::Frame& frame);
 /// "plant.cpp:33", or nothing.
 std::string location_of(const ledger::Frame& frame);
 
-/// "serve  plant.cpp:33  worker" in at most `room` columns, harmless on a terminal: the module is
+/// "serve  plant.cpp:33  worker".
+std::string place_of(const ledger::Frame& frame);
+
+/// The same in at most `room` columns, harmless on a terminal: the module is
 /// left out first, then the function is cut.
 std::string place_line(const ledger::Frame& frame, std::size_t room);
 

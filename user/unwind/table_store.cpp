@@ -78,7 +78,10 @@ Module TableStore::load(pid_t pid, const MapsEntry& entry) {
         module.is_elf = file.error().message != kNotElf;
         module.problem = file.error().message;
         if (!module.is_elf && !is_memory_file(entry.path)) {
-            module.number = number_of(entry.path, {}, {.inode = entry.inode});
+            module.number =
+                number_of(entry.path, {},
+                          {.device = std::uint64_t{entry.device_major} << 32U | entry.device_minor,
+                           .inode = entry.inode});
         }
         return module;
     }
