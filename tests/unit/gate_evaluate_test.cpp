@@ -181,6 +181,7 @@ TEST(Gate, WhatThePssWasInTheFirstHalfIsNotThatOfTheSecond) {
     EXPECT_EQ(measured->corrected->lo, 56'000.0 * 1024);
     EXPECT_EQ(measured->value, 56'000.0 * 1024);
     // A level that never moved is one all the same.
+    recording.samples.resize(7);
     for (auto& sample : recording.samples) sample.pss_kb = 3'000;
     EXPECT_EQ(measured_level(recording, Rule::kPss, 3, 1)->value, 3'000.0 * 1024);
 }
@@ -266,7 +267,7 @@ TEST(Gate, ASuppressionMayNameAFunctionAsReportsPrintIt) {
     EXPECT_EQ(verdict("asr::leak_plant(unsigned long, Held&)", "asr::leak_plant"), Verdict::kPass);
     EXPECT_EQ(verdict("asr::leak_plant(unsigned long, Held&)", "asr::leak_*)"), Verdict::kPass);
     EXPECT_EQ(verdict("asr::leak_plant(unsigned long, Held&)", "leak_plant"), Verdict::kFail);
-    EXPECT_EQ(verdict("leak_plant::operator[](int)", "leak_plant::operator[]"), Verdict::kPass);
+    EXPECT_EQ(verdict("leak_plant::<[u8]>::new", "leak_plant::<[u8]>::new"), Verdict::kPass);
 }
 
 TEST(Gate, WhatIsKnownIsToleratedUntilItsDay) {

@@ -42,6 +42,18 @@ TEST(HeapSchedule, ALongRunIsReadLessOften) {
     EXPECT_DOUBLE_EQ(pause_after(100'000 * kSecond, 0), 10);
 }
 
+TEST(HeapSchedule, WhoWaitsIsNotKeptWaiting) {
+    constexpr std::uint64_t kNow = 100'000'000'000;
+    HeapSchedule schedule(0);
+    schedule.reading_took(kNow, 0);
+    schedule.reach_took(kNow, 0);
+    EXPECT_FALSE(schedule.due(kNow, 0));
+    EXPECT_FALSE(schedule.reach_due(kNow));
+    schedule.hurry();
+    EXPECT_TRUE(schedule.due(kNow, 3)) << "though requests are under way";
+    EXPECT_TRUE(schedule.reach_due(kNow));
+}
+
 constexpr std::uint64_t kStep = 100'000'000;
 
 /// A target that uses `own` of a CPU, and `price` times as much for probes while they are in.

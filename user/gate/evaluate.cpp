@@ -25,7 +25,7 @@ constexpr std::array kFindingRules{Rule::kLeak, Rule::kCache, Rule::kMapped, Rul
 constexpr std::array kLevelRules{Rule::kRetained, Rule::kUnexplained, Rule::kPss,
                                  Rule::kPeakRssAnon};
 
-/// A name may hold what a pattern takes for its own (operator new[]): it fits itself.
+/// A name may hold what a pattern takes for its own (Rust: drop<[u8]>): it fits itself.
 bool fits(const std::string& pattern, const std::string& text) {
     return pattern.empty() || pattern == text || ::fnmatch(pattern.c_str(), text.c_str(), 0) == 0;
 }
