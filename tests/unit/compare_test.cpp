@@ -51,6 +51,11 @@ TEST(Compare, AnotherBuildOfTheSameIsTheSame) {
     ASSERT_EQ(both.difference.sites.size(), 1U) << "the other site outlives nothing";
     EXPECT_DOUBLE_EQ(both.difference.sites[0].base_rate, 4096);
     EXPECT_DOUBLE_EQ(both.difference.sites[0].now_rate, 4096);
+    const auto text = compare_text(both.left, both.right, both.difference);
+    const auto sites =
+        text.substr(text.find("\nSITES"), text.find("\nTHE BOOKS") - text.find("\nSITES"));
+    EXPECT_EQ(sites.find("leak_plant"), std::string::npos) << sites;
+    EXPECT_NE(sites.find("1 that changed by less than a byte"), std::string::npos) << sites;
 }
 
 TEST(Compare, TheOneChangedSiteComesFirst) {

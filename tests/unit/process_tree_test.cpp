@@ -25,12 +25,15 @@ TEST(ProcessTree, AZombieDoesNotRun) {
     const auto started = started_ticks(child);
     ASSERT_TRUE(started);
     EXPECT_TRUE(is_running(child, *started));
+    for (int i = 0; i < 1000 && thread_faults(child) == 0; ++i) ::usleep(1000);
+    EXPECT_GT(thread_faults(child), 0U);
     EXPECT_FALSE(is_running(child, *started + 1)) << "another one of the same pid";
     ::kill(child, SIGKILL);
     siginfo_t info{};
     ASSERT_EQ(::waitid(P_PID, static_cast<id_t>(child), &info, WEXITED | WNOWAIT), 0);
     EXPECT_EQ(started_ticks(child), started) << "not reaped yet";
     EXPECT_FALSE(is_running(child, *started));
+    EXPECT_EQ(thread_faults(child), 0U) << "the kernel's programs have counted them";
     ASSERT_EQ(::waitpid(child, nullptr, 0), child);
     EXPECT_FALSE(started_ticks(child));
     EXPECT_FALSE(is_running(child, *started));
