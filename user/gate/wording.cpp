@@ -57,7 +57,7 @@ std::string check_text(const Subject& subject, const Check& check) {
 
 std::string finding_text(const Subject& subject, std::size_t finding) {
     const auto& findings = subject.analysis.findings;
-    const std::string text = classify::finding_id(findings, finding);
+    std::string text = classify::finding_id(findings, finding);
     if (findings[finding].stacks.empty()) return text;
     const auto frames = report::frames_of(subject.recording, findings[finding].stacks.front());
     const auto* culprit = report::culprit_of(frames);
