@@ -17,6 +17,11 @@ install(FILES ${CMAKE_BINARY_DIR}/asrtrace.1.gz
   DESTINATION ${CMAKE_INSTALL_MANDIR}/man1 COMPONENT asrtrace)
 install(FILES packaging/asrtrace.bash RENAME asrtrace
   DESTINATION ${CMAKE_INSTALL_DATADIR}/bash-completion/completions COMPONENT asrtrace)
+# Where zsh looks for a package's on Debian, and for what was installed below /usr/local.
+foreach(directory vendor-completions site-functions)
+  install(FILES packaging/asrtrace.zsh RENAME _asrtrace
+    DESTINATION ${CMAKE_INSTALL_DATADIR}/zsh/${directory} COMPONENT asrtrace)
+endforeach()
 install(FILES README.md packaging/copyright DESTINATION ${CMAKE_INSTALL_DOCDIR} COMPONENT asrtrace)
 install(DIRECTORY docs/ DESTINATION ${CMAKE_INSTALL_DOCDIR}/docs COMPONENT asrtrace)
 

@@ -1,12 +1,8 @@
-# bash and zsh completion for asrtrace -*- shell-script -*-
+# bash completion for asrtrace, which asrtrace.zsh uses too -*- shell-script -*-
 # SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
 # Verbs and options are asked of the program, so that they are those of its version.
 
-if [[ -n ${ZSH_VERSION-} ]]; then
-    autoload -U +X bashcompinit && bashcompinit
-fi
-
-_asrtrace() {
+_asrtrace_words() {
     local word=${COMP_WORDS[COMP_CWORD]} before=${COMP_WORDS[COMP_CWORD - 1]} words
     if [[ $COMP_CWORD -eq 1 ]]; then
         words=$(asrtrace --help | sed -n '/^Subcommands:/,$p' | sed -n 's/^  \([a-z]\+\) .*/\1/p')
@@ -26,4 +22,4 @@ _asrtrace() {
     # shellcheck disable=SC2207 # words without spaces
     COMPREPLY=($(compgen -W "$words" -- "$word"))
 }
-complete -F _asrtrace asrtrace
+complete -F _asrtrace_words asrtrace

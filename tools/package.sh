@@ -59,7 +59,7 @@ make_root() {
 
 install_package() {
     chroot "$root" sh -c 'DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends \
-        /root/*.deb'
+        zsh /root/*.deb'
 }
 
 # A shell that allocates is target enough: what it says must be there.
@@ -69,7 +69,10 @@ use_package() {
         cd /root
         asrtrace --version
         zcat /usr/share/man/man1/asrtrace.1.gz | grep -q "ASRTRACE ATTACH"
-        test -s /usr/share/bash-completion/completions/asrtrace
+        bash -euc "source /usr/share/bash-completion/completions/asrtrace
+            COMP_WORDS=(asrtrace at) COMP_CWORD=1; _asrtrace_words
+            test \"\${COMPREPLY[*]}\" = attach"
+        zsh -euc "autoload -U compinit; compinit -u; test \"\${_comps[asrtrace]}\" = _asrtrace"
         asrtrace report leak.asrtrace | grep -A1 "LEAK, definite"
         status=0
         asrtrace check leak.asrtrace > verdict || status=$?
