@@ -11,7 +11,7 @@ import speech
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "bench"))
 import endurance  # noqa: E402
 
-MEMORY_SLACK_BYTES = 96 << 20  # reading a library's DWARF takes tens of MiB, for a moment
+MEMORY_SLACK_BYTES = 24 << 20  # in half a minute; reading DWARF takes as much, for a moment
 RECYCLE = 8
 
 
