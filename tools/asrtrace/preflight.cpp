@@ -6,6 +6,8 @@
 #include <string>
 #include <vector>
 
+#include "user/base/denied.h"
+
 namespace asrtrace {
 namespace {
 
@@ -20,9 +22,8 @@ std::string join_capabilities(const std::vector<std::string>& names) {
 Status check_machine(const capture::Features& features) {
     const auto missing = capture::missing_capabilities();
     if (!missing.empty()) {
-        return Error{"not permitted: missing " + join_capabilities(missing) +
-                     "; run with sudo, or once: sudo setcap "
-                     "cap_bpf,cap_perfmon,cap_sys_ptrace,cap_dac_read_search+ep $(which asrtrace)"};
+        return Error{"not permitted: missing " + join_capabilities(missing) + "; " +
+                     kHowToBePermitted};
     }
     for (const capture::FeatureRow& row : capture::feature_rows(features)) {
         if (row.required && !row.works) {
