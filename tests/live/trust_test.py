@@ -1,10 +1,12 @@
 # SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
 """What each thread of a tracer may do while it traces, as the kernel tells it (docs/trust.md)."""
 
+import contextlib
 import os
 import signal
 import socket
 import subprocess
+import sys
 import time
 
 import harness
@@ -118,7 +120,7 @@ class Trust(harness.LiveTest):
         with open(body, "wb") as file:
             file.write(bytes(1000))
         soak = subprocess.Popen(
-            [harness.ASRTRACE, "soak", "--post", f"http://127.0.0.1:{port}/",
+            [harness.ASRTRACE, "soak", "--post", f"http://localhost:{port}/",
              "--file", f"body=@{body}", "--baseline", "3", "--load", "12", "--recovery", "4",
              "--sample", "1", "-o", os.path.join(self.directory, "soak.asrtrace"), "--",
              "/usr/bin/python3", "-c", SERVER, str(port)],
@@ -138,6 +140,28 @@ class Trust(harness.LiveTest):
         self.assertNotIn("is gone", said)
         with self.assertRaises(ConnectionRefusedError):
             socket.create_connection(("127.0.0.1", port), timeout=5).close()
+
+    def test_census(self):
+        """While it reads, the main thread can only write what comes of it."""
+        target = subprocess.Popen(
+            [sys.executable, "-c", "held = [bytes(600) for _ in range(600000)]\n"
+             "print('ready', flush=True); open(0).read()"], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+        self.addCleanup(target.communicate)
+        self.assertEqual(target.stdout.readline(), b"ready\n")
+        census = subprocess.Popen(
+            [harness.ASRTRACE, "census", "--pid", str(target.pid), "--reach"],
+            stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
+        self.addCleanup(census.wait)
+        writes = {DAC_OVERRIDE, CHOWN, FOWNER}
+        wanted = {name: [("2", "1", mask, mask)]
+                  for name, mask in (("asrtrace", writes), ("heap", READS | {SYS_NICE}))}
+        seen = []
+        while census.poll() is None and wanted not in seen:
+            with contextlib.suppress(FileNotFoundError, ProcessLookupError):
+                seen.append(threads_of(census.pid))
+        self.assertIn(wanted, seen)
+        said = census.communicate()[1]
+        self.assertEqual((census.returncode, said), (0, ""))
 
 
 if __name__ == "__main__":

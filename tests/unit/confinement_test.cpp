@@ -297,6 +297,20 @@ TEST_F(Confined, AWriterOfFilesReadsNoProcess) {
     EXPECT_EQ(call_confined(kWriter, [&] { return allowed(refused); }), std::vector<std::string>{});
 }
 
+TEST_F(Confined, OneThatSendsRequestsServesNobodyAndWritesNoFile) {
+    constexpr Confinement kSender{.name = "sender", .opens_files = true, .sends_requests = true};
+    EXPECT_TRUE(call_confined(kSender, [] {
+        return UniqueFd(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)).valid();
+    }));
+    auto refused = starting_processes();
+    for (auto& more : writing()) refused.push_back(more);
+    refused.push_back({"a local socket", [] { return ::socket(AF_UNIX, SOCK_STREAM, 0); }});
+    refused.push_back({"listen", [] { return ::listen(-1, 1); }});
+    refused.push_back({"accept", [] { return ::accept4(-1, nullptr, nullptr, 0); }});
+    refused.push_back({"kill", [this] { return ::kill(other_, SIGCONT); }});
+    EXPECT_EQ(call_confined(kSender, [&] { return allowed(refused); }), std::vector<std::string>{});
+}
+
 TEST_F(Confined, ASettledThreadStartsNoProgramsAndWritesOn) {
     std::vector<std::string> started{"not run"};
     bool wrote = false, threads = false;

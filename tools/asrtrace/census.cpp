@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 
 #include <CLI/CLI.hpp>
+#include <future>
 #include <memory>
 
 #include "tools/asrtrace/tell.h"
@@ -26,15 +27,28 @@ struct CensusArguments {
     std::string json;
 };
 
+/// By a confined thread, which begins when this one has given up all but what writing takes.
+heap::CensusOutcome take_census(pid_t pid, const heap::CensusOptions& options) {
+    Confinement confinement = heap::reader_confinement();
+    confinement.stops_processes = options.stop;
+    std::promise<void> settled;
+    std::packaged_task<heap::CensusOutcome()> task([&] {
+        settled.get_future().wait();
+        return heap::HeapReader(pid, options).take();
+    });
+    ConfinedThread reader(confinement, [&task] { task(); });
+    if (!reader.problem().empty()) print_error(Error{reader.problem()});
+    if (const auto status = settle_thread(kWritingCapabilities); !status)
+        print_error(Error{"the main thread keeps its rights: " + status.error().message});
+    settled.set_value();
+    reader.join();
+    return task.get_future().get();
+}
+
 }  // namespace
 
 int run_census(pid_t pid, const heap::CensusOptions& options, const std::string& json_path) {
-    Confinement confinement = heap::reader_confinement();
-    confinement.stops_processes = options.stop;
-    std::string problem;
-    const heap::CensusOutcome outcome = call_confined(
-        confinement, [&] { return heap::HeapReader(pid, options).take(); }, &problem);
-    if (!problem.empty()) print_error(Error{problem});
+    const heap::CensusOutcome outcome = take_census(pid, options);
     if (!outcome.census) {
         const heap::CensusFailure& failure = outcome.failure;
         if (failure.kind == heap::CensusFailure::Kind::kEnvironment) {

@@ -39,7 +39,7 @@ void read_heap(std::int32_t pid, const std::string& trim_url, Figures& figures) 
     if (trim_url.empty()) return;
     const auto before = capture::sample_process(worker, false);
     const auto status = call_confined(
-        Settlement{.name = "load"}, [&trim_url] { return load::post_nothing(trim_url); }, &problem);
+        load::kConfinement, [&trim_url] { return load::post_nothing(trim_url); }, &problem);
     if (!problem.empty()) tell("  note: " + problem);
     const auto after = capture::sample_process(worker, false);
     if (!before || !after || !status || *status != 200) return;

@@ -4,9 +4,7 @@
 namespace asrtrace {
 
 LoadThread::LoadThread(load::Client client, load::Tally empty)
-    : client_(std::move(client)),
-      tally_(std::move(empty)),
-      thread_(Settlement{.name = "load"}, [this] {
+    : client_(std::move(client)), tally_(std::move(empty)), thread_(load::kConfinement, [this] {
           client_.run(stop_, [this](const load::Outcome& outcome) {
               const std::lock_guard lock(mutex_);
               tally_.add(outcome);

@@ -9,14 +9,14 @@
 
 #include "tools/asrtrace/recorder.h"
 #include "tools/asrtrace/show.h"
-#include "user/base/capabilities.h"
+#include "user/base/output_file.h"
 
 namespace asrtrace {
 
-/// Reading the target, opening windows, and writing output where the user wants it, as the user's.
-inline constexpr CapabilitySet kTracingCapabilities = capability_set(
-    Capability::kBpf, Capability::kPerfmon, Capability::kSysPtrace, Capability::kDacReadSearch,
-    Capability::kDacOverride, Capability::kChown, Capability::kFowner);
+/// Reading the target, opening windows, and writing output.
+inline constexpr CapabilitySet kTracingCapabilities =
+    kWritingCapabilities | capability_set(Capability::kBpf, Capability::kPerfmon,
+                                          Capability::kSysPtrace, Capability::kDacReadSearch);
 
 struct SessionOptions {
     RecorderOptions recorder;

@@ -198,8 +198,8 @@ void SoakRun::run_recorder() {
 /// Reading the worker, ending it, and writing output remain.
 void SoakRun::give_up_rights() {
     constexpr CapabilitySet kKept =
-        capability_set(Capability::kSysPtrace, Capability::kDacReadSearch, Capability::kDacOverride,
-                       Capability::kChown, Capability::kFowner, Capability::kKill);
+        kWritingCapabilities |
+        capability_set(Capability::kSysPtrace, Capability::kDacReadSearch, Capability::kKill);
     if (const auto status = settle_thread(kKept); !status)
         note_rights("the tracer keeps its rights: " + status.error().message);
 }

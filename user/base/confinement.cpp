@@ -4,9 +4,11 @@
 #include <fcntl.h>
 #include <linux/bpf.h>
 #include <sched.h>
+#include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/ptrace.h>
+#include <sys/socket.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -91,9 +93,25 @@ void allow_bpf(SyscallFilter& filter, const Confinement& confinement) {
     if (confinement.switches_bpf_statistics) filter.allow_one_of(SYS_bpf, 0, {BPF_ENABLE_STATS});
 }
 
+/// Names are looked up in files and by DNS. No local sockets: what listens there trusts who is
+/// root.
+void allow_requests(SyscallFilter& filter) {
+    filter.allow_one_of(SYS_socket, 0, {AF_INET, AF_INET6, AF_NETLINK});
+    filter.allow({SYS_bind, SYS_connect, SYS_shutdown, SYS_sendto, SYS_sendmsg, SYS_sendmmsg,
+                  SYS_recvfrom, SYS_recvmsg, SYS_recvmmsg, SYS_setsockopt, SYS_getsockopt,
+                  SYS_getsockname, SYS_getpeername});
+    filter.allow({SYS_ppoll, SYS_eventfd2, SYS_pipe2, SYS_socketpair, SYS_write, SYS_writev});
+#ifdef SYS_poll
+    filter.allow({SYS_poll});
+#endif
+    filter.allow_one_of(SYS_fcntl, 1, {F_GETFD, F_SETFD, F_GETFL, F_SETFL, F_DUPFD_CLOEXEC});
+    filter.allow_one_of(SYS_ioctl, 1, {FIONBIO, FIONREAD});
+}
+
 /// Of several rules for one system call the first decides.
 SyscallFilter filter_for(const Confinement& confinement) {
     SyscallFilter filter(SyscallFilter::Others::kRefused);
+    if (confinement.sends_requests) allow_requests(filter);  // more of fcntl than the basics
     allow_basics(filter);
     if (confinement.writes_files) {
         filter.allow({SYS_write, SYS_renameat, SYS_unlinkat});

@@ -28,7 +28,8 @@ struct Confinement {
     bool fills_bpf_maps = false;        ///< creates maps and sets elements; loads no program
     bool makes_nameless_files = false;  ///< with kNamelessFile, and writes to files that are open
     bool switches_bpf_statistics = false;
-    bool writes_files = false;  ///< creates, renames and removes files
+    bool writes_files = false;    ///< creates, renames and removes files
+    bool sends_requests = false;  ///< over the Internet protocols, never as a server
 };
 
 /// What it takes to read another process and its files, whoever it runs as.
@@ -43,7 +44,7 @@ inline constexpr int kNamelessFile = O_TMPFILE | O_EXCL | O_RDWR | O_CLOEXEC;
 // NOLINTNEXTLINE(readability-identifier-naming): a constant, though not known as one here
 extern const open_how kReadInRoot;
 
-/// For a thread that writes our own files and attaches probes, or that speaks over the network:
+/// For a thread that writes our own files and attaches probes, or that keeps files from a server:
 /// keeps these capabilities, and may never again start a program or a process, trace, write to
 /// another process, or touch modules, mounts, namespaces and keys. All else stays as it was. Errors
 /// as below.

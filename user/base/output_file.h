@@ -9,6 +9,7 @@
 #include <string>
 #include <string_view>
 
+#include "user/base/capabilities.h"
 #include "user/base/fd.h"
 #include "user/base/result.h"
 
@@ -18,6 +19,10 @@ struct FileOwner {
     uid_t uid = 0;
     gid_t gid = 0;
 };
+
+/// What it takes to write where the user wants it, as the user's.
+inline constexpr CapabilitySet kWritingCapabilities =
+    capability_set(Capability::kDacOverride, Capability::kChown, Capability::kFowner);
 
 /// The user behind sudo (SUDO_UID, SUDO_GID) if we are root on their behalf, else nothing.
 std::optional<FileOwner> owner_behind_sudo();

@@ -10,11 +10,16 @@
 #include <memory>
 #include <string>
 
+#include "user/base/confinement.h"
 #include "user/base/result.h"
 #include "user/load/outcome.h"
 #include "user/load/plan.h"
 
 namespace asrtrace::load {
+
+/// What a thread may do that sends: answers are parsed there, and the worker wrote them.
+inline constexpr Confinement kConfinement{
+    .name = "load", .opens_files = true, .starts_threads = true, .sends_requests = true};
 
 class Client {
   public:
