@@ -4,11 +4,13 @@
 # worker tests, and one other kernel in QEMU. Needs root and BPF; skips nothing.
 #   sudo tools/test.sh [--quick | --full | --kernels [all | SUITE...] | --arm64 [all | SUITE...]
 #       | --sanitized]
-# --full runs each fuzz target for five minutes, and clang-tidy over the tools as well.
+# --full runs each fuzz target for five minutes, clang-tidy over the tools as well, and live tests as
+#   long as they are meant to be: 50 moments to kill the tracer at, a hostile minute.
 # --quick leaves out clang-tidy, sanitizers and fuzzing.
 # --kernels runs live tests on all other kernels in QEMU (tests/vm), or on those of these suites of
 #   Debian, and nothing else; --arm64 does so on kernels of arm64, with a build for it.
-# --sanitized runs live tests with the tracer under ASan and UBSan, then under TSan, and nothing else.
+# --sanitized runs live tests, the hostile minute too, with the tracer under ASan and UBSan, then
+#   under TSan, and nothing else.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 # shellcheck source=tools/stages.sh
@@ -24,6 +26,7 @@ case "${1:-}" in
     --full)
         extent=full
         fuzz_seconds=300
+        export ASRTRACE_LONG=1
         ;;
     --kernels | --arm64)
         extent=${1#--}
@@ -31,7 +34,7 @@ case "${1:-}" in
         ;;
     --sanitized) extent=sanitized ;;
     *)
-        sed -n '3,11s/^# //p' "$0" >&2
+        sed -n '3,13s/^# //p' "$0" >&2
         exit 2
         ;;
 esac
@@ -78,9 +81,12 @@ sanitized_tests() {
 # Live tests whose figures do not depend on how fast the tracer is, with a tracer of another preset.
 sanitized_live_tests() {
     local names='exactness|faults|mappings|requests|http|http_edges|http_paths|files|raw|rebuilt'
-    names+='|follow|moving|run|hostile|injection'
-    ASRTRACE_COMMAND=$PWD/build/$1/bin/asrtrace UBSAN_OPTIONS=print_stacktrace=1 \
-        ctest --test-dir build/release -R "^live\\.($names)\$" --output-on-failure --no-tests=error
+    names+='|follow|moving|run|injection'
+    local -x ASRTRACE_COMMAND=$PWD/build/$1/bin/asrtrace UBSAN_OPTIONS=print_stacktrace=1
+    local run=(ctest --test-dir build/release --output-on-failure --no-tests=error) failed=0
+    "${run[@]}" -R "^live\\.($names)\$" || failed=1
+    ASRTRACE_LONG=1 "${run[@]}" -R '^live\.hostile$' || failed=1
+    return $failed
 }
 
 # Shows the live tests as they pass, everything that fails, and the summary.
