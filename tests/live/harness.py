@@ -224,7 +224,7 @@ class LiveTest(unittest.TestCase):
         thread's comes between where the kernel lets it (7.x), and is left out: that is counted."""
         beside = ("stacks_", "census_")
         if EMULATED:
-            beside += ("missed_programs",)
+            beside += ("missed_tracepoints",)
         lost = {key: value for key, value in report["losses"].items()
                 if value and not key.startswith(beside)}
         self.assertEqual(lost, {}, "something was lost")

@@ -275,5 +275,77 @@ TEST(Findings, LossesLowerConfidenceAndThenForbidAVerdict) {
     EXPECT_EQ(only(recording).kind, FindingKind::kInconclusive);
 }
 
+/// Memory of three books and 58 MB that malloc keeps; a site that leaks.
+Recording grown_everywhere() {
+    auto recording = quiet();
+    for (const auto book : {&ledger::Books::heap_retained, &ledger::Books::anon_mapped})
+        grow(recording, book, [](std::uint64_t requests) { return requests * 200'000; });
+    mark_six_times(recording, kBlockBytes);
+    add_site(
+        recording, [](std::uint64_t requests) { return requests; }, 1);
+    recording.events_attributed = 80'000;
+    return recording;
+}
+
+std::vector<std::pair<FindingKind, Confidence>> said_of(const Recording& recording) {
+    std::vector<std::pair<FindingKind, Confidence>> said;
+    for (const Finding& finding : analyze(recording).findings)
+        said.emplace_back(finding.kind, finding.confidence);
+    std::ranges::sort(said);
+    return said;
+}
+
+using Said = std::vector<std::pair<FindingKind, Confidence>>;
+const Said kAllSure{{FindingKind::kLeak, Confidence::kDefinite},
+                    {FindingKind::kRetention, Confidence::kDefinite},
+                    {FindingKind::kMapped, Confidence::kDefinite}};
+
+TEST(Findings, WhatIsReadDoesNotDependOnEvents) {
+    auto recording = grown_everywhere();
+    ASSERT_EQ(said_of(recording), kAllSure);
+    recording.losses.ring_events = 1000;
+    EXPECT_EQ(said_of(recording),
+              (Said{{FindingKind::kLeak, Confidence::kProbable}, kAllSure[1], kAllSure[2]}));
+    recording.losses.ring_events = recording.losses.ring_calls = 80'000;
+    Said said = kAllSure;  // marking finds the leak, too
+    said.emplace_back(FindingKind::kInconclusive, Confidence::kPossible);
+    EXPECT_EQ(said_of(recording), said);
+    for (const Finding& finding : analyze(recording).findings) {
+        EXPECT_EQ(finding.per_request.has_value(), finding.kind != FindingKind::kInconclusive);
+        const bool of_books =
+            finding.kind == FindingKind::kRetention || finding.kind == FindingKind::kMapped;
+        EXPECT_EQ(finding.bytes > 4 << 20, of_books) << "what is found is not in doubt twice";
+        EXPECT_TRUE(finding.stacks.empty());
+    }
+    recording.losses.ring_calls = 0;
+    for (const Finding& finding : analyze(recording).findings)
+        if (finding.kind == FindingKind::kRetention) {
+            EXPECT_FALSE(finding.per_request) << "who knows how many requests there were";
+        }
+}
+
+TEST(Findings, AStackWithoutRoomIsNoLostEvent) {
+    auto recording = grown_everywhere();
+    recording.losses.map_full_events = recording.losses.map_full_stacks = 16'000;
+    EXPECT_EQ(lost_share(recording), 0);
+    EXPECT_EQ(said_of(recording), kAllSure) << "each stack of theirs has a place";
+    for (auto& epoch : recording.site_epochs)
+        for (SiteEpoch& site : epoch) site.stack = kUnknownStack;
+    const auto findings = analyze(recording).findings;
+    EXPECT_EQ(findings.front().kind, FindingKind::kLeak);
+    EXPECT_EQ(findings.front().confidence, Confidence::kProbable);
+    EXPECT_TRUE(says(findings.front(), "20.0 % of the events"));
+    recording.losses.map_full_events += 1000;
+    EXPECT_NEAR(lost_share(recording), 1000.0 / 81'000, 1e-9) << "another map was full, too";
+}
+
+TEST(Findings, WhatTracepointsMissedMayBeAnybodys) {
+    auto recording = grown_everywhere();
+    recording.losses.missed_tracepoints = 50'000;
+    EXPECT_EQ(said_of(recording), kAllSure);
+    recording.losses.missed_programs = 1000;
+    EXPECT_EQ(said_of(recording).front().second, Confidence::kProbable);
+}
+
 }  // namespace
 }  // namespace asrtrace::classify

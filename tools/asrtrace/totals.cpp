@@ -31,11 +31,13 @@ void add_losses(const capture::Counters& counters, const capture::ProgramStatist
     losses.map_full_events = counters[wire::LOST_STACK_MAP] + counters[wire::LOST_THREAD_MAP] +
                              counters[wire::LOST_PROCESS_MAP] + counters[wire::LOST_SAMPLED_MAP] +
                              counters[wire::LOST_HTTP_CONNECTIONS];
+    losses.map_full_stacks = counters[wire::LOST_STACK_MAP];
     losses.stacks_failed = counters[wire::LOST_STACK_WALK];
     losses.stacks_truncated = counters[wire::COUNT_STACK_TRUNCATED];
     losses.stacks_heuristic = counters[wire::COUNT_STACK_HEURISTIC];
     losses.inflight_reset = counters[wire::LOST_INFLIGHT];
-    losses.missed_programs = statistics.missed;
+    losses.missed_programs = statistics.probes_missed;
+    losses.missed_tracepoints = statistics.tracepoints_missed;
     losses.unsized_faults = counters[wire::LOST_FAULT_ORDERS];
     losses.unseen_http_calls = counters[wire::LOST_HTTP_BYPASSED] + counters[wire::LOST_HTTP_WORK];
 }

@@ -392,13 +392,14 @@ ProgramStatistics Programs::statistics() const {
         if (is_of_uprobes(program)) {
             sums.probe_runs += info.run_cnt;
             sums.probe_seconds += seconds;
+            sums.probes_missed += info.recursion_misses;
         } else {
             sums.tracepoint_seconds += seconds;
+            if (!is_only_interrupted(program)) sums.tracepoints_missed += info.recursion_misses;
         }
         if (program == programs.fault_user || program == programs.fault_kernel ||
             program == programs.fault_any || program == programs.rss_stat)
             sums.fault_runs += info.run_cnt;
-        if (!is_only_interrupted(program)) sums.missed += info.recursion_misses;
     }
     return sums;
 }

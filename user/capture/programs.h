@@ -62,7 +62,9 @@ struct ProgramStatistics {
     /// Programs at tracepoints run in all processes, whose faults they then leave alone.
     double tracepoint_seconds = 0;
     std::uint64_t fault_runs = 0;  ///< of the programs that meet faults, in all processes
-    std::uint64_t missed = 0;      ///< runs the kernel skipped because another program was running
+    /// Runs the kernel skipped because another program was running.
+    std::uint64_t probes_missed = 0;
+    std::uint64_t tracepoints_missed = 0;  ///< in whichever process: most need not be the target's
 };
 
 /// A probe of the request plane.

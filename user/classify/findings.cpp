@@ -21,6 +21,11 @@ constexpr double kUnaccountedShare = 0.2;  ///< of all growth: less is not worth
 constexpr double kMaterialShare = 0.02;    ///< of the memory there is
 constexpr double kMaterialBytes = 65536;
 
+/// That reached the ledger.
+double events_seen(const Recording& recording) {
+    return static_cast<double>(recording.events_attributed + recording.events_unattributed);
+}
+
 Evidence gather(const Recording& recording, const Summary& summary) {
     Evidence evidence{.recording = recording, .summary = summary};
     evidence.requests = static_cast<double>(recording.requests_completed);
@@ -60,17 +65,51 @@ void add_marked_leak(const Evidence& evidence, std::vector<Finding>& findings) {
             leak->confidence = std::max(leak->confidence, Confidence::kProbable);
             leak->evidence.emplace_back("no window has seen yet who allocates them");
         }
+    } else if (tier == "full") {
+        leak->advice.clear();
     }
     findings.push_back(std::move(*leak));
 }
 
-void lower_confidence(const Evidence& evidence, std::vector<Finding>& findings) {
+void doubt(Finding& finding, std::string why) {
+    if (finding.confidence == Confidence::kDefinite) finding.confidence = Confidence::kProbable;
+    finding.evidence.push_back(std::move(why));
+}
+
+/// Of blocks whose stacks found no room the place is unknown, and there may be many.
+void doubt_unknown_places(const Evidence& evidence, std::vector<Finding>& findings) {
+    const std::uint64_t unknown = evidence.recording.losses.map_full_stacks;
+    if (unknown == 0) return;
+    const double share = static_cast<double>(unknown) / events_seen(evidence.recording);
+    for (Finding& finding : findings)
+        if (std::ranges::find(finding.stacks, kUnknownStack) != finding.stacks.end())
+            doubt(finding, fmt::format("of various places: the stacks of {} of the events found "
+                                       "no room",
+                                       percent(share)));
+}
+
+/// What is told of sites consists of events: their loss makes it doubtful, and then worthless.
+std::vector<Finding> findings_of_events(const Evidence& evidence) {
     const double share = lost_share(evidence.recording);
-    if (share <= kLostShare) return;
-    for (Finding& finding : findings) {
-        if (finding.confidence == Confidence::kDefinite) finding.confidence = Confidence::kProbable;
-        finding.evidence.push_back(fmt::format("{} of the events were lost", percent(share)));
-    }
+    if (share > kTooMuchLost) return {};
+    std::vector<Finding> findings = site_findings(evidence);
+    doubt_unknown_places(evidence, findings);
+    if (share > kLostShare)
+        for (Finding& finding : findings)
+            doubt(finding, fmt::format("{} of the events were lost", percent(share)));
+    return findings;
+}
+
+/// What the heap and procfs were read for does not depend on events, but the number of requests
+/// that it is divided by does.
+std::vector<Finding> findings_of_readings(const Evidence& evidence) {
+    std::vector<Finding> findings = retention_findings(evidence);
+    for (Finding& finding : book_findings(evidence)) findings.push_back(std::move(finding));
+    const auto& losses = evidence.recording.losses;
+    const bool requests_lost = losses.ring_events > losses.ring_calls;
+    if (requests_lost && lost_share(evidence.recording) > kTooMuchLost)
+        for (Finding& finding : findings) finding.per_request.reset();
+    return findings;
 }
 
 /// What goes on for ever comes first.
@@ -101,11 +140,11 @@ const char* Evidence::unit() const {
 
 double lost_share(const Recording& recording) {
     const auto& losses = recording.losses;
+    const std::uint64_t without_room =
+        losses.map_full_events - std::min(losses.map_full_stacks, losses.map_full_events);
     const auto lost =
-        static_cast<double>(losses.ring_events + losses.map_full_events + losses.missed_programs);
-    const auto seen =
-        static_cast<double>(recording.events_attributed + recording.events_unattributed);
-    return lost == 0 ? 0 : lost / (lost + seen);
+        static_cast<double>(losses.ring_events + without_room + losses.missed_programs);
+    return lost == 0 ? 0 : lost / (lost + events_seen(recording));
 }
 
 std::string fall_text(const Fall& fall, const char* unit) {
@@ -167,11 +206,11 @@ Analysis analyze(const Recording& recording) {
 std::vector<Finding> find(const Recording& recording, const Summary& summary) {
     const Evidence evidence = gather(recording, summary);
     std::vector<Finding> findings;
-    if (lost_share(recording) <= kTooMuchLost && recording.requests_completed >= kFewestRequests) {
-        for (auto* part : {&site_findings, &retention_findings, &book_findings})
-            for (Finding& finding : (*part)(evidence)) findings.push_back(std::move(finding));
+    if (recording.requests_completed >= kFewestRequests) {
+        findings = findings_of_events(evidence);
         add_marked_leak(evidence, findings);
-        lower_confidence(evidence, findings);
+        for (Finding& finding : findings_of_readings(evidence))
+            findings.push_back(std::move(finding));
     }
     if (auto finding = inconclusive(evidence, findings)) findings.push_back(std::move(*finding));
     std::stable_sort(findings.begin(), findings.end(),

@@ -22,7 +22,7 @@ namespace asrtrace::classify {
 
 /// Growth in bytes that must not go without a word.
 constexpr double kUnaccountedBytes = 1 << 20;
-/// Share of the events whose loss leaves nothing to say.
+/// Share of the events whose loss leaves nothing to say of sites.
 constexpr double kTooMuchLost = 0.05;
 /// Readings of the heap that make a series.
 constexpr std::size_t kEnoughReadings = 5;
@@ -84,7 +84,8 @@ std::string finding_id(const std::vector<Finding>& findings, std::size_t index);
 /// least 1 MiB); else 0. Pages that no finding names are in the books all the same.
 double unaccounted_growth(const ledger::Recording& recording, const std::vector<Finding>& findings);
 
-/// Share of the events that never reached the ledger.
+/// Share of the events that never reached the ledger. One that came without its stack did; what
+/// tracepoints missed may be other processes' and is none of sites.
 double lost_share(const ledger::Recording& recording);
 
 /// Most severe first: what grows without end, most bytes a request first; then the rest by bytes.

@@ -54,6 +54,9 @@ std::optional<Finding> inconclusive(const Evidence& evidence, const std::vector<
     finding.bytes = evidence.anonymous_growth;
     const bool grew = evidence.anonymous_growth > evidence.material();
     if (lost_share(evidence.recording) > kTooMuchLost) {
+        for (const Finding& other : found)
+            if (other.kind != FindingKind::kFile)
+                finding.bytes = std::max(0.0, finding.bytes - other.bytes);
         finding.evidence.push_back(
             fmt::format("{} of the events were lost: what the sites hold is not known",
                         percent(lost_share(evidence.recording))));

@@ -211,7 +211,9 @@ struct Losses {
     std::uint64_t ring_events = 0;      ///< ring buffer full
     std::uint64_t ring_calls = 0;       ///< of them, of the malloc family
     std::uint64_t map_full_events = 0;  ///< a BPF map was full
-    std::uint64_t missed_programs = 0;  ///< programs the kernel skipped (recursion)
+    std::uint64_t map_full_stacks = 0;  ///< of them, events that came, but without their stack
+    std::uint64_t missed_programs = 0;  ///< programs at probes that the kernel skipped (recursion)
+    std::uint64_t missed_tracepoints = 0;  ///< programs at tracepoints, in whichever process
     std::uint64_t stacks_failed = 0;
     std::uint64_t stacks_truncated = 0;
     std::uint64_t stacks_heuristic = 0;

@@ -223,7 +223,9 @@ void loss_fields(Visitor& v, Losses& l) {
     v("losses.ring_events", l.ring_events);
     v("losses.ring_calls", l.ring_calls);
     v("losses.map_full_events", l.map_full_events);
+    v("losses.map_full_stacks", l.map_full_stacks);
     v("losses.missed_programs", l.missed_programs);
+    v("losses.missed_tracepoints", l.missed_tracepoints);
     v("losses.stacks_failed", l.stacks_failed);
     v("losses.stacks_truncated", l.stacks_truncated);
     v("losses.stacks_heuristic", l.stacks_heuristic);
