@@ -70,6 +70,7 @@ struct http_conn {
 	__u64 inode;       /* of its socket: tells a new socket at an old one's address */
 	__u64 begin_ns;    /* of the request under way */
 	__u64 heads;       /* by request: is it HEAD */
+	__u64 told;        /* by request: the ring had room for its begin */
 	__u64 method_word; /* of the request under way */
 	__u64 response_bytes;
 	__u64 body_bytes[HTTP_PIPELINE]; /* by request */

@@ -14,6 +14,11 @@ import harness
 
 GET = b"GET /steady?q=1 HTTP/1.1\r\nHost: h\r\n\r\n"
 
+# More requests than the ring has room for; a server that reads so many at once begins them all
+# before it answers the first.
+PIPELINED = 50
+PIPELINED_BATCHES = 80
+
 # Three sends through a ring, by the offsets of struct io_uring_params and io_uring_sqe
 # (include/uapi/linux/io_uring.h); then what came out on the other side.
 SENDS_BY_IO_URING = """
@@ -68,6 +73,39 @@ class HttpEdges(harness.LiveTest):
             self.assertTrue(got, text[-200:])
             text += got
         return text
+
+    def test_ends_that_find_no_room(self):
+        """The tracer stands still until its ring is full: what it was told the begin of ends all
+        the same."""
+        program = self.serve()
+        tracer = self.watch(program, "--request", "http")
+        connections = [self.dial(program) for _ in range(10)]
+
+        def ask(number):
+            for connection in connections:
+                connection.sendall(GET * number)
+            for connection in connections:
+                self.answers(connection, number)
+
+        ask(1)
+        tracer.process.send_signal(signal.SIGSTOP)
+        try:
+            for _ in range(PIPELINED_BATCHES):
+                ask(PIPELINED)
+        finally:
+            tracer.process.send_signal(signal.SIGCONT)
+        time.sleep(1)
+        ask(1)
+        self.assertEqual(tracer.stop(), 0, tracer.stderr)
+        total = len(connections) * (2 + PIPELINED_BATCHES * PIPELINED)
+        self.assertEqual(program.run()["answered"], total)
+        report = tracer.report()
+        count, losses = report["requests"]["count"], report["losses"]
+        harness.note(f"  {count} of {total} requests, losses {losses}")
+        self.assertGreater(losses["ring_events"], 1000, "the ring did not overflow")
+        # Of a request that does not count both records are lost, or only its begin. None is in
+        # flight for ever.
+        self.assertEqual(2 * (total - count), losses["ring_events"] + losses["unknown_requests"])
 
     # Conversations: what a client says on one server, and how many requests that is.
 

@@ -102,6 +102,7 @@ void choose_programs(planes* skeleton, const ProgramsConfig& config, const Featu
         programs.http_call, kCallsKeepArguments && config.http && !calls && config.http_by_probes);
     bpf_map__set_autocreate(skeleton->maps.http_conns, config.http);
     bpf_map__set_autocreate(skeleton->maps.http_works, config.http);
+    bpf_map__set_autocreate(skeleton->maps.http_owed, config.http);
     bpf_program__set_autoload(programs.mapping_call,
                               kCallsKeepArguments && method != ProbeMethod::kPerf);
     if (method == ProbeMethod::kPerf) return;
