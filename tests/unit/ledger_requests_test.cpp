@@ -86,6 +86,76 @@ TEST(LedgerRequests, AnAbandonedRequestIsCountedAndItsBlocksAreKept) {
     EXPECT_EQ(rows.at(1).live_bytes, 10U);
 }
 
+TEST(LedgerRequests, AThreadThatEndsAbandonsItsRequest) {
+    Script script;
+    for (std::uint64_t i = 1; i <= 10; ++i) {
+        const auto tid = static_cast<std::uint32_t>(10 + i);
+        script.begin(tid);
+        script.alloc(0x1000 * i, 10, 1, tid);
+        if (i != 4) script.done(tid);  // an exception went past it
+        script.exit(false, tid);
+        EXPECT_EQ(script.ledger.in_flight(), 0U);
+    }
+    const auto attributed = script.ledger.events_attributed();
+    script.alloc(0x20000, 10, 2, 14);  // of a thread with the same number
+    EXPECT_EQ(script.ledger.events_attributed(), attributed);
+    script.finish();
+    EXPECT_EQ(script.ledger.requests_completed(), 9U);
+    EXPECT_EQ(script.ledger.requests_unknown(), 1U);
+}
+
+TEST(LedgerRequests, WhatASocketBroughtOutlivesTheThreadThatReadIt) {
+    Script script;
+    script.http_begin(1, 11);
+    script.exit(false, 11);
+    EXPECT_EQ(script.ledger.in_flight(), 1U);
+    script.http_begin(2, 12);
+    script.alloc(0x1000, 10, 1, 11);  // a later thread's, of the same number
+    EXPECT_EQ(script.ledger.events_attributed(), 0U);
+    script.http_moved(1, 13);
+    script.http_done(1, 13);
+    script.http_done(2, 12);
+    EXPECT_EQ(script.ledger.in_flight(), 0U);
+    EXPECT_EQ(script.ledger.requests_completed(), 2U);
+    EXPECT_EQ(script.ledger.requests_unknown(), 0U);
+}
+
+/// What it mapped and allocated has outlived it when another epoch has passed.
+TEST(LedgerRequests, WhatAnAbandonedRequestLeftOutlivesIt) {
+    const auto left_after = [](auto abandon) {
+        Script script({.follow = true, .epoch_ns = 1'000'000, .idle_epoch_ns = 1'000'000});
+        script.fork(1);
+        script.process = 1;
+        script.begin(7);
+        script.alloc(0x1000, 10, 1, 7);
+        script.map(kBase, 2 * kPage, 2, 7);
+        abandon(script);
+        for (int i = 0; i < 3; ++i) script.ledger.tick(script.now_ns += 2'000'000);
+        return script.finish(SiteKind::kMapped).at(2).outlived_bytes;
+    };
+    EXPECT_EQ(left_after([](Script& script) { script.exit(false, 7); }), 2 * kPage);
+    EXPECT_EQ(left_after([](Script& script) { script.begin(7); }), 2 * kPage);
+}
+
+TEST(LedgerRequests, ACohortForgetsMappingsThatAreGone) {
+    Mappings mapped;
+    LiveBlocks live;
+    Cohort cohort;
+    for (std::uint64_t i = 0; i < 100'000; ++i) {
+        const std::uint64_t begin = kBase + i % 2 * kPage;
+        mapped.cut(begin, begin + kPage);
+        mapped.insert({.begin = begin, .end = begin + kPage, .serial = i});
+        cohort.add(MappingName{begin, begin + kPage, i}, mapped);
+    }
+    EXPECT_LE(cohort.mappings.size(), 8192U);
+    Cohort orphans;
+    orphans.add(cohort, live, mapped);
+    std::size_t found = 0;
+    for (const MappingName& name : orphans.mappings)
+        mapped.each_piece(name, [&](const Region&) { ++found; });
+    EXPECT_EQ(found, 2U);
+}
+
 TEST(LedgerRequests, IntervalsStandInForRequests) {
     Script script({.interval_ns = 1'000'000'000});
     for (std::uint64_t i = 0; i < 10; ++i) {

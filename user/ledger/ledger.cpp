@@ -117,7 +117,7 @@ std::uint64_t Ledger::outlive(const Cohort& cohort) {
         bytes += amount.bytes;
     }
     for (const MappingName& name : cohort.mappings) {
-        mappings_.each_piece(name.begin, name.end, name.serial, [&](Region& piece) {
+        mappings_.each_piece(name, [&](Region& piece) {
             piece.fate.outlived = true;
             sites_.outlive(piece.site, {static_cast<double>(piece.bytes()), 1.0});
         });
@@ -414,9 +414,8 @@ void Ledger::on(const decode::Event& event, const decode::Fault& fault) {
 
 void Ledger::on(const decode::Event& event, const decode::RequestMark& mark) {
     if (!mark.done) {
-        if (auto abandoned = requests_.begin(process_, event.tid, event.time_ns, mark)) {
-            for (const BlockName& name : abandoned->cohort.blocks) orphans_.add(name, live_);
-        }
+        if (auto abandoned = requests_.begin(process_, event.tid, event.time_ns, mark))
+            orphans_.add(abandoned->cohort, live_, mappings_);
     } else if (auto request = requests_.end(process_, event.tid, event.time_ns, mark)) {
         finish_request(std::move(*request));
     }
@@ -462,6 +461,8 @@ void Ledger::on(const decode::Event& event, const decode::Task& task) {
     if (task.kind == decode::Task::Kind::kExit) {
         restore_realloc(event.tid);
         restore_unmap(event.tid);
+        for (const ActiveRequest& request : requests_.end_thread(event.tid))
+            orphans_.add(request.cohort, live_, mappings_);
     }
     if (task.kind == decode::Task::Kind::kFork && task.child != 0) alive_.insert(task.child);
     if (task.kind == decode::Task::Kind::kExec) {
@@ -485,9 +486,8 @@ void Ledger::end_process(decode::ProcessNumber process) {
     }
     remove_range(std::uint64_t{process} << kProcessShift, (std::uint64_t{process} + 1)
                                                               << kProcessShift);
-    for (const ActiveRequest& request : requests_.abandon(process)) {
-        for (const BlockName& name : request.cohort.blocks) orphans_.add(name, live_);
-    }
+    for (const ActiveRequest& request : requests_.abandon(process))
+        orphans_.add(request.cohort, live_, mappings_);
 }
 
 }  // namespace asrtrace::ledger

@@ -33,7 +33,7 @@ void Ledger::add_region(std::uint32_t tid, std::uint64_t begin, std::uint64_t en
     if (anonymous) {
         region.site = sites_.at(SiteKind::kMapped, stack_id(stack));
         sites_.allocate(region.site, {static_cast<double>(region.bytes()), 1.0});
-        cohort.mappings.push_back({begin, end, region.serial});
+        cohort.add(MappingName{begin, end, region.serial}, mappings_);
     }
     mappings_.insert(region);
 }

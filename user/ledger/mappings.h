@@ -22,6 +22,13 @@ struct Region {
     std::uint64_t bytes() const { return end - begin; }
 };
 
+/// A mapping of which there may be pieces within [begin, end).
+struct MappingName {
+    std::uint64_t begin = 0;
+    std::uint64_t end = 0;
+    std::uint64_t serial = 0;
+};
+
 class Mappings {
   public:
     /// Cuts [begin, end) out; the pieces that were mapped there come back, in order.
@@ -30,12 +37,12 @@ class Mappings {
     /// Precondition: nothing is mapped in the region's range.
     void insert(const Region& region);
 
-    /// Calls `visit(Region&)` for each piece of the mapping `serial` inside [begin, end).
+    /// Calls `visit(Region&)` for each piece of the mapping.
     template <typename Visit>
-    void each_piece(std::uint64_t begin, std::uint64_t end, std::uint64_t serial, Visit visit) {
-        for (auto entry = regions_.lower_bound(begin); entry != regions_.end(); ++entry) {
-            if (entry->first >= end) return;
-            if (entry->second.serial == serial) visit(entry->second);
+    void each_piece(const MappingName& name, Visit visit) {
+        for (auto entry = regions_.lower_bound(name.begin); entry != regions_.end(); ++entry) {
+            if (entry->first >= name.end) return;
+            if (entry->second.serial == name.serial) visit(entry->second);
         }
     }
 

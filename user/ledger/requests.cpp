@@ -5,12 +5,21 @@
 
 namespace asrtrace::ledger {
 
-void Cohort::add(BlockName name, LiveBlocks& live) {
-    if (blocks.size() >= compact_at) {
-        std::erase_if(blocks, [&](const BlockName& old) { return live.find(old) == nullptr; });
-        compact_at = std::max<std::size_t>(4096, 2 * blocks.size());
-    }
-    blocks.push_back(name);
+void Cohort::add(const BlockName& name, LiveBlocks& live) {
+    blocks.add(name, [&](const BlockName& old) { return live.find(old) != nullptr; });
+}
+
+void Cohort::add(const MappingName& name, Mappings& mapped) {
+    mappings.add(name, [&](const MappingName& old) {
+        bool alive = false;
+        mapped.each_piece(old, [&](const Region&) { alive = true; });
+        return alive;
+    });
+}
+
+void Cohort::add(const Cohort& other, LiveBlocks& live, Mappings& mapped) {
+    for (const BlockName& name : other.blocks) add(name, live);
+    for (const MappingName& name : other.mappings) add(name, mapped);
 }
 
 std::optional<ActiveRequest> Requests::begin(decode::ProcessNumber process, std::uint32_t tid,
@@ -146,6 +155,22 @@ ActiveRequest* Requests::of_thread(decode::ProcessNumber process, std::uint32_t 
                            ? active_.find(own->second.front())
                            : only_one(process);
     return entry == active_.end() ? nullptr : &entry->second;
+}
+
+std::vector<ActiveRequest> Requests::end_thread(std::uint32_t tid) {
+    std::vector<ActiveRequest> abandoned;
+    const auto own = by_thread_.find(tid);
+    if (own == by_thread_.end()) return abandoned;
+    const std::vector<RequestId> ids = own->second;
+    by_thread_.erase(own);
+    for (const RequestId id : ids) {
+        const auto entry = active_.find(id);
+        const auto http = by_http_.find(entry->second.record.external_id);
+        if (http != by_http_.end() && http->second == id) continue;
+        abandoned.push_back(remove(entry));
+        ++unknown_;
+    }
+    return abandoned;
 }
 
 std::vector<ActiveRequest> Requests::abandon(decode::ProcessNumber process) {

@@ -8,6 +8,7 @@
 // cohorts of their own, one an epoch, and have outlived it when another epoch has passed.
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <map>
 #include <optional>
@@ -15,24 +16,43 @@
 
 #include "user/decode/event.h"
 #include "user/ledger/blocks.h"
+#include "user/ledger/mappings.h"
 #include "user/ledger/recording.h"
 
 namespace asrtrace::ledger {
 
-struct MappingName {
-    std::uint64_t begin = 0;
-    std::uint64_t end = 0;
-    std::uint64_t serial = 0;
+/// Names in the order in which they came. The dead ones are dropped now and then, so that a list is
+/// as long as what lives of it.
+template <typename Name>
+class NameList {
+  public:
+    template <typename IsAlive>
+    void add(const Name& name, IsAlive is_alive) {
+        if (names_.size() >= compact_at_) {
+            std::erase_if(names_, [&](const Name& old) { return !is_alive(old); });
+            compact_at_ = std::max(kFirstCompaction, 2 * names_.size());
+        }
+        names_.push_back(name);
+    }
+    auto begin() const { return names_.begin(); }
+    auto end() const { return names_.end(); }
+    std::size_t size() const { return names_.size(); }
+
+  private:
+    static constexpr std::size_t kFirstCompaction = 4096;
+    std::vector<Name> names_;
+    std::size_t compact_at_ = kFirstCompaction;
 };
 
 /// What was allocated under one request (or in one epoch without one).
 struct Cohort {
-    std::vector<BlockName> blocks;
-    std::vector<MappingName> mappings;
-    std::size_t compact_at = 4096;
+    NameList<BlockName> blocks;
+    NameList<MappingName> mappings;
 
-    /// Drops the dead ones now and then, so that a cohort is as large as what lives of it.
-    void add(BlockName name, LiveBlocks& live);
+    void add(const BlockName& name, LiveBlocks& live);
+    void add(const MappingName& name, Mappings& mapped);
+    /// All of another one's.
+    void add(const Cohort& other, LiveBlocks& live, Mappings& mapped);
 };
 
 struct ActiveRequest {
@@ -62,6 +82,9 @@ class Requests {
     std::optional<ActiveRequest> end_http(std::uint64_t time_ns, const decode::HttpMark& mark);
     /// The request that an event of this thread belongs to, or null.
     ActiveRequest* of_thread(decode::ProcessNumber process, std::uint32_t tid);
+    /// The thread has ended: what began on it never will. Not so what came from a socket, which
+    /// another thread may answer, and which ends with the socket.
+    std::vector<ActiveRequest> end_thread(std::uint32_t tid);
     /// The process has ended: its requests never will.
     std::vector<ActiveRequest> abandon(decode::ProcessNumber process);
 
