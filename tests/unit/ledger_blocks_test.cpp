@@ -53,6 +53,28 @@ TEST(LedgerBlocks, AFailedReallocKeepsTheOldBlock) {
     EXPECT_EQ(script.counts.failed_allocations, 1U);
 }
 
+TEST(LedgerBlocks, AReallocWhoseEndWasLostGaveItsBlockToAnother) {
+    Script script;
+    script.alloc(0x1000, 100);
+    script.alloc(0x5000, 30, 2);
+    script.at(1, decode::ReallocBegin{0x1000});
+    script.alloc(0x1000, 70, 3, 2);              // it had moved by then
+    script.at(1, decode::ReallocBegin{0x5000});  // so this is another call
+    script.at(1,
+              decode::ReallocEnd{.old_address = 0x5000, .address = 0x5000, .size = 40, .stack = 2});
+    script.free(0x1000, 2);
+    const auto rows = script.finish();
+    EXPECT_EQ(rows.at(1).live_bytes, 0U);
+    EXPECT_EQ(rows.at(2).live_bytes, 40U);
+    EXPECT_EQ(rows.at(3).live_bytes, 0U);
+    EXPECT_EQ(rows.at(3).freed_bytes, 70U);
+    EXPECT_EQ(script.ledger.missed_frees(), 1U);
+    EXPECT_EQ(script.counts.freed_unknown_blocks, 0U);
+    EXPECT_EQ(
+        script.counts.allocated_blocks,
+        script.counts.freed_blocks + script.ledger.missed_frees() + script.ledger.live_blocks());
+}
+
 TEST(LedgerBlocks, AnotherThreadMayGetTheAddressDuringARealloc) {
     Script script;
     script.alloc(0x1000, 100, 1, 1);

@@ -378,10 +378,14 @@ void Ledger::on(const decode::Event& event, const decode::ReallocEnd& end) {
 void Ledger::restore_realloc(std::uint32_t tid) {
     const auto pending = pending_reallocs_.find(tid);
     if (pending == pending_reallocs_.end()) return;
-    const PendingBlock& old = pending->second;
+    const PendingBlock old = pending->second;
+    pending_reallocs_.erase(pending);
+    if (live_.at(old.address) != nullptr) {
+        ++missed_frees_;  // it did move: another block has its address
+        return;
+    }
     live_.insert(old.address, old.block);
     take_back(old.block);
-    pending_reallocs_.erase(pending);
 }
 
 void Ledger::restore_reallocs() {
