@@ -183,6 +183,29 @@ TEST_F(Windows, WhatALongWindowSawStaysAndGrowthGoesOnFromThere) {
     EXPECT_EQ(rows.at(1).outlived_blocks, 80U);
 }
 
+TEST_F(Windows, NothingIsToldOfBlocksByPathAnyMore) {
+    const auto serve = [&](std::uint64_t id) {
+        script.http_begin(id, 1, "/leaky");
+        script.alloc(next += 0x1000, 256);
+        script.http_done(id);
+    };
+    for (std::uint64_t id = 1; id <= 10; ++id) serve(id);
+    EXPECT_EQ(script.ledger.path_totals().at(1).held_bytes, 2560U);
+    pass(10000);
+    close();
+    for (std::uint64_t id = 11; id <= 300; ++id) serve(id);
+    open();
+    script.free(0x101000);  // what the first window left behind
+    for (std::uint64_t id = 301; id <= 310; ++id) serve(id);
+    script.finish();
+    const PathTotals leaky = script.ledger.path_totals().at(1);
+    EXPECT_EQ(leaky.requests, 310U);
+    EXPECT_EQ(leaky.body_bytes, 310U * 300);
+    EXPECT_EQ(leaky.held_bytes + leaky.held_blocks + leaky.allocated_bytes, 0U);
+    EXPECT_TRUE(script.ledger.site_paths().empty());
+    EXPECT_EQ(script.ledger.lifetimes(), Lifetimes{});
+}
+
 TEST_F(Windows, ARequestOutsideOfThemLeavesNothingKnown) {
     pass(1000);
     close();

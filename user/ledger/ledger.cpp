@@ -84,7 +84,7 @@ Ledger::Charged Ledger::charge(std::uint32_t tid, std::uint64_t allocated_bytes)
 void Ledger::let_go(const Block& block) {
     const Amount amount = weighed(block);
     sites_.free(block.site, amount, block.fate, block.held);
-    if (!block.held) return;
+    if (windowed_) return;
     if (block.fate.outlived) paths_.let_go(block.site, block.path, amount);
     if (block.of_request) lifetimes_.free(amount, block.fate.outlived, ended_since(block));
 }
@@ -92,7 +92,7 @@ void Ledger::let_go(const Block& block) {
 void Ledger::take_back(const Block& block) {
     const Amount amount = weighed(block);
     sites_.restore(block.site, amount, block.fate, block.held);
-    if (!block.held) return;
+    if (windowed_) return;
     if (block.fate.outlived) paths_.hold(block.site, block.path, amount);
     if (block.of_request) lifetimes_.restore(amount, block.fate.outlived, ended_since(block));
 }
@@ -109,8 +109,8 @@ std::uint64_t Ledger::outlive(const Cohort& cohort) {
         block->fate.outlived = true;
         block->outlived_at = static_cast<std::uint32_t>(requests_.completed());
         const Amount amount = weighed(*block);
-        if (block->held) {
-            sites_.outlive(block->site, amount);
+        if (block->held) sites_.outlive(block->site, amount);
+        if (!windowed_) {
             paths_.hold(block->site, block->path, amount);
             if (block->of_request) lifetimes_.outlive(amount);
         }

@@ -118,6 +118,8 @@ class Ledger {
     std::uint64_t requests_unknown() const { return requests_.unknown(); }
     std::uint64_t requests_aborted() const { return requests_.aborted(); }
     std::uint64_t requests_excluded() const { return requests_.excluded(); }
+    /// Without blocks, bytes and lifetimes, as site_paths() and lifetimes() are, once a window has
+    /// been closed: what was not seen of a block is not told by path.
     std::vector<PathTotals> path_totals() const { return paths_.totals(); }
     std::vector<SitePath> site_paths() const;
     Lifetimes lifetimes() const { return lifetimes_.rounded(); }

@@ -64,6 +64,8 @@ void Ledger::close_window(std::uint64_t now_ns) {
         witnesses_[address] = block;
     });
     live_ = {};
+    paths_.forget_blocks();
+    lifetimes_ = {};
     if (keeps) apportioner_.restart();
     windowed_ = true;
     window_open_ = false;

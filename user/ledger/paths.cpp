@@ -79,7 +79,14 @@ void Paths::end(PathIndex path, const Request& request, bool served) {
     totals.duration_ns += request.end_ns - std::min(request.begin_ns, request.end_ns);
     totals.body_bytes += request.args[0];
     totals.response_bytes += request.response_bytes;
-    totals.allocated_bytes += request.allocated_bytes;
+    if (blocks_known_) totals.allocated_bytes += request.allocated_bytes;
+}
+
+void Paths::forget_blocks() {
+    blocks_known_ = false;
+    by_site_.clear();
+    for (Amount& held : held_) held = {};
+    for (PathTotals& totals : paths_) totals.allocated_bytes = 0;
 }
 
 void Paths::hold(SiteIndex site, PathIndex path, Amount amount) {

@@ -33,6 +33,9 @@ class Paths {
     void hold(SiteIndex site, PathIndex path, Amount amount);
     void let_go(SiteIndex site, PathIndex path, Amount amount);
 
+    /// What is held or was allocated is not known any more, for good: all else goes on.
+    void forget_blocks();
+
     /// By number; empty if there are none.
     std::vector<PathTotals> totals() const;
     /// Most bytes first, so many at most.
@@ -43,6 +46,7 @@ class Paths {
     std::vector<Amount> held_;  ///< by path
     std::map<std::string, PathIndex, std::less<>> index_;
     tsl::robin_map<std::uint64_t, Amount> by_site_;  ///< site << 16 | path
+    bool blocks_known_ = true;
 };
 
 }  // namespace asrtrace::ledger

@@ -188,7 +188,8 @@ Json retention(const Recording& recording) {
 
 /// Null if requests have no paths, or the finding is about memory that is nobody's.
 Json path_shares(const Recording& recording, const classify::Finding& from) {
-    if (recording.paths.empty() || from.kind == classify::FindingKind::kRetention) return nullptr;
+    if (!blocks_by_path(recording) || from.kind == classify::FindingKind::kRetention)
+        return nullptr;
     Json out = Json::array();
     for (const auto& share : classify::path_shares(recording, from.stacks))
         out.push_back(
@@ -201,22 +202,24 @@ Json path_shares(const Recording& recording, const classify::Finding& from) {
 
 Json by_path(const Recording& recording) {
     if (recording.paths.empty()) return nullptr;
+    const bool known = blocks_by_path(recording);
     Json out = Json::array();
     for (const auto* row : paths_by_weight(recording)) {
         const auto mean = [&](std::uint64_t sum, double unit = 1) -> Json {
             if (row->requests == 0) return nullptr;
             return static_cast<double>(sum) / static_cast<double>(row->requests) / unit;
         };
-        out.push_back({{"path", escape_invalid(row->path)},
-                       {"count", row->requests},
-                       {"aborted", row->aborted},
-                       {"bytes_per_request", mean(row->held_bytes)},
-                       {"held_bytes", row->held_bytes},
-                       {"held_blocks", row->held_blocks},
-                       {"allocated_bytes_per_request", mean(row->allocated_bytes)},
-                       {"body_bytes_per_request", mean(row->body_bytes)},
-                       {"response_bytes_per_request", mean(row->response_bytes)},
-                       {"mean_ms", mean(row->duration_ns, 1e6)}});
+        out.push_back(
+            {{"path", escape_invalid(row->path)},
+             {"count", row->requests},
+             {"aborted", row->aborted},
+             {"bytes_per_request", known ? mean(row->held_bytes) : nullptr},
+             {"held_bytes", known ? Json(row->held_bytes) : nullptr},
+             {"held_blocks", known ? Json(row->held_blocks) : nullptr},
+             {"allocated_bytes_per_request", known ? mean(row->allocated_bytes) : nullptr},
+             {"body_bytes_per_request", mean(row->body_bytes)},
+             {"response_bytes_per_request", mean(row->response_bytes)},
+             {"mean_ms", mean(row->duration_ns, 1e6)}});
     }
     return out;
 }

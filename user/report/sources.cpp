@@ -90,4 +90,9 @@ std::vector<const ledger::PathTotals*> paths_by_weight(const ledger::Recording& 
     return rows;
 }
 
+bool blocks_by_path(const ledger::Recording& recording) {
+    const std::string& tier = recording.overhead.tier;
+    return !recording.paths.empty() && tier != "auto" && tier != "watch";
+}
+
 }  // namespace asrtrace::report

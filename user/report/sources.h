@@ -18,6 +18,10 @@ const char* source_name(ledger::RequestSource source);
 /// no request hold, is not among them.
 std::vector<const ledger::PathTotals*> paths_by_weight(const ledger::Recording& recording);
 
+/// Whether blocks were followed all the time, so that it can be told whose requests hold them: not
+/// in windows only (tier auto), nor not at all (watch).
+bool blocks_by_path(const ledger::Recording& recording);
+
 /// The books' classes under their names, in the order in which they are shown.
 std::vector<std::pair<const char*, std::int64_t>> book_classes(const ledger::Books& books);
 

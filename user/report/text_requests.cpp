@@ -36,6 +36,7 @@ void put_http(Page& page, const ledger::HttpSeen& http) {
 void put_paths(Page& page, const ledger::Recording& recording) {
     const auto rows = paths_by_weight(recording);
     if (rows.empty()) return;
+    const bool known = blocks_by_path(recording);
     page.line(fmt::format("  {:>9}  {:>11}  {:>13}  {:>10}  {:>10}  {}", "requests", "mean time",
                           "left behind", "body", "response",
                           "path (means; left: held per request)"));
@@ -44,7 +45,8 @@ void put_paths(Page& page, const ledger::Recording& recording) {
         page.line(fmt::format(
             "  {:>9}  {:>11}  {:>13}  {:>10}  {:>10}  {}", grouped(row.requests),
             duration_ns(static_cast<std::uint64_t>(mean(row.duration_ns, row.requests))),
-            bytes(mean(row.held_bytes, row.requests)), bytes(mean(row.body_bytes, row.requests)),
+            known ? bytes(mean(row.held_bytes, row.requests)) : "-",
+            bytes(mean(row.body_bytes, row.requests)),
             bytes(mean(row.response_bytes, row.requests)), escape_terminal(row.path, 60)));
     }
     if (rows.size() > kPaths)
