@@ -22,6 +22,7 @@ asrtrace_target_program(idle idle.cpp handshake.cpp)
 asrtrace_target_program(exits_soon exits_soon.cpp handshake.cpp)
 asrtrace_target_program(forks forks.cpp handshake.cpp)
 asrtrace_target_program(awkward awkward.cpp handshake.cpp)
+asrtrace_target_program(many_stacks many_stacks.cpp handshake.cpp)
 
 asrtrace_target_program(static_idle idle.cpp handshake.cpp)
 target_link_options(static_idle PRIVATE -static)
