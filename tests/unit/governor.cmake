@@ -16,3 +16,7 @@ add_executable(process_tree_test huge_pages_test.cpp process_tree_test.cpp
   ${CMAKE_SOURCE_DIR}/user/capture/cgroup.cpp)
 target_link_libraries(process_tree_test PRIVATE asrtrace_base GTest::gtest_main)
 gtest_discover_tests(process_tree_test PROPERTIES LABELS unit DISCOVERY_TIMEOUT 60)
+
+add_executable(terminal_test terminal_test.cpp ${CMAKE_SOURCE_DIR}/tools/asrtrace/terminal.cpp)
+target_link_libraries(terminal_test PRIVATE asrtrace_base asrtrace_symbols GTest::gtest_main)
+gtest_discover_tests(terminal_test PROPERTIES LABELS unit DISCOVERY_TIMEOUT 60)

@@ -35,6 +35,19 @@ extern "C" void on_sudden_end(int signal) {
     ::raise(signal);  // SA_RESETHAND: now it ends us
 }
 
+/// A handler that is there already is there to go on: MappedFile's outlives a file that the target
+/// shortened.
+void catch_sudden_ends() {
+    struct sigaction action {
+    }, present{};
+    action.sa_handler = on_sudden_end;
+    action.sa_flags = static_cast<int>(SA_RESETHAND | SA_NODEFER);
+    for (const int signal : kSudden) {
+        if (::sigaction(signal, nullptr, &present) == 0 && present.sa_handler == SIG_DFL)
+            ::sigaction(signal, &action, nullptr);
+    }
+}
+
 }  // namespace
 
 void restore_terminal() {
@@ -52,10 +65,7 @@ std::optional<Terminal> Terminal::open() {
     // From the background every tcsetattr would stop us.
     if (::isatty(kOut) == 0 || ::tcgetpgrp(kIn) != ::getpgrp()) return std::nullopt;
     if (::tcgetattr(kIn, &before) != 0) return std::nullopt;
-    struct sigaction action {};
-    action.sa_handler = on_sudden_end;
-    action.sa_flags = static_cast<int>(SA_RESETHAND | SA_NODEFER);
-    for (const int signal : kSudden) ::sigaction(signal, &action, nullptr);
+    catch_sudden_ends();
     termios raw = before;
     raw.c_lflag &= ~static_cast<tcflag_t>(ICANON | ECHO);
     raw.c_cc[VMIN] = 0;
