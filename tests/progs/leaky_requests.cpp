@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
 // A server without a network: requests between two functions whose names are drawn at random, a
 // leak of random size in one function, a bounded cache in another, buffers of the request's own in
-// the rest. --seed N --requests N --pace-us N (pause between requests) --leak BYTES (0: drawn)
+// the rest. --seed N --requests N --pace-us N (pause between requests) --leak BYTES --leaks N
+// (blocks of them a request)
 #include <time.h>
 
 #include <cstdlib>
@@ -101,6 +102,7 @@ int main_program(int argc, char** argv) {
     const std::uint64_t pause_us = option(argc, argv, "--pace-us", 2000);
     const std::uint64_t drawn = random.between(64, 9000);
     const std::uint64_t leak_bytes = option(argc, argv, "--leak", drawn);
+    const std::uint64_t leaks = option(argc, argv, "--leaks", 1);
     const std::uint64_t cache_bytes = random.between(500, 5000);
 
     Line ready("ready");
@@ -111,7 +113,7 @@ int main_program(int argc, char** argv) {
         variant.starts(id);
         answer(random);
         variant.remembers(random.below(kCacheEntries), cache_bytes);
-        variant.forgets(leak_bytes);
+        for (std::uint64_t i = 0; i < leaks; ++i) variant.forgets(leak_bytes);
         answer(random);
         variant.ends(id);
         const timespec pause{0, static_cast<long>(pause_us) * 1000};
@@ -119,8 +121,8 @@ int main_program(int argc, char** argv) {
     }
     Line done("done");
     done.number("requests", requests).text("leak_function", variant.forgets_name);
-    done.number("leak_bytes_per_request", leak_bytes);
-    done.number("leak_total_bytes", leak_bytes * requests);
+    done.number("leak_bytes_per_request", leak_bytes * leaks);
+    done.number("leak_total_bytes", leak_bytes * leaks * requests);
     done.text("cache_function", variant.remembers_name);
     done.number("cache_bytes", cache_bytes * kCacheEntries);
     done.send();

@@ -24,6 +24,10 @@ TEST(Findings, ALeakThatNoSiteExplainsIsFoundByMarking) {
     EXPECT_EQ(leak.confidence, Confidence::kDefinite);
     EXPECT_DOUBLE_EQ(leak.per_request->value, 112);
     EXPECT_TRUE(leak.stacks.empty());
+    EXPECT_NE(leak.advice.find("--tier full"), std::string::npos);
+    auto followed = recording;
+    followed.overhead.tier = "full";
+    EXPECT_NE(only(followed).advice.find("asrtrace run"), std::string::npos) << "it is full";
     auto sampled = recording;
     add_site(
         sampled, [](std::uint64_t requests) { return requests * 70; }, 1);

@@ -6,6 +6,7 @@ add_executable(ledger_test
   ledger_late_unmap_test.cpp
   ledger_leaking_size_test.cpp
   ledger_mappings_test.cpp
+  ledger_marking_test.cpp
   ledger_paths_test.cpp
   ledger_processes_test.cpp
   ledger_requests_test.cpp

@@ -6,6 +6,7 @@
 
 #include <map>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "user/ledger/ledger.h"
@@ -85,9 +86,19 @@ class Script {
         at(tid, decode::Task{.kind = decode::Task::Kind::kExit, .process_ended = last_thread});
     }
 
+    /// A marking that began when the block `serial` was the newest, booked `at_once` by `at_once`.
+    Unmatched lose(std::vector<LostBlock> lost, std::uint64_t serial, std::size_t at_once = 1000) {
+        Marking marking = make_marking(std::move(lost), serial, lost_before);
+        while (!ledger.book(marking, at_once)) tick();
+        return marking.unmatched;
+    }
+    Unmatched lose(std::vector<LostBlock> lost) { return lose(std::move(lost), ledger.serial()); }
+    void tick() { ledger.tick(now_ns += 1000); }
+
     Ledger ledger;
     decode::ProcessNumber process = 0;  ///< of what happens from now on
     std::uint64_t now_ns;
+    std::vector<std::uint64_t> lost_before;  ///< at the last marking
     std::vector<Request> requests;
     Counts counts;
 };

@@ -3,16 +3,11 @@
 
 #include <gtest/gtest.h>
 
-#include <vector>
-
 namespace asrtrace::ledger {
 namespace {
 
-std::vector<LostBlock> blocks(std::uint64_t few, std::uint64_t many) {
-    std::vector<LostBlock> lost;
-    for (std::uint64_t i = 0; i < few; ++i) lost.push_back({0x1000 + i, 1040});
-    for (std::uint64_t i = 0; i < many; ++i) lost.push_back({0x9000 + i, 272});
-    return lost;
+BlocksBySize blocks(std::uint64_t few, std::uint64_t many) {
+    return {{1040, few}, {272, many}};
 }
 
 TEST(LeakingSize, IsTheClassThatGrewMost) {
@@ -28,8 +23,7 @@ TEST(LeakingSize, IsTheClassThatGrewMost) {
 TEST(LeakingSize, TheSmallestChunkHoldsAllSmallSizes) {
     LeakingSize leaking;
     EXPECT_FALSE(leaking.next({}));
-    const std::vector<LostBlock> lost{{0x10, 32}, {0x30, 32}, {0x50, 32}};
-    const auto sizes = leaking.next(lost);
+    const auto sizes = leaking.next({{32, 3}});
     ASSERT_TRUE(sizes);
     EXPECT_EQ(sizes->low, 0U);
     EXPECT_EQ(sizes->high, 24U);

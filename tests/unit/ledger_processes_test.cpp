@@ -184,9 +184,7 @@ TEST(LedgerProcesses, ReadingsOfTheHeapAreTheTargets) {
     const auto blocks = script.ledger.outlived_blocks();
     ASSERT_EQ(blocks.size(), 1U);
     EXPECT_EQ(blocks[0], std::pair(std::uint64_t{0x1000}, std::uint64_t{10}));
-    EXPECT_EQ(script.ledger.lose(std::vector<LostBlock>{{0x2000, 32}}, script.ledger.serial(), true)
-                  .chunks,
-              1U);
+    EXPECT_EQ(script.lose({{0x2000, 32}}).chunks, 1U);
 }
 
 }  // namespace

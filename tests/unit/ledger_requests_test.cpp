@@ -197,21 +197,20 @@ TEST(LedgerRequests, SameEventsSameRecords) {
 TEST(LedgerRequests, WhatALaterReadingFindsIsNoLeak) {
     const std::vector<LostBlock> three{{0x1000, 112}, {0x2000, 112}, {0x3000, 112}};
     const std::vector<LostBlock> one{{0x2000, 112}};
-    const auto unreachable_after = [&](bool late, bool all) {
+    const auto unreachable_after = [&](bool late) {
         Script script;
         script.begin();
         for (const std::uint64_t address : {0x1000UL, 0x2000UL, 0x3000UL})
             script.alloc(address, 100);
         script.done();
-        script.ledger.lose(three, script.ledger.serial(), true);
-        script.ledger.lose(one, late ? script.ledger.serial() : 0, all);
+        script.lose(three);
+        script.lose(one, late ? script.ledger.serial() : 0);
         const auto rows = script.finish();
         EXPECT_EQ(rows.at(1).retracted_blocks, 0U);
         return rows.at(1).unreachable_blocks;
     };
-    EXPECT_EQ(unreachable_after(true, true), 1U);
-    EXPECT_EQ(unreachable_after(true, false), 3U) << "its list was too long";
-    EXPECT_EQ(unreachable_after(false, true), 3U) << "it began before they were there";
+    EXPECT_EQ(unreachable_after(true), 1U);
+    EXPECT_EQ(unreachable_after(false), 3U) << "it began before they were there";
 }
 
 TEST(LedgerRequests, BlocksThatNothingPointsTo) {
@@ -228,11 +227,11 @@ TEST(LedgerRequests, BlocksThatNothingPointsTo) {
     script.alloc(0x3000, 100);  // another block at the place of one that was seen
     const std::vector<LostBlock> lost{
         {0x1000, 112}, {0x2000, 112}, {0x3000, 112}, {0x4000, 112}, {0x9000, 48}};
-    const Unmatched unmatched = script.ledger.lose(lost, serial, true);
+    const Unmatched unmatched = script.lose(lost, serial);
     EXPECT_EQ(unmatched.chunks, 1U) << "0x9000 was never seen";
     EXPECT_EQ(unmatched.bytes, 48U);
-    script.ledger.lose(lost, serial, true);  // a second look counts nothing twice
-    script.free(0x2000);                     // its pointer was hidden
+    script.lose(lost, serial);  // a second look counts nothing twice
+    script.free(0x2000);        // its pointer was hidden
     script.done();
     const auto rows = script.finish();
     EXPECT_EQ(rows.at(1).unreachable_blocks, 1U) << "0x4000's request still ran";

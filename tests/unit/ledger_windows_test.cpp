@@ -133,12 +133,12 @@ TEST_F(Windows, WhatNothingPointsToIsTheLeakersOfTheClass) {
     pass(1000);
     close();
     std::vector<LostBlock> lost;
-    script.ledger.lose(lost, script.ledger.serial(), true);
+    script.lose(lost);
     // Every second block: those of stack 1. And 200 of which no window knows.
     for (std::uint64_t i = 0; i < 10; ++i) lost.push_back({0x101000 + i * 0x2000, 112});
     for (std::uint64_t i = 0; i < 200; ++i) lost.push_back({0x7000000 + i * 0x1000, 112});
     heap({{112, 420}});
-    const Unmatched unmatched = script.ledger.lose(lost, script.ledger.serial(), true);
+    const Unmatched unmatched = script.lose(lost);
     EXPECT_EQ(unmatched.chunks, 200U);
     const auto rows = script.finish();
     EXPECT_EQ(rows.at(1).unreachable_blocks, 210U);
@@ -148,14 +148,14 @@ TEST_F(Windows, WhatNothingPointsToIsTheLeakersOfTheClass) {
 TEST_F(Windows, WhatWasLostBeforeAWindowIsNobodysLeak) {
     std::vector<LostBlock> lost;
     for (std::uint64_t i = 0; i < 200; ++i) lost.push_back({0x7000000 + i * 0x1000, 112});
-    script.ledger.lose(lost, script.ledger.serial(), true);  // everything is followed yet
+    script.lose(lost);  // everything is followed yet
     for (int i = 0; i < 10; ++i) request({{1, 100}});
     pass(1000);
     close();
     for (std::uint64_t i = 0; i < 10; ++i) lost.push_back({0x101000 + i * 0x1000, 112});
     for (std::uint64_t i = 0; i < 50; ++i) lost.push_back({0x8000000 + i * 0x1000, 112});
     heap({{112, 420}});
-    script.ledger.lose(lost, script.ledger.serial(), true);
+    script.lose(lost);
     EXPECT_EQ(script.finish().at(1).unreachable_blocks, 60U);
 }
 
@@ -167,7 +167,7 @@ TEST_F(Windows, TheOnlyMarkingFindsTheLeakOfWhatGrew) {
     for (std::uint64_t i = 0; i < 200; ++i) lost.push_back({0x7000000 + i * 0x1000, 112});
     for (std::uint64_t i = 0; i < 10; ++i) lost.push_back({0x101000 + i * 0x1000, 112});
     heap({{112, 50}});  // more than before: the others were lost before the attach
-    script.ledger.lose(lost, script.ledger.serial(), true);
+    script.lose(lost);
     EXPECT_EQ(script.finish().at(1).unreachable_blocks, 50U);
 }
 

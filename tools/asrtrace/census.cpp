@@ -19,6 +19,7 @@ namespace {
 constexpr int kDone = 0;
 constexpr int kEnvironment = 2;
 constexpr int kRejected = 3;
+constexpr std::size_t kMostListed = 100000;
 
 struct CensusArguments {
     pid_t pid = 0;
@@ -82,6 +83,7 @@ void add_census(CLI::App& app, int& exit_status) {
                      "MiB that the reader may hold (default: a quarter of what is available)");
     verb->footer("Example:\n  sudo asrtrace census --pid 4242 --stop --reach");
     verb->callback([given, &exit_status] {
+        given->options.max_leaked = kMostListed;
         given->options.memory_cap_bytes = given->memory_cap_mib << 20;
         exit_status = run_census(given->pid, given->options, given->json);
     });

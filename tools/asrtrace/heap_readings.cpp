@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
 #include "tools/asrtrace/heap_readings.h"
 
+#include <limits>
 #include <utility>
 #include <vector>
 
@@ -11,6 +12,8 @@ namespace {
 
 /// How long the end of a run waits for its last reading of the heap.
 constexpr std::uint64_t kLastReadingNs = 30'000'000'000;
+/// Lost blocks that are booked before the ring is drained again: a few dozen milliseconds.
+constexpr std::size_t kBookedAtOnce = 1 << 17;
 
 }  // namespace
 
@@ -26,29 +29,32 @@ void HeapReadings::order(std::uint64_t now_ns, bool reach) {
 }
 
 void HeapReadings::order_if_due(std::uint64_t now_ns) {
-    if (thread_.idle() && schedule_.due(now_ns, ledger_.in_flight())) order(now_ns, false);
+    if (idle() && schedule_.due(now_ns, ledger_.in_flight())) order(now_ns, false);
 }
 
-void HeapReadings::add(const HeapOutcome& outcome) {
+void HeapReadings::add(HeapOutcome& outcome) {
     was_read_ = true;
-    std::vector<ledger::Arena> arenas = outcome.arenas;
+    std::vector<ledger::Arena> arenas = std::move(outcome.arenas);
     for (ledger::Arena& arena : arenas) arena.pin_stack = ledger_.stack_of(arena.pin_address);
     writer_.add_reading(*outcome.reading, std::move(arenas));
     listener_(*outcome.reading);
     ledger_.read_heap(outcome.classes, outcome.order.in_flight == 0);
-    if (!outcome.reach) return;
+    if (outcome.reach) booking_ = Booking{*outcome.reach, std::move(outcome.marking)};
+}
+
+void HeapReadings::book(std::size_t most) {
+    auto& [reach, marking] = *booking_;
+    if (!ledger_.book(marking, most)) return;
     was_marked_ = true;
-    ledger::ReachReading reach = *outcome.reach;
-    const ledger::Unmatched unmatched = ledger_.lose(
-        outcome.lost, outcome.order.serial, outcome.lost.size() == reach.unreachable_chunks);
-    reach.unmatched_bytes = unmatched.bytes;
-    reach.unmatched_chunks = unmatched.chunks;
+    reach.unmatched_bytes = marking.unmatched.bytes;
+    reach.unmatched_chunks = marking.unmatched.chunks;
     writer_.add_reach(reach);
-    if (const auto sizes = leaking_.next(outcome.lost)) leak_listener_(*sizes);
+    if (const auto sizes = leaking_.next(marking.sizes)) leak_listener_(*sizes);
+    booking_.reset();
 }
 
 void HeapReadings::take() {
-    for (const HeapOutcome& outcome : thread_.take()) {
+    for (HeapOutcome& outcome : thread_.take()) {
         const std::uint64_t now_ns = monotonic_ns();
         rejected_ += outcome.rejected;
         last_failure_ = outcome.failure;
@@ -62,6 +68,7 @@ void HeapReadings::take() {
         // A marking that failed has cost as much as one that did not.
         if (outcome.order.reach) schedule_.reach_took(now_ns, outcome.reach_cpu_ns);
     }
+    if (booking_) book(kBookedAtOnce);
 }
 
 void HeapReadings::take_last(const std::function<bool()>& wait) {
@@ -69,11 +76,12 @@ void HeapReadings::take_last(const std::function<bool()>& wait) {
     bool ordered = false;
     while (monotonic_ns() < deadline_ns && wait()) {
         take();
-        if (!thread_.idle()) continue;
+        if (!idle()) continue;
         if (ordered) return;
         ordered = true;
         order(monotonic_ns(), true);
     }
+    if (booking_) book(std::numeric_limits<std::size_t>::max());
 }
 
 std::string HeapReadings::failure() const {

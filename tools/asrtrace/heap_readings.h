@@ -7,6 +7,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <optional>
 #include <string>
 #include <utility>
 
@@ -55,7 +56,16 @@ class HeapReadings {
 
   private:
     void order(std::uint64_t now_ns, bool reach);
-    void add(const HeapOutcome& outcome);
+    /// Nothing is under way: neither in the thread nor here.
+    bool idle() const { return thread_.idle() && !booking_; }
+    void add(HeapOutcome& outcome);
+    void book(std::size_t most);
+
+    /// A marking that the ledger is told of in parts, and what the trace will hold of it.
+    struct Booking {
+        ledger::ReachReading reach;
+        ledger::Marking marking;
+    };
 
     ledger::Ledger& ledger_;
     trace::Writer& writer_;
@@ -64,6 +74,7 @@ class HeapReadings {
     ledger::LeakingSize leaking_;
     HeapThread thread_;
     HeapSchedule schedule_;
+    std::optional<Booking> booking_;
     std::uint64_t rejected_ = 0;
     std::string last_failure_;  ///< why the last reading failed; empty if it did not
     std::string last_reach_failure_;

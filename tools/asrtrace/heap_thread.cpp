@@ -117,6 +117,7 @@ HeapOutcome HeapThread::read(HeapOrder order) {
         heap::CensusOptions options = limits();
         options.reach = true;
         options.attempts = kMarkingAttempts;
+        std::ranges::sort(order.asked, {}, &heap::AskedSize::address);
         taken = heap::HeapReader(pid_, options).take(std::exchange(order.asked, {}));
     }
     outcome.order = std::move(order);
@@ -145,8 +146,10 @@ HeapOutcome HeapThread::read(HeapOrder order) {
                                          .unreachable_bytes = reach->unreachable_bytes,
                                          .unreachable_chunks = reach->unreachable_chunks,
                                          .duration_ns = reach_ns - begin_ns};
-    for (const heap::Leaked& leaked : reach->leaked)
-        outcome.lost.push_back({leaked.address, leaked.bytes});
+    std::vector<ledger::LostBlock> lost;
+    lost.reserve(reach->leaked.size());
+    for (const heap::Leaked& leaked : reach->leaked) lost.push_back({leaked.address, leaked.bytes});
+    outcome.marking = ledger::make_marking(std::move(lost), outcome.order.serial, lost_before_);
     return outcome;
 }
 

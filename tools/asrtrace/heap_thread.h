@@ -24,7 +24,7 @@ struct HeapOrder {
     std::uint64_t requests = 0;
     std::uint32_t in_flight = 0;
     std::uint64_t serial = 0;
-    std::vector<heap::AskedSize> asked{};  ///< of blocks that outlived their request; for `reach`
+    std::vector<heap::AskedSize> asked{};  ///< of blocks that outlived their request, in no order
 };
 
 struct HeapOutcome {
@@ -33,8 +33,8 @@ struct HeapOutcome {
     std::vector<ledger::Arena> arenas;  ///< pin_stack is not known here
     std::vector<ledger::ClassLevel> classes;
     std::optional<ledger::ReachReading> reach;
-    std::vector<ledger::LostBlock> lost;  ///< with `reach`
-    std::uint64_t reading_cpu_ns = 0;     ///< what the reading took of a CPU
+    ledger::Marking marking;           ///< with `reach`
+    std::uint64_t reading_cpu_ns = 0;  ///< what the reading took of a CPU
     std::uint64_t reach_cpu_ns = 0;
     std::uint64_t rejected = 0;       ///< attempts, also those before a good one
     std::string failure;              ///< why there is no reading
@@ -64,6 +64,7 @@ class HeapThread {
     pid_t pid_;
     std::uint64_t start_ns_;
     heap::HeapReader reader_;
+    std::vector<std::uint64_t> lost_before_;  ///< at the last marking that was handed on; sorted
     std::size_t open_orders_ = 0;
     Mailbox<HeapOrder> in_;
     Mailbox<HeapOutcome> out_;

@@ -79,7 +79,9 @@ std::optional<Finding> marked_leak(const Evidence& evidence, double leaked_by_si
         fmt::format("{} more blocks that nothing points to, {} with malloc's overhead, and more at "
                     "each of {} looks",
                     grouped(chunks), bytes(growth), rates.size()));
-    finding.advice = "trace with --tier full: it tells who allocates them";
+    finding.advice = evidence.recording.overhead.tier == "full"
+                         ? "trace it from its start (asrtrace run): nobody saw these allocated"
+                         : "trace with --tier full: it tells who allocates them";
     return finding;
 }
 

@@ -10,6 +10,7 @@
 #include <chrono>
 #include <cstdint>
 #include <functional>
+#include <limits>
 #include <optional>
 #include <string>
 #include <vector>
@@ -28,7 +29,9 @@ struct CensusOptions {
     std::chrono::milliseconds time_limit{60000};
     /// What the reader may hold: chunk records and copies. 0: a quarter of MemAvailable.
     std::uint64_t memory_cap_bytes = 0;
-    std::size_t max_leaked = 100000;  ///< entries of Reach::leaked and of weak, the largest first
+    /// Entries of Reach::leaked and of weak, the largest first; all of them where sites are judged
+    /// by them: a cut list says of what it leaves out that something points to it.
+    std::size_t max_leaked = std::numeric_limits<std::size_t>::max();
 };
 
 struct CensusTotals {

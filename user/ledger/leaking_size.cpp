@@ -15,15 +15,13 @@ SizeRange sizes_in(std::uint64_t chunk_bytes) {
 
 }  // namespace
 
-std::optional<SizeRange> LeakingSize::next(std::span<const LostBlock> lost) {
-    std::map<std::uint64_t, std::uint64_t> blocks;
-    for (const LostBlock& block : lost) ++blocks[block.chunk_bytes];
+std::optional<SizeRange> LeakingSize::next(const BlocksBySize& lost) {
     if (!first_) {
-        first_ = std::move(blocks);
+        first_ = lost;
         return std::nullopt;
     }
     std::uint64_t most = 0, leaking = 0;
-    for (const auto& [chunk_bytes, count] : blocks) {
+    for (const auto& [chunk_bytes, count] : lost) {
         const auto before = first_->find(chunk_bytes);
         const std::uint64_t base = before == first_->end() ? 0 : before->second;
         if (count < base + kFewestBlocks || (count - base) * chunk_bytes <= most) continue;

@@ -5,11 +5,9 @@
 #pragma once
 
 #include <cstdint>
-#include <map>
 #include <optional>
-#include <span>
 
-#include "user/ledger/ledger.h"
+#include "user/ledger/marking.h"
 
 namespace asrtrace::ledger {
 
@@ -20,13 +18,13 @@ struct SizeRange {
 
 class LeakingSize {
   public:
-    /// Takes in the unreachable blocks of one marking. The sizes that chunks of the class hold
+    /// Takes in the unreachable chunks of one marking. The sizes that chunks of the class hold
     /// whose unreachable bytes grew most since the first marking; nothing while none grew by two
     /// blocks.
-    std::optional<SizeRange> next(std::span<const LostBlock> lost);
+    std::optional<SizeRange> next(const BlocksBySize& lost);
 
   private:
-    std::optional<std::map<std::uint64_t, std::uint64_t>> first_;  ///< chunk bytes -> blocks
+    std::optional<BlocksBySize> first_;
 };
 
 }  // namespace asrtrace::ledger

@@ -3,10 +3,7 @@
 
 #include <algorithm>
 #include <cmath>
-#include <map>
 #include <utility>
-
-#include "user/base/size_class.h"
 
 namespace asrtrace::ledger {
 namespace {
@@ -154,42 +151,42 @@ std::vector<std::pair<std::uint64_t, std::uint64_t>> Ledger::outlived_blocks() c
         const bool of_target = address >> kProcessShift == 0;
         if (of_target && block.fate.outlived) blocks.emplace_back(address, block.size);
     });
-    std::sort(blocks.begin(), blocks.end());
     return blocks;
 }
 
-void Ledger::find_again(std::span<const LostBlock> lost, std::uint64_t serial) {
-    std::vector<std::uint64_t> addresses;
-    for (const LostBlock& block : lost) addresses.push_back(block.address);
-    std::sort(addresses.begin(), addresses.end());
-    live_.each([&](std::uint64_t address, Block& block) {
-        if (!block.fate.unreachable || block.serial > serial) return;
-        if (std::binary_search(addresses.begin(), addresses.end(), address)) return;
-        block.fate.unreachable = false;
-        sites_.find(block.site, weighed(block));
-    });
+void Ledger::find_again(const Marking& marking) {
+    for (const std::uint64_t address : marking.found) {
+        Block* block = live_.at(address);
+        if (block == nullptr || !block->fate.unreachable || block->serial > marking.serial)
+            continue;
+        block->fate.unreachable = false;
+        sites_.find(block->site, weighed(*block));
+    }
 }
 
-Unmatched Ledger::lose(std::span<const LostBlock> blocks, std::uint64_t serial, bool all) {
-    if (windowed_) return lose_by_class(blocks);
-    if (all) find_again(blocks, serial);
-    Unmatched unmatched;
-    std::map<std::uint64_t, std::uint64_t> chunks;
-    for (const LostBlock& lost : blocks) {
-        ++chunks[size_class(lost.chunk_bytes)];
-        Block* block = live_.at(lost.address);
-        if (block == nullptr) {
-            ++unmatched.chunks;
-            unmatched.bytes += lost.chunk_bytes;
-            continue;
-        }
-        // A younger block than the reading took the address of the one that it saw.
-        if (block->serial > serial || !block->fate.outlived || block->fate.unreachable) continue;
-        block->fate.unreachable = true;
-        sites_.lose(block->site, weighed(*block));
+void Ledger::lose(const LostBlock& lost, Marking& marking) {
+    Block* block = live_.at(lost.address);
+    if (block == nullptr) {
+        marking.unmatched.add(lost);
+        return;
     }
-    apportioner_.set_lost(std::move(chunks), {});
-    return unmatched;
+    // A younger block than the reading took the address of the one that it saw.
+    if (block->serial > marking.serial || !block->fate.outlived || block->fate.unreachable) return;
+    block->fate.unreachable = true;
+    sites_.lose(block->site, weighed(*block));
+}
+
+bool Ledger::book(Marking& marking, std::size_t most) {
+    if (windowed_) {
+        book_by_class(marking);
+        return true;
+    }
+    if (marking.booked == 0) find_again(marking);
+    const std::size_t end = marking.booked + std::min(most, marking.lost.size() - marking.booked);
+    for (; marking.booked < end; ++marking.booked) lose(marking.lost[marking.booked], marking);
+    if (end < marking.lost.size()) return false;
+    apportioner_.set_lost(marking.classes(), {});
+    return true;
 }
 
 void Ledger::close_epoch(std::uint64_t now_ns) {

@@ -16,10 +16,10 @@
 #include <array>
 #include <cstdint>
 #include <deque>
+#include <limits>
 #include <optional>
 #include <regex>
 #include <set>
-#include <span>
 #include <vector>
 
 #include "user/base/maps.h"
@@ -28,6 +28,7 @@
 #include "user/ledger/blocks.h"
 #include "user/ledger/lifetimes.h"
 #include "user/ledger/mappings.h"
+#include "user/ledger/marking.h"
 #include "user/ledger/paths.h"
 #include "user/ledger/recording.h"
 #include "user/ledger/requests.h"
@@ -56,18 +57,6 @@ struct LedgerOutput {
     std::vector<decode::StackKey> stacks;
     /// Processes that mapped executable memory: symbols need a look at their maps.
     std::set<decode::ProcessNumber> code_mapped;
-};
-
-/// A block that nothing points to, by its address; bytes of its chunk.
-struct LostBlock {
-    std::uint64_t address = 0;
-    std::uint64_t chunk_bytes = 0;
-};
-
-/// Blocks from before the attach, or that were not sampled.
-struct Unmatched {
-    std::uint64_t chunks = 0;
-    std::uint64_t bytes = 0;
 };
 
 class Ledger {
@@ -99,14 +88,13 @@ class Ledger {
     std::uint64_t serial() const { return serial_; }
     /// Who allocated the block at `address`; the unknown stack if its birth was not seen.
     StackId stack_of(std::uint64_t address);
-    /// Address and size as asked of the target's own blocks that outlived their request, by
-    /// address.
+    /// Address and size as asked of the target's own blocks that outlived their request, in no
+    /// order.
     std::vector<std::pair<std::uint64_t, std::uint64_t>> outlived_blocks() const;
-    /// Nothing points to these blocks in a reading that began at `serial`. Blocks of requests that
-    /// still run are left out: their pointers may be on the way. `all`: and to no others, so that
-    /// what an earlier reading missed the pointer to is no leak any more. Returns what no site is
-    /// known of.
-    Unmatched lose(std::span<const LostBlock> blocks, std::uint64_t serial, bool all);
+    /// Takes in the next blocks of a marking, `most` of them; true if these were the last. Events
+    /// may be applied in between. Blocks of requests that still run are left out: their pointers
+    /// may be on the way.
+    bool book(Marking& marking, std::size_t most = std::numeric_limits<std::size_t>::max());
 
     LedgerOutput take_output();
 
@@ -197,8 +185,9 @@ class Ledger {
     void mark_age(std::uint64_t now_ns);
     tsl::robin_set<std::uint64_t> running_blocks() const;
     void end_witness(std::uint64_t address);
-    Unmatched lose_by_class(std::span<const LostBlock> blocks);
-    void find_again(std::span<const LostBlock> lost, std::uint64_t serial);
+    void book_by_class(Marking& marking);
+    void lose(const LostBlock& lost, Marking& marking);
+    void find_again(const Marking& marking);
     void apply_estimates();
     void end_remap(const decode::Event& event, const decode::Remap& remap);
     void move_mapping(const decode::Event& event, const decode::Remap& remap,

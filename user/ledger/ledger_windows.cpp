@@ -84,23 +84,19 @@ void Ledger::read_heap(const std::vector<ClassLevel>& levels, bool quiet) {
     apportioner_.read(levels, quiet);
 }
 
-/// As lose(), where most births were not seen.
-Unmatched Ledger::lose_by_class(std::span<const LostBlock> blocks) {
-    Unmatched unmatched;
-    std::map<std::uint64_t, std::uint64_t> chunks;
+/// As book(), where most births were not seen.
+void Ledger::book_by_class(Marking& marking) {
+    marking.unmatched = {};
     std::map<std::uint64_t, std::map<SiteIndex, std::uint64_t>> lost, all;
     for (const auto& [address, block] : witnesses_)
         ++all[size_class(chunk_size(block.size))][block.site];
-    for (const LostBlock& block : blocks) {
+    for (const LostBlock& block : marking.lost) {
         const std::uint64_t upper = size_class(block.chunk_bytes);
-        ++chunks[upper];
         const auto witness = witnesses_.find(block.address);
-        if (witness == witnesses_.end()) {
-            ++unmatched.chunks;
-            unmatched.bytes += block.chunk_bytes;
-        } else if (size_class(chunk_size(witness->second.size)) == upper) {
+        if (witness == witnesses_.end())
+            marking.unmatched.add(block);
+        else if (size_class(chunk_size(witness->second.size)) == upper)
             ++lost[upper][witness->second.site];
-        }
     }
     // A few of a site's: their addresses have become others' since.
     for (auto& [upper, sites] : lost)
@@ -108,8 +104,7 @@ Unmatched Ledger::lose_by_class(std::span<const LostBlock> blocks) {
             return static_cast<double>(entry.second) <
                    kMostOfASite * static_cast<double>(all[upper][entry.first]);
         });
-    apportioner_.set_lost(std::move(chunks), std::move(lost));
-    return unmatched;
+    apportioner_.set_lost(marking.classes(), std::move(lost));
 }
 
 void Ledger::apply_estimates() {
