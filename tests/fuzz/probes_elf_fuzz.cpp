@@ -25,14 +25,14 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     const auto module = ElfModule::from_bytes({data, data + size}, "fuzz");
     if (!module) return 0;
     AllocatorProbes probes;
-    add_module(*module, "/fuzz", "/fuzz", true, {}, probes);
+    add_module(*module, "/fuzz", nullptr, true, {}, probes);
     for (const AllocatorProbe& probe : probes.probes) {
         if (probe.symbol_file_offset >= size) std::abort();
         if (probe.placement.file_offset != probe.symbol_file_offset + probe.placement.delta)
             std::abort();
     }
     CallSites calls;
-    add_mapping_calls(*module, "/fuzz", "/fuzz", calls);
+    add_mapping_calls(*module, "/fuzz", nullptr, calls);
     for (const CallSite& site : calls.sites)
         if (site.file_offset >= size) std::abort();
     for (const UsdtProbe& probe : read_usdt(*module))

@@ -79,8 +79,12 @@ class Simulation {
                 case Governor::Order::kNone:
                     break;
                 case Governor::Order::kOpen:
-                    open = true;
                     opened_at.push_back(seconds_now());
+                    if (!refused.empty()) {
+                        governor.not_opened(now, refused);
+                        break;
+                    }
+                    open = true;
                     governor.opened(now);
                     break;
                 case Governor::Order::kClose:
@@ -98,6 +102,7 @@ class Simulation {
     Usage now;
     double own = 0.3, price = 0.5;
     bool open = true;
+    std::string refused;  ///< why the kernel takes no probes
     double open_seconds = 0, own_seconds = 0;
     std::vector<double> opened_at, closed_at;
 };
@@ -109,6 +114,38 @@ TEST(Governor, WhatFitsIsDoneAllTheTime) {
     EXPECT_EQ(target.governor.mode(), Governor::Mode::kFull);
     EXPECT_TRUE(target.closed_at.empty());
     EXPECT_TRUE(target.governor.take_news().empty());
+}
+
+TEST(Governor, WindowsThatCannotBeOpenedAreTriedLessAndLess) {
+    Simulation target;
+    target.run(60);
+    ASSERT_FALSE(target.open);
+    target.governor.take_news();
+    target.opened_at.clear();
+    target.refused = "malloc: out of memory";
+    target.run(3600);
+    EXPECT_STREQ(target.governor.mode_name(), "watch");
+    EXPECT_GE(target.opened_at.size(), 5U);
+    EXPECT_LE(target.opened_at.size(), 10U);
+    const auto news = target.governor.take_news();
+    ASSERT_EQ(news.size(), 1U) << "each reason once";
+    EXPECT_NE(news[0].find(": allocations cannot be followed for now: malloc: out of memory"),
+              std::string::npos)
+        << news[0];
+    target.refused.clear();
+    target.run(3600);
+    EXPECT_EQ(target.governor.mode(), Governor::Mode::kWindows) << "it is possible again";
+    EXPECT_GT(target.open_seconds, 30);
+}
+
+TEST(Governor, AFirstWindowThatCannotBeOpened) {
+    for (const bool reopens : {true, false}) {
+        Simulation target(0.02, reopens);
+        target.governor.not_opened({}, "malloc: no");
+        target.open = false;
+        target.run(600);
+        EXPECT_EQ(target.opened_at.empty(), !reopens);
+    }
 }
 
 TEST(Governor, WindowsKeepTheBudgetAndTakeAtMostATwentiethOfTheTime) {

@@ -4,7 +4,9 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <chrono>
 #include <filesystem>
+#include <fstream>
 #include <map>
 
 #include "tests/unit/probes_child.h"
@@ -36,6 +38,8 @@ TEST(Allocator, DebiansLibc) {
     EXPECT_EQ(probes.allocator, "glibc");
     EXPECT_TRUE(probes.bypasses.empty());
     ASSERT_EQ(probes.libraries.size(), 1U);
+    const ModuleFile& file = *probes.libraries[0].file;
+    EXPECT_EQ(::access(file.path().c_str(), R_OK), 0) << file.name();
     const auto functions = by_function(probes);
     for (const AllocatorFunction function :
          {kMalloc, kCalloc, kRealloc, kMemalign, kPosixMemalign, kValloc, kPvalloc, kFree}) {
@@ -44,7 +48,6 @@ TEST(Allocator, DebiansLibc) {
         EXPECT_EQ(probe.placement.file_offset, probe.symbol_file_offset + probe.placement.delta);
         EXPECT_EQ(probe.wants_return, function != kFree);
         EXPECT_TRUE(!probe.wants_return || probe.placement.stack_bytes == 0);
-        EXPECT_EQ(::access(probe.path.c_str(), R_OK), 0) << probe.path;
     }
     if (probes.libraries[0].version != "2.36")
         GTEST_SKIP() << "the places below are glibc 2.36's, here is "
@@ -141,6 +144,84 @@ TEST(Allocator, DeletedExecutableStaysReachable) {
     EXPECT_NE(main.open_path.find("/map_files/"), std::string::npos);
     EXPECT_EQ(by_function(discover(child)).count(kMalloc), 1U);
     std::filesystem::remove(copy);
+}
+
+/// A file of `bytes` under a name of its own.
+class ScratchFile {
+  public:
+    explicit ScratchFile(const std::string& name, const std::string& bytes = "before")
+        : path(testing::TempDir() + "/" + std::to_string(::getpid()) + name) {
+        std::ofstream(path) << bytes;
+    }
+    ScratchFile(const ScratchFile&) = delete;
+    ScratchFile& operator=(const ScratchFile&) = delete;
+    ~ScratchFile() { std::filesystem::remove(path); }
+
+    const std::string path;
+};
+
+std::string content(const std::string& path) {
+    const auto text = read_text_file(path);
+    return text.ok() ? *text : text.error().message;
+}
+
+TEST(ModuleFile, IsTheSameWhateverItsNameLeadsTo) {
+    const ScratchFile before("_module");
+    const auto file = ModuleFile::open(before.path);
+    ASSERT_TRUE(file.ok()) << file.error().message;
+    EXPECT_FALSE((*file)->has_lost_its_name());
+    const ScratchFile after("_upgrade", "after");
+    std::filesystem::rename(after.path, before.path);
+    EXPECT_EQ(content(before.path), "after");
+    EXPECT_EQ(content((*file)->path()), "before");
+    EXPECT_TRUE((*file)->check_unchanged().ok());
+    EXPECT_TRUE((*file)->has_lost_its_name());
+    std::filesystem::remove(before.path);
+    std::filesystem::create_symlink("/bin/true", before.path);
+    EXPECT_EQ(content((*file)->path()), "before");
+}
+
+TEST(ModuleFile, WhatWasWrittenToIsRefused) {
+    for (const char* const bytes : {"longer", "l0nger", "short"}) {
+        const ScratchFile scratch("_module", "longer");
+        const auto file = ModuleFile::open(scratch.path);
+        ASSERT_TRUE(file.ok()) << file.error().message;
+        // The clock of files stands still for some milliseconds.
+        std::filesystem::last_write_time(
+            scratch.path, std::filesystem::last_write_time(scratch.path) + std::chrono::seconds(1));
+        std::ofstream(scratch.path, std::ios::in | std::ios::ate) << bytes;
+        const Status unchanged = (*file)->check_unchanged();
+        ASSERT_FALSE(unchanged.ok()) << bytes;
+        EXPECT_NE(unchanged.error().message.find("written to"), std::string::npos);
+        EXPECT_FALSE((*file)->has_lost_its_name());
+    }
+}
+
+TEST(ModuleFile, OnlyRegularFiles) {
+    EXPECT_FALSE(ModuleFile::open("/").ok());
+    EXPECT_FALSE(ModuleFile::open("/dev/zero").ok());
+    EXPECT_FALSE(ModuleFile::open("/no/such/file").ok());
+}
+
+TEST(Allocator, ReplacedBetweenTheLookAndTheOpen) {
+    const std::string copy = testing::TempDir() + "/probes_replaced";
+    std::filesystem::copy_file(built("probes_static"), copy,
+                               std::filesystem::copy_options::overwrite_existing);
+    const WaitingChild child(copy);
+    const auto modules = find_target_modules(child.pid());
+    ASSERT_TRUE(modules.ok());
+    ASSERT_EQ(modules->modules.size(), 1U);
+    std::filesystem::remove(copy);
+    std::filesystem::create_symlink("/bin/true", copy);
+    const auto file = modules->modules[0].open();
+    std::filesystem::remove(copy);
+    if (::access(modules->modules[0].mapped_path.c_str(), R_OK) != 0) {
+        EXPECT_FALSE(file.ok()) << "map_files needs a capability";
+        return;
+    }
+    ASSERT_TRUE(file.ok()) << file.error().message;
+    EXPECT_EQ(std::filesystem::file_size((*file)->path()),
+              std::filesystem::file_size(built("probes_static")));
 }
 
 TEST(Allocator, NoSuchProcess) {

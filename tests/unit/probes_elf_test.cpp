@@ -35,7 +35,7 @@ void exercise(const std::vector<std::uint8_t>& bytes) {
     const auto module = ElfModule::from_bytes(bytes, "hostile");
     if (!module) return;
     AllocatorProbes probes;
-    add_module(*module, "/hostile", "/hostile", true, {}, probes);
+    add_module(*module, "/hostile", nullptr, true, {}, probes);
     read_usdt(*module);
     module->glibc_version();
     for (const AllocatorProbe& probe : probes.probes)

@@ -80,6 +80,22 @@ void Governor::opened(const Usage& usage) {
     strikes_ = 0;
 }
 
+void Governor::not_opened(const Usage& usage, const std::string& why) {
+    mode_ = Mode::kWatch;
+    open_ = false;
+    closed_ = usage;
+    owed_ = 0;
+    not_before_ns_ = usage.now_ns + nanoseconds(refuse());
+    if (reasons_.insert(why).second)
+        say(usage.now_ns,
+            "allocations cannot be followed" + std::string(reopens_ ? " for now: " : ": ") + why);
+}
+
+/// Seconds until it is worth another try.
+double Governor::refuse() {
+    return kPause * static_cast<double>(1U << std::min(refusals_++, kMostDoublings));
+}
+
 Governor::Order Governor::advance(const Usage& usage) {
     if (!open_) return may_open(usage) ? Order::kOpen : Order::kNone;
     const Cost cost = between(opened_, usage);
@@ -119,10 +135,10 @@ Governor::Order Governor::close(const Usage& usage, Mode mode, const Cost& cost)
     const double jitter = std::uniform_real_distribution(0.5, 1.5)(random_);
     double pause = between(opened_, usage).elapsed * (1 / kMostOfTime - 1);
     pause = std::min(pause, kWindow / kMostOfTime);  // behind a steady tier
-    refusals_ = mode == Mode::kWatch ? refusals_ + 1 : 0;
     if (mode == Mode::kWatch)
-        pause = std::max(
-            pause, kPause * static_cast<double>(1U << std::min(refusals_ - 1, kMostDoublings)));
+        pause = std::max(pause, refuse());
+    else
+        refusals_ = 0;
     owed_ = cost.seconds * jitter;
     not_before_ns_ = usage.now_ns + nanoseconds(pause * jitter);
     if (!changes) return Order::kClose;

@@ -9,6 +9,7 @@
 
 #include <cstdint>
 #include <random>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -32,6 +33,8 @@ class Governor {
 
     /// A window has been opened.
     void opened(const Usage& usage);
+    /// It could not be; `why` is told once. The next try is later and later.
+    void not_opened(const Usage& usage, const std::string& why);
     /// To be called some ten times a second; a window is open or closed as was ordered last.
     Order advance(const Usage& usage);
 
@@ -54,6 +57,7 @@ class Governor {
     Order close(const Usage& usage, Mode mode, const Cost& cost);
     bool may_open(const Usage& usage) const;
     void say(std::uint64_t now_ns, const std::string& what);
+    double refuse();
 
     double budget_;
     bool reopens_;
@@ -63,9 +67,10 @@ class Governor {
     bool open_ = false;
     Usage opened_, checked_, closed_;
     int strikes_ = 0;
-    unsigned refusals_ = 0;  ///< windows in a row that were far too dear
+    unsigned refusals_ = 0;  ///< windows in a row that were far too dear, or could not be opened
     double owed_ = 0;        ///< of probes' seconds, until the next window
     std::uint64_t not_before_ns_ = 0;
+    std::set<std::string> reasons_;  ///< of windows that could not be opened
     std::vector<std::string> news_;
 };
 

@@ -59,6 +59,17 @@ Result<ProbePlan> read_target(const RecorderOptions& options, capture::ProbeMeth
 
 }  // namespace
 
+std::vector<std::string> replaced_libraries(const capture::AllocatorProbes& probes) {
+    std::vector<std::string> notes;
+    for (const capture::AllocatorLibrary& library : probes.libraries)
+        if (library.file->has_lost_its_name())
+            notes.push_back(
+                library.path +
+                " was replaced or removed meanwhile: allocations of followed programs that started "
+                "after that are not seen; attach anew to see them");
+    return notes;
+}
+
 Result<ProbePlan> plan_probes(const RecorderOptions& options, capture::ProbeMethod method) {
     std::string problem;
     auto plan = call_confined(

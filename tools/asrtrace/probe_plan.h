@@ -23,6 +23,10 @@ struct ProbePlan {
     std::string problem;  ///< why the thread that read is not confined; empty if it was
 };
 
+/// What followed programs that started while the window was open may have mapped in place of what
+/// was probed, for people, one a line.
+std::vector<std::string> replaced_libraries(const capture::AllocatorProbes& probes);
+
 /// `method`: of the probes. Error: the process is gone, may not be read, or has no such requests.
 Result<ProbePlan> plan_probes(const RecorderOptions& options, capture::ProbeMethod method);
 

@@ -157,7 +157,8 @@ void Recorder::State::attach() {
     programs_.attach_requests(requests.probes, losses_.attach_failed);
     if (requests.source == ledger::RequestSource::kHttp)
         programs_.attach_http(plan_.socket_calls, losses_.attach_failed);
-    if (follows_allocator) programs_.attach_allocator(allocator, losses_.attach_failed);
+    const Status followed = follows_allocator ? programs_.attach_allocator(allocator) : ok_status();
+    if (!followed && !options_.budget) losses_.attach_failed.push_back(followed.error().message);
     expect_page_orders();
     faults_before_ = capture::thread_faults(options_.pid);
     programs_.enable();
@@ -167,7 +168,8 @@ void Recorder::State::attach() {
         mappings_.begin(*maps);
     }
     if (options_.budget)
-        tracking_.emplace(*options_.budget, allocator, programs_, ledger_, meter_, maps_ns);
+        tracking_.emplace(*options_.budget, allocator, followed, programs_, ledger_, meter_,
+                          maps_ns);
     overhead_.tier = tracking_ ? "auto" : capture::tier_name(options_.tier);
     overhead_.attach_seconds = seconds(monotonic_ns() - begin_ns);
 
@@ -184,9 +186,12 @@ void Recorder::State::attach() {
     for (const std::string& failure : losses_.attach_failed) {
         notes_.push_back("could not attach " + failure);
     }
+    if (tracking_) {
+        for (std::string& news : tracking_->take_news()) notes_.push_back(std::move(news));
+    }
     summary_ = overhead_.tier + " tier, ";
     if (follows_allocator) {
-        summary_ += std::to_string(allocator.probes.size()) + " allocator probes (" +
+        summary_ += std::to_string(followed ? allocator.probes.size() : 0) + " allocator probes (" +
                     capture::method_name(programs_.method()) + "), ";
     }
     summary_ += "requests by " + requests.spec;
@@ -302,7 +307,9 @@ void Recorder::State::write_totals(std::uint64_t now_ns) {
 
     meter_.measure(now_ns, counters, statistics, overhead_);
     writer_.set_counts(counts);
-    writer_.set_losses(losses_);
+    ledger::Losses losses = losses_;
+    if (tracking_) tracking_->add_failures(losses.attach_failed);
+    writer_.set_losses(losses);
     writer_.set_overhead(overhead_);
     writer_.set_attribution(ledger_.events_attributed(), ledger_.events_unattributed());
     writer_.set_requests_completed(ledger_.requests_completed());
@@ -442,6 +449,10 @@ Result<ledger::Recording> Recorder::State::finish() {
         notes_.push_back(std::move(warning));
     if (const std::string note = mappings_.unseen_note(); !note.empty()) notes_.push_back(note);
     family_.note_children();
+    if (options_.follow) {
+        for (std::string& note : replaced_libraries(plan_.allocator))
+            notes_.push_back(std::move(note));
+    }
     if (const std::string failure = heap_.failure(); options_.read_heap && !failure.empty())
         notes_.push_back("the heap could not be read: " + failure);
     if (const std::string failure = heap_.reach_failure(); !failure.empty())

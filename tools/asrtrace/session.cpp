@@ -29,7 +29,7 @@ Wish show_progress(const Progress& now) {
         now.seconds, now.requests, rss, growth, now.events_per_second);
     if (!now.tracking.empty()) line += "  " + now.tracking;
     if (now.lost_events > 0) line += fmt::format("  LOST {}", now.lost_events);
-    for (const std::string& news : now.news) tell(fmt::format("note: {}", news));
+    for (const std::string& news : now.news) tell(fmt::format("note: {}", escape_terminal(news)));
     tell(line);
     return Wish::kNone;
 }

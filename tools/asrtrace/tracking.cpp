@@ -14,7 +14,7 @@ constexpr std::chrono::milliseconds kStragglers{2};
 
 }  // namespace
 
-Tracking::Tracking(double budget, const capture::AllocatorProbes& probes,
+Tracking::Tracking(double budget, const capture::AllocatorProbes& probes, const Status& attached,
                    capture::Programs& programs, ledger::Ledger& ledger, OverheadMeter& meter,
                    std::uint64_t now_ns)
     : probes_(probes),
@@ -23,6 +23,20 @@ Tracking::Tracking(double budget, const capture::AllocatorProbes& probes,
       meter_(meter),
       governor_(budget, programs.method() != capture::ProbeMethod::kPerf, now_ns,
                 std::random_device{}()) {
+    if (!attached) {
+        ledger_.close_window(now_ns);
+        closed_ = true;
+    }
+    begin(attached, now_ns);
+}
+
+/// What the governor is told of a window that was to be opened.
+void Tracking::begin(const Status& attached, std::uint64_t now_ns) {
+    if (!attached) {
+        ++unopened_[attached.error().message];
+        governor_.not_opened(usage(now_ns), attached.error().message);
+        return;
+    }
     meter_.hurry();
     governor_.opened(usage(now_ns));
 }
@@ -40,12 +54,10 @@ bool Tracking::advance(std::uint64_t now_ns, const std::function<void()>& drain)
 }
 
 void Tracking::open() {
-    std::vector<std::string> failed;  // as at the start, and said then
-    programs_.attach_allocator(probes_, failed);
+    const Status attached = programs_.attach_allocator(probes_);
     const std::uint64_t now_ns = monotonic_ns();
-    ledger_.open_window(now_ns);
-    meter_.hurry();
-    governor_.opened(usage(now_ns));
+    if (attached) ledger_.open_window(now_ns);
+    begin(attached, now_ns);
 }
 
 void Tracking::close(const std::function<void()>& drain) {
@@ -55,6 +67,12 @@ void Tracking::close(const std::function<void()>& drain) {
     drain();
     ledger_.close_window(now_ns);
     closed_ = true;
+}
+
+void Tracking::add_failures(std::vector<std::string>& failed) const {
+    for (const auto& [why, windows] : unopened_)
+        failed.push_back(why + " (" + std::to_string(windows) +
+                         (windows == 1 ? " window not opened)" : " windows not opened)"));
 }
 
 }  // namespace asrtrace

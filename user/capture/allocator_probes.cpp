@@ -25,8 +25,8 @@ std::array<std::string_view, kAllocatorFunctions> function_names() {
 }
 
 /// One probe a function; functions at the same address are one, the first of the enum.
-void add_probes(const ElfModule& module, const std::string& open_path, bool all_symbols,
-                const AllocatorOptions& options, AllocatorProbes& out) {
+void add_probes(const ElfModule& module, bool all_symbols, const AllocatorOptions& options,
+                AllocatorProbes& out) {
     const auto names = function_names();
     const auto symbols = all_symbols ? module.find_symbols(names) : module.find_exported(names);
     std::vector<std::uint64_t> taken;
@@ -39,7 +39,6 @@ void add_probes(const ElfModule& module, const std::string& open_path, bool all_
             AllocatorProbe probe;
             probe.function = static_cast<AllocatorFunction>(i);
             probe.library = out.libraries.size() - 1;
-            probe.path = open_path;
             Need need = need_of(probe.function);
             need.long_nops = options.long_nops;
             probe.wants_return = need.return_probe;
@@ -51,17 +50,18 @@ void add_probes(const ElfModule& module, const std::string& open_path, bool all_
 }
 
 void add_libc(const ElfModule& module, const ModuleTraits& traits, const std::string& path,
-              const std::string& open_path, const AllocatorOptions& options, AllocatorProbes& out) {
+              const std::shared_ptr<const ModuleFile>& file, const AllocatorOptions& options,
+              AllocatorProbes& out) {
     AllocatorLibrary library;
     library.kind = libc_kind(module, traits);
     library.path = path;
-    library.open_path = open_path;
+    library.file = file;
     library.version =
         library.kind == AllocatorKind::kMusl ? musl_version(module) : module.glibc_version();
     library.build_id = module.build_id();
     library.static_executable = module.is_static();
     out.libraries.push_back(std::move(library));
-    add_probes(module, open_path, module.is_static(), options, out);
+    add_probes(module, module.is_static(), options, out);
 }
 
 void add_bypass(AllocatorKind kind, const ModuleTraits& traits, const std::string& path,
@@ -109,8 +109,9 @@ void name_allocator(AllocatorProbes& out) {
 
 }  // namespace
 
-void add_module(const ElfModule& module, const std::string& path, const std::string& open_path,
-                bool main, const AllocatorOptions& options, AllocatorProbes& out) {
+void add_module(const ElfModule& module, const std::string& path,
+                const std::shared_ptr<const ModuleFile>& file, bool main,
+                const AllocatorOptions& options, AllocatorProbes& out) {
     if (is_glibc_loader(module)) return;
     const bool is_static = main && module.is_static();
     ModuleTraits traits = read_traits(module, path, main);
@@ -120,7 +121,7 @@ void add_module(const ElfModule& module, const std::string& path, const std::str
     if (foreign) {
         add_bypass(*foreign, traits, path, out);
     } else if (traits.is_libc || (is_static && traits.defines_malloc)) {
-        add_libc(module, traits, path, open_path, options, out);
+        add_libc(module, traits, path, file, options, out);
     } else if (is_static) {
         add_static_bypass(path, out);
     }
@@ -133,9 +134,14 @@ Result<AllocatorProbes> discover_allocator(pid_t pid, const AllocatorOptions& op
     AllocatorProbes probes;
     probes.modules_skipped = modules->skipped;
     for (const TargetModule& target : modules->modules) {
-        const auto module = ElfModule::open(target.open_path);
+        const auto file = target.open();
+        if (!file) {
+            ++probes.modules_skipped;
+            continue;
+        }
+        const auto module = ElfModule::open((*file)->path());
         if (!module) continue;  // a data file or JIT code that is mapped executable
-        add_module(*module, target.path, target.open_path, target.main, options, probes);
+        add_module(*module, target.path, *file, target.main, options, probes);
     }
     name_allocator(probes);
     return probes;

@@ -7,6 +7,7 @@
 #include <sys/types.h>
 
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <span>
 #include <string>
@@ -14,6 +15,7 @@
 #include <vector>
 
 #include "user/base/result.h"
+#include "user/capture/module_file.h"
 #include "user/capture/placement.h"
 
 namespace asrtrace::capture {
@@ -51,9 +53,9 @@ std::string_view kind_name(AllocatorKind kind);
 
 struct AllocatorLibrary {
     AllocatorKind kind = AllocatorKind::kOther;
-    std::string path;       ///< as the target names it
-    std::string open_path;  ///< for the tracer
-    std::string version;    ///< "2.36"; empty if unknown
+    std::string path;  ///< as the target names it
+    std::shared_ptr<const ModuleFile> file;
+    std::string version;  ///< "2.36"; empty if unknown
     std::string build_id;
     bool static_executable = false;
 };
@@ -61,7 +63,6 @@ struct AllocatorLibrary {
 struct AllocatorProbe {
     AllocatorFunction function{};
     std::size_t library = 0;  ///< index into AllocatorProbes::libraries
-    std::string path;         ///< for uprobes
     Placement placement;      ///< where the probe stands
     std::uint64_t symbol_file_offset = 0;
     bool wants_return = false;
@@ -94,8 +95,10 @@ struct AllocatorOptions {
 /// probes are empty and `bypasses` says why.
 Result<AllocatorProbes> discover_allocator(pid_t pid, const AllocatorOptions& options = {});
 
-/// The same for one file, as a module named `path`; `main` as in TargetModule.
-void add_module(const ElfModule& module, const std::string& path, const std::string& open_path,
-                bool main, const AllocatorOptions& options, AllocatorProbes& out);
+/// The same for one file, as a module named `path` that was read from `file`; `main` as in
+/// TargetModule.
+void add_module(const ElfModule& module, const std::string& path,
+                const std::shared_ptr<const ModuleFile>& file, bool main,
+                const AllocatorOptions& options, AllocatorProbes& out);
 
 }  // namespace asrtrace::capture

@@ -14,6 +14,7 @@
 #include <csignal>
 #include <cstddef>
 #include <ctime>
+#include <iterator>
 #include <optional>
 #include <utility>
 
@@ -141,8 +142,10 @@ Result<UprobeSite> site_of(Function function) {
     if (!maps) return maps.error();
     const MapsEntry* entry = find_mapping(*maps, address);
     if (entry == nullptr) return Error{"the tracer's own code is not mapped"};
+    auto file = ModuleFile::open("/proc/self/exe");
+    if (!file) return file.error();
     UprobeSite site;
-    site.path = "/proc/self/exe";
+    site.file = std::move(*file);
     site.file_offset = address - entry->begin + entry->file_offset;
     site.what = "a function of the tracer's own";
     return site;
@@ -159,9 +162,9 @@ Result<TrapCost> measure_traps(ProbeMethod method, CallPrograms entry, CallProgr
         const auto site = site_of(order.function);
         if (!site) return site.error();
         const auto without = child->time(order);
-        std::vector<std::string> failed;
-        link_sites(method, programs, {*site}, child->pid(), links, failed);
-        if (!failed.empty()) return Error{failed.front()};
+        auto linked = link_sites(method, programs, {*site}, child->pid());
+        if (!linked) return linked.error();
+        std::ranges::move(*linked, std::back_inserter(links));
         const auto with = child->time(order);
         if (!with || !without) return Error{"the child that was probed ended"};
         out = std::max(0.0, *with - *without);
@@ -182,12 +185,10 @@ Result<bool> returns_pass_filters(ProbeMethod method, CallPrograms call) {
     if (!site) return site.error();
     const Order order{asrtrace_calibrate_call, 1};
     if (!child->time(order)) return Error{"a child with a seccomp filter could not be started"};
-    std::vector<UniqueFd> links;
-    std::vector<std::string> failed;
-    link_sites(method, call, {*site}, child->pid(), links, failed);
+    auto links = link_sites(method, call, {*site}, child->pid());
+    if (!links) return links.error();
     const bool survives = child->time(order).has_value();
-    unlink_sites(links);
-    if (!failed.empty()) return Error{failed.front()};
+    unlink_sites(*links);
     return survives;
 }
 

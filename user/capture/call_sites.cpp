@@ -47,12 +47,13 @@ std::vector<SyscallWish> socket_wishes() {
     return wishes(std::span(kCalls).subspan(kMappingCalls));
 }
 
-void add_call_sites(const ElfModule& module, const std::string& path, const std::string& open_path,
+void add_call_sites(const ElfModule& module, const std::string& path,
+                    const std::shared_ptr<const ModuleFile>& file,
                     std::span<const SyscallWish> wishes, CallSites& out) {
     const SyscallSites found = find_syscall_sites(module, wishes);
     for (const SyscallSite& site : found.sites)
         out.sites.push_back({.number = site.number,
-                             .path = open_path,
+                             .file = file,
                              .file_offset = site.file_offset,
                              .distance = site.distance,
                              .emulated = site.emulated});
@@ -68,8 +69,9 @@ Result<CallSites> find_calls(pid_t pid, std::span<const SyscallWish> wishes,
     if (!modules) return modules.error();
     CallSites found;
     for (const TargetModule& target : modules->modules) {
-        const auto module = ElfModule::open(target.open_path);
-        if (module) add_call_sites(*module, target.path, target.open_path, wishes, found);
+        const auto file = target.open();
+        const auto module = file ? ElfModule::open((*file)->path()) : file.error();
+        if (module) add_call_sites(*module, target.path, *file, wishes, found);
     }
     for (const std::uint32_t number : needed)
         if (std::ranges::find(found.sites, number, &CallSite::number) == found.sites.end())
@@ -86,8 +88,8 @@ std::string_view call_name(std::uint32_t number) {
 }
 
 void add_mapping_calls(const ElfModule& module, const std::string& path,
-                       const std::string& open_path, CallSites& out) {
-    add_call_sites(module, path, open_path, mapping_wishes(), out);
+                       const std::shared_ptr<const ModuleFile>& file, CallSites& out) {
+    add_call_sites(module, path, file, mapping_wishes(), out);
 }
 
 Result<CallSites> find_mapping_calls(pid_t pid) {

@@ -6,6 +6,7 @@
 #include <sys/types.h>
 
 #include <cstdint>
+#include <memory>
 #include <span>
 #include <string>
 #include <string_view>
@@ -13,13 +14,14 @@
 
 #include "user/base/result.h"
 #include "user/capture/elf_module.h"
+#include "user/capture/module_file.h"
 #include "user/capture/syscall_sites.h"
 
 namespace asrtrace::capture {
 
 struct CallSite {
-    std::uint32_t number = 0;       ///< of the system call
-    std::string path;               ///< for uprobes
+    std::uint32_t number = 0;  ///< of the system call
+    std::shared_ptr<const ModuleFile> file;
     std::uint64_t file_offset = 0;  ///< where the probe stands
     std::uint32_t distance = 0;     ///< bytes from behind the system call instruction to it
     bool emulated = false;          ///< false: a single-step a call
@@ -38,8 +40,8 @@ Result<CallSites> find_mapping_calls(pid_t pid);
 /// read, readv, recvfrom, recvmsg, write, writev, sendto, sendmsg and sendfile, likewise.
 Result<CallSites> find_socket_calls(pid_t pid);
 
-/// Mapping calls of one file, a module named `path` that the tracer opens as `open_path`.
+/// Mapping calls of one file, a module named `path` that was read from `file`.
 void add_mapping_calls(const ElfModule& module, const std::string& path,
-                       const std::string& open_path, CallSites& out);
+                       const std::shared_ptr<const ModuleFile>& file, CallSites& out);
 
 }  // namespace asrtrace::capture

@@ -36,9 +36,8 @@ UniqueFd load_empty(bpf_prog_type type, std::uint32_t expected_attach_type) {
 bool link_type_known(std::uint32_t attach_type) {
     const UniqueFd program = load_empty(BPF_PROG_TYPE_KPROBE, attach_type);
     if (!program.valid()) return false;
-    const UprobeSite site{
-        .path = "/", .file_offset = 0, .cookie = 0, .ref_ctr_offset = 0, .what = ""};
-    const auto link = link_uprobe_multi(program.get(), attach_type, {&site, 1}, 0, 0);
+    const UprobeSite nowhere;
+    const auto link = link_uprobe_multi(program.get(), attach_type, "/", {&nowhere, 1}, 0, 0);
     return !link && link.error().message.find(std::strerror(EBADF)) != std::string::npos;
 }
 

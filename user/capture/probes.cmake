@@ -7,6 +7,7 @@ add_library(asrtrace_probes STATIC
   disassembler.cpp
   elf_module.cpp
   elf_symbols.cpp
+  module_file.cpp
   placement.cpp
   syscall_sites.cpp
   target_module.cpp

@@ -11,6 +11,7 @@
 #include <cerrno>
 #include <cstdarg>
 #include <cstring>
+#include <iterator>
 #include <span>
 #include <thread>
 #include <utility>
@@ -242,11 +243,11 @@ void Programs::set_break(std::uint64_t program_break) {
                                 __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST);
 }
 
-void Programs::attach_allocator(const AllocatorProbes& probes, std::vector<std::string>& failed) {
+Status Programs::attach_allocator(const AllocatorProbes& probes) {
     std::vector<UprobeSite> calls;
     std::vector<UprobeSite> frees;
     for (const AllocatorProbe& probe : probes.probes) {
-        UprobeSite site{.path = probe.path,
+        UprobeSite site{.file = probes.libraries[probe.library].file,
                         .file_offset = state_->at_symbols ? probe.symbol_file_offset
                                                           : probe.placement.file_offset,
                         .cookie = wire_function(probe.function),
@@ -260,12 +261,19 @@ void Programs::attach_allocator(const AllocatorProbes& probes, std::vector<std::
     const bool session = method_ == ProbeMethod::kSession;
     const int entry = bpf_program__fd(session ? programs.alloc_session : programs.alloc_enter);
     const int leave = session ? entry : bpf_program__fd(programs.alloc_leave);
-    auto& links = state_->allocator_links;
-    link_sites(method_, {bpf_program__fd(programs.free_enter)}, std::move(frees),
-               state_->probed_pid(), links, failed);
-    link_sites(method_, {entry, leave}, std::move(calls), state_->probed_pid(), links, failed);
+    const pid_t pid = state_->probed_pid();
+    auto links = link_sites(method_, {bpf_program__fd(programs.free_enter)}, std::move(frees), pid);
+    if (!links) return links.error();
+    auto links_of_calls = link_sites(method_, {entry, leave}, std::move(calls), pid);
+    if (!links_of_calls) {
+        unlink_sites(*links);
+        return links_of_calls.error();
+    }
+    std::ranges::move(*links_of_calls, std::back_inserter(*links));
+    state_->allocator_links = std::move(*links);
     __atomic_store_n(&state_->skeleton->bss->allocator_window, ++state_->allocator_windows,
                      __ATOMIC_SEQ_CST);
+    return ok_status();
 }
 
 void Programs::detach_allocator() {
@@ -301,8 +309,12 @@ void Programs::attach_requests(const std::vector<RequestProbe>& probes,
         }
         sites.push_back(std::move(site));
     }
-    link_sites(method_, {bpf_program__fd(state_->skeleton->progs.request_mark)}, std::move(sites),
-               state_->probed_pid(), state_->links, failed);
+    auto linked = link_sites(method_, {bpf_program__fd(state_->skeleton->progs.request_mark)},
+                             std::move(sites), state_->probed_pid());
+    if (linked)
+        std::ranges::move(*linked, std::back_inserter(state_->links));
+    else
+        failed.push_back(linked.error().message);
 }
 
 void Programs::raise_sampling(std::uint64_t low, std::uint64_t high) {

@@ -92,8 +92,9 @@ class Programs {
     /// The target's break, unless a probe has told it already.
     void set_break(std::uint64_t program_break);
     /// From now on allocations are followed; again after detach_allocator(), whose end it waits
-    /// for.
-    void attach_allocator(const AllocatorProbes& probes, std::vector<std::string>& failed);
+    /// for. Error: what failed; none is attached then, for what is never seen freed passes for a
+    /// leak.
+    Status attach_allocator(const AllocatorProbes& probes);
     /// Allocations are no longer followed. The probes go in the background: that may take a while.
     void detach_allocator();
     void attach_requests(const std::vector<RequestProbe>& probes, std::vector<std::string>& failed);

@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
 // System calls of the target: its mappings and its sockets, by probes behind the calls or by
 // tracepoints.
+#include <algorithm>
 #include <cerrno>
 #include <cstring>
+#include <iterator>
 #include <utility>
 
 #include "user/base/beside.h"
@@ -34,20 +36,15 @@ Status Programs::State::link_calls(ProbeMethod method, const bpf_program* progra
     std::vector<UprobeSite> probes;
     probes.reserve(sites.size());
     for (const CallSite& site : sites)
-        probes.push_back({.path = site.path,
+        probes.push_back({.file = site.file,
                           .file_offset = site.file_offset,
                           .cookie = site.number | std::uint64_t{site.distance}
                                                       << wire::CALL_COOKIE_DISTANCE_SHIFT,
                           .ref_ctr_offset = 0,
                           .what = std::string(call_name(site.number))});
-    std::vector<UniqueFd> linked;
-    std::vector<std::string> failed;
-    link_sites(method, {bpf_program__fd(program)}, std::move(probes), probed_pid(), linked, failed);
-    if (!failed.empty()) {
-        unlink_sites(linked);
-        return Error{failed.front()};
-    }
-    for (UniqueFd& link : linked) kept.push_back(std::move(link));
+    auto linked = link_sites(method, {bpf_program__fd(program)}, std::move(probes), probed_pid());
+    if (!linked) return linked.error();
+    std::ranges::move(*linked, std::back_inserter(kept));
     return ok_status();
 }
 Status Programs::attach_mapping_sites(const std::vector<CallSite>& sites) {

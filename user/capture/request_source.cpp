@@ -50,7 +50,7 @@ Status add_usdt(pid_t pid, const std::string& provider, const std::string& name,
     }
     const std::string what = provider + ":" + name;
     for (const UsdtProbe& probe : *sites) {
-        plan.probes.push_back({.site = {.path = probe.path,
+        plan.probes.push_back({.site = {.file = probe.file,
                                         .file_offset = probe.file_offset,
                                         .cookie = 0,
                                         .ref_ctr_offset = probe.semaphore_file_offset,
@@ -102,10 +102,12 @@ Status add_function(const TargetModules& modules, const std::string& text, bool 
     std::vector<UprobeSite> sites;
     for (const TargetModule& module : modules.modules) {
         if (!module_matches(module.path, module_name)) continue;
-        const auto found = symbols::find_function(module.open_path, symbol);
+        const auto file = module.open();
+        if (!file) continue;
+        const auto found = symbols::find_function((*file)->path(), symbol);
         if (!found) continue;
         for (const symbols::FunctionAddress& function : *found) {
-            sites.push_back({.path = module.open_path,
+            sites.push_back({.file = *file,
                              .file_offset = function.file_offset,
                              .cookie = 0,
                              .ref_ctr_offset = 0,

@@ -4,6 +4,7 @@
 #include <sys/stat.h>
 
 #include <cstdio>
+#include <optional>
 #include <set>
 #include <tuple>
 
@@ -16,8 +17,10 @@ bool is_octal(char c) {
     return c >= '0' && c <= '7';
 }
 
-bool same_file(const struct stat& a, const struct stat& b) {
-    return a.st_dev == b.st_dev && a.st_ino == b.st_ino;
+std::optional<FileVersion> version_at(const std::string& path) {
+    struct stat status {};
+    if (::stat(path.c_str(), &status) != 0) return std::nullopt;
+    return FileVersion(status);
 }
 
 std::string map_files_path(const std::string& proc, const MapsEntry& entry) {
@@ -28,27 +31,28 @@ std::string map_files_path(const std::string& proc, const MapsEntry& entry) {
 }
 
 /// Fills open_path with what is still the mapped file; empty if nothing is.
-TargetModule make_module(const std::string& proc, const MapsEntry& entry, const struct stat* main) {
+TargetModule make_module(const std::string& proc, const MapsEntry& entry,
+                         const std::optional<FileVersion>& main) {
     TargetModule module;
     module.path = unescape_maps_path(entry.path);
     module.begin = entry.begin;
     module.deleted = entry.deleted;
-    const std::string mapped_path = map_files_path(proc, entry);
+    module.mapped_path = map_files_path(proc, entry);
     const std::string root_path = proc + "/root" + module.path;
-    struct stat mapped {};
-    struct stat in_root {};
     // map_files needs CAP_SYS_ADMIN or CAP_CHECKPOINT_RESTORE (since 5.9); its names change with
-    // the mapping, so a path that leads to the same file is the better one to keep.
-    const bool have_mapped = ::stat(mapped_path.c_str(), &mapped) == 0;
-    const bool have_root = !module.path.empty() && module.path[0] == '/' && !entry.deleted &&
-                           ::stat(root_path.c_str(), &in_root) == 0;
-    if (have_root && (have_mapped ? same_file(mapped, in_root) : in_root.st_ino == entry.inode)) {
+    // the mapping, so a path that leads to the same file is the better one to open later.
+    const auto mapped = version_at(module.mapped_path);
+    const auto in_root = !module.path.empty() && module.path[0] == '/' && !entry.deleted
+                             ? version_at(root_path)
+                             : std::nullopt;
+    if (in_root && (mapped ? mapped->same_file(*in_root) : in_root->inode == entry.inode)) {
         module.open_path = root_path;
-        module.main = main != nullptr && same_file(in_root, *main);
-    } else if (have_mapped) {
-        module.open_path = mapped_path;
-        module.main = main != nullptr && same_file(mapped, *main);
+        module.version = *in_root;
+    } else if (mapped) {
+        module.open_path = module.mapped_path;
+        module.version = *mapped;
     }
+    module.main = main && !module.open_path.empty() && module.version.same_file(*main);
     return module;
 }
 
@@ -69,21 +73,27 @@ std::string unescape_maps_path(const std::string& path) {
     return out;
 }
 
+Result<std::shared_ptr<const ModuleFile>> TargetModule::open() const {
+    for (const std::string& name : {open_path, mapped_path}) {
+        auto file = ModuleFile::open(name);
+        if (file && (*file)->version().same_file(version)) return file;
+    }
+    return Error{open_path + ": replaced since it was mapped"};
+}
+
 Result<TargetModules> find_target_modules(pid_t pid) {
     const std::string proc = "/proc/" + std::to_string(pid);
     auto maps = read_maps(pid);
     if (!maps) return maps.error();
     if (maps->empty()) return Error{proc + ": no address space (kernel thread, or exiting)"};
-    struct stat main {};
-    const bool have_main = ::stat((proc + "/exe").c_str(), &main) == 0;
+    const auto main = version_at(proc + "/exe");
     TargetModules found;
     std::set<std::tuple<std::uint32_t, std::uint32_t, std::uint64_t>> known;
     for (const MapsEntry& entry : *maps) {
         if (!entry.executable || !entry.is_file()) continue;
         if (!known.emplace(entry.device_major, entry.device_minor, entry.inode).second) continue;
         TargetModule module;
-        if (found.modules.size() < kMaxModules)
-            module = make_module(proc, entry, have_main ? &main : nullptr);
+        if (found.modules.size() < kMaxModules) module = make_module(proc, entry, main);
         if (module.open_path.empty()) {
             ++found.skipped;
         } else {

@@ -7,10 +7,9 @@
 #include <sys/syscall.h>
 
 #include <algorithm>
-#include <cerrno>
-#include <cstring>
+#include <cstdlib>
+#include <iterator>
 #include <thread>
-#include <type_traits>
 #include <utility>
 
 #include "user/base/beside.h"
@@ -43,8 +42,8 @@ std::uint64_t pointer(const void* address) {
 }  // namespace
 
 Result<UniqueFd> link_uprobe_multi(int program_fd, std::uint32_t attach_type,
-                                   std::span<const UprobeSite> sites, std::uint32_t flags,
-                                   pid_t pid) {
+                                   const std::string& path, std::span<const UprobeSite> sites,
+                                   std::uint32_t flags, pid_t pid) {
     std::vector<std::uint64_t> offsets;
     std::vector<std::uint64_t> counters;
     std::vector<std::uint64_t> cookies;
@@ -56,7 +55,7 @@ Result<UniqueFd> link_uprobe_multi(int program_fd, std::uint32_t attach_type,
     LinkCreateUprobeMulti attributes{};
     attributes.prog_fd = static_cast<std::uint32_t>(program_fd);
     attributes.attach_type = attach_type;
-    attributes.path = pointer(sites.front().path.c_str());
+    attributes.path = pointer(path.c_str());
     attributes.offsets = pointer(offsets.data());
     attributes.ref_ctr_offsets = pointer(counters.data());
     attributes.cookies = pointer(cookies.data());
@@ -64,7 +63,7 @@ Result<UniqueFd> link_uprobe_multi(int program_fd, std::uint32_t attach_type,
     attributes.multi_flags = flags;
     attributes.pid = pid > 0 ? static_cast<std::uint32_t>(pid) : 0;
     const long fd = ::syscall(SYS_bpf, BPF_LINK_CREATE, &attributes, sizeof(attributes));
-    if (fd < 0) return errno_error("uprobe_multi on " + sites.front().path);
+    if (fd < 0) return errno_error("uprobe_multi");
     return UniqueFd(static_cast<int>(fd));
 }
 
@@ -77,15 +76,15 @@ Result<std::vector<UniqueFd>> link_perf_uprobe(int program_fd, const UprobeSite&
     attributes.type = static_cast<std::uint32_t>(std::strtoul(type->c_str(), nullptr, 10));
     // format/retprobe is config:0, format/ref_ctr_offset is config:32-63.
     attributes.config = (return_probe ? 1U : 0U) | site.ref_ctr_offset << 32;
-    attributes.config1 = pointer(site.path.c_str());
+    attributes.config1 = pointer(site.file->path().c_str());
     attributes.config2 = site.file_offset;
     UniqueFd event(static_cast<int>(::syscall(SYS_perf_event_open, &attributes, pid,
                                               pid > 0 ? -1 : 0, -1, PERF_FLAG_FD_CLOEXEC)));
-    if (!event.valid()) return errno_error("perf uprobe on " + site.what);
+    if (!event.valid()) return errno_error("perf uprobe");
     LIBBPF_OPTS(bpf_link_create_opts, options);
     options.perf_event.bpf_cookie = site.cookie;
     UniqueFd link(bpf_link_create(program_fd, event.get(), BPF_PERF_EVENT, &options));
-    if (!link.valid()) return errno_error("perf uprobe link on " + site.what);
+    if (!link.valid()) return errno_error("perf uprobe's link");
     std::vector<UniqueFd> fds;
     fds.push_back(std::move(link));
     fds.push_back(std::move(event));
@@ -98,44 +97,63 @@ std::string method_name(ProbeMethod method) {
                                            : "perf uprobe";
 }
 
-void link_sites(ProbeMethod method, CallPrograms programs, std::vector<UprobeSite> sites, pid_t pid,
-                std::vector<UniqueFd>& links, std::vector<std::string>& failed) {
-    std::stable_sort(sites.begin(), sites.end(),
-                     [](const auto& a, const auto& b) { return a.path < b.path; });
-    const auto keep = [&](auto result, const std::string& what) {
-        if (!result) {
-            failed.push_back(what + ": " + result.error().message);
-            return;
-        }
-        if constexpr (std::is_same_v<std::decay_t<decltype(*result)>, UniqueFd>) {
-            links.push_back(std::move(*result));
-        } else {
-            for (UniqueFd& fd : *result) links.push_back(std::move(fd));
-        }
+namespace {
+
+Status link_perf(CallPrograms programs, const UprobeSite& site, pid_t pid,
+                 std::vector<UniqueFd>& links) {
+    const auto link = [&](int program_fd, bool return_probe) -> Status {
+        auto linked = link_perf_uprobe(program_fd, site, return_probe, pid);
+        if (!linked) return linked.error();
+        std::ranges::move(*linked, std::back_inserter(links));
+        return ok_status();
+    };
+    // The return first: a return without an entry is ignored, not the other way round.
+    const Status returns = programs.return_fd >= 0 ? link(programs.return_fd, true) : ok_status();
+    return returns ? link(programs.entry_fd, false) : returns;
+}
+
+/// `sites` are of one file.
+Status link_multi(bool session, CallPrograms programs, std::span<const UprobeSite> sites, pid_t pid,
+                  std::vector<UniqueFd>& links) {
+    const std::string& path = sites.front().file->path();
+    const auto link = [&](int program_fd, std::uint32_t attach_type,
+                          std::uint32_t flags) -> Status {
+        auto linked = link_uprobe_multi(program_fd, attach_type, path, sites, flags, pid);
+        if (!linked) return linked.error();
+        links.push_back(std::move(*linked));
+        return ok_status();
     };
     const auto [entry_fd, return_fd] = programs;
-    if (method == ProbeMethod::kPerf) {
-        for (const UprobeSite& site : sites) {
-            // The return first: a return without an entry is ignored, not the other way round.
-            if (return_fd >= 0) keep(link_perf_uprobe(return_fd, site, true, pid), site.what);
-            keep(link_perf_uprobe(entry_fd, site, false, pid), site.what);
-        }
-        return;
-    }
-    const bool session = method == ProbeMethod::kSession && return_fd == entry_fd;
+    if (session && return_fd == entry_fd) return link(entry_fd, kAttachUprobeSession, 0);
+    const Status returns =
+        return_fd >= 0 ? link(return_fd, kAttachUprobeMulti, kUprobeMultiReturn) : ok_status();
+    return returns ? link(entry_fd, kAttachUprobeMulti, 0) : returns;
+}
+
+}  // namespace
+
+Result<std::vector<UniqueFd>> link_sites(ProbeMethod method, CallPrograms programs,
+                                         std::vector<UprobeSite> sites, pid_t pid) {
+    std::ranges::stable_sort(sites, {},
+                             [](const UprobeSite& site) { return site.file->version(); });
+    std::vector<UniqueFd> links;
     for (auto begin = sites.begin(); begin != sites.end();) {
-        const auto end = std::find_if(begin, sites.end(),
-                                      [&](const auto& site) { return site.path != begin->path; });
-        const std::span<const UprobeSite> group(begin, end);
-        if (return_fd >= 0 && !session) {
-            keep(link_uprobe_multi(return_fd, kAttachUprobeMulti, group, kUprobeMultiReturn, pid),
-                 begin->what);
+        const auto end = std::find_if(begin + 1, sites.end(), [&](const UprobeSite& site) {
+            return method == ProbeMethod::kPerf || site.file->version() != begin->file->version();
+        });
+        Status status = begin->file->check_unchanged();
+        if (status)
+            status = method == ProbeMethod::kPerf ? link_perf(programs, *begin, pid, links)
+                                                  : link_multi(method == ProbeMethod::kSession,
+                                                               programs, {begin, end}, pid, links);
+        if (!status) {
+            unlink_sites(links);
+            return Error{begin->what + " in " + begin->file->name() + ": " +
+                         status.error().message};
         }
-        keep(link_uprobe_multi(entry_fd, session ? kAttachUprobeSession : kAttachUprobeMulti, group,
-                               0, pid),
-             begin->what);
         begin = end;
     }
+    return links;
 }
 
 void unlink_sites(std::vector<UniqueFd>& links) {

@@ -6,12 +6,14 @@
 #include <sys/types.h>
 
 #include <cstdint>
+#include <memory>
 #include <span>
 #include <string>
 #include <vector>
 
 #include "user/base/fd.h"
 #include "user/base/result.h"
+#include "user/capture/module_file.h"
 
 namespace asrtrace::capture {
 
@@ -26,17 +28,17 @@ enum class ProbeMethod : std::uint8_t { kSession, kMulti, kPerf };
 std::string method_name(ProbeMethod method);
 
 struct UprobeSite {
-    std::string path;
+    std::shared_ptr<const ModuleFile> file;
     std::uint64_t file_offset = 0;
     std::uint64_t cookie = 0;
     std::uint64_t ref_ctr_offset = 0;  ///< USDT semaphore, 0 for none
     std::string what;                  ///< for messages: "malloc"
 };
 
-/// One link for all of `sites`, which are of one file. `pid` 0: every process that maps the file.
+/// One link for all of `sites`, in the file at `path`. `pid` 0: every process that maps the file.
 Result<UniqueFd> link_uprobe_multi(int program_fd, std::uint32_t attach_type,
-                                   std::span<const UprobeSite> sites, std::uint32_t flags,
-                                   pid_t pid);
+                                   const std::string& path, std::span<const UprobeSite> sites,
+                                   std::uint32_t flags, pid_t pid);
 
 /// One perf event and its link; the event is kept open by the link.
 Result<std::vector<UniqueFd>> link_perf_uprobe(int program_fd, const UprobeSite& site,
@@ -48,10 +50,11 @@ struct CallPrograms {
     int return_fd = -1;  ///< -1: the return is not probed
 };
 
-/// Puts the programs at all sites, by whatever links the method needs, which are appended to
-/// `links`; what could not be attached to `failed`, by name and reason. pid <= 0: every process.
-void link_sites(ProbeMethod method, CallPrograms programs, std::vector<UprobeSite> sites, pid_t pid,
-                std::vector<UniqueFd>& links, std::vector<std::string>& failed);
+/// Puts the programs at all sites, by whatever links the method needs. pid <= 0: every process.
+/// Error: what could not be attached and why, a file that was written to since it was looked at
+/// among the reasons; nothing is attached then.
+Result<std::vector<UniqueFd>> link_sites(ProbeMethod method, CallPrograms programs,
+                                         std::vector<UprobeSite> sites, pid_t pid);
 
 /// Removes the probes, all at once: each removal waits for a grace period of RCU, and together they
 /// wait for one.

@@ -45,7 +45,7 @@ std::optional<UsdtProbe> parse_note(const ElfModule& module, const ElfNote& note
     UsdtProbe probe;
     probe.provider = *provider;
     probe.name = *name;
-    probe.module = probe.path = module.name();
+    probe.module = module.name();
     probe.vaddr = *location + moved;
     const ElfSegment* segment = module.find_segment(probe.vaddr);
     const auto offset = module.file_offset(probe.vaddr);
@@ -124,10 +124,12 @@ Result<std::vector<UsdtProbe>> find_usdt(pid_t pid, std::string_view provider,
     if (!modules) return modules.error();
     std::vector<UsdtProbe> probes;
     for (const TargetModule& target : modules->modules) {
-        const auto module = ElfModule::open(target.open_path);
+        const auto file = target.open();
+        const auto module = file ? ElfModule::open((*file)->path()) : file.error();
         if (!module) continue;
         for (UsdtProbe& probe : read_matching(*module, provider, name)) {
             probe.module = target.path;
+            probe.file = *file;
             probes.push_back(std::move(probe));
         }
     }

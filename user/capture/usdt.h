@@ -8,6 +8,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -15,6 +16,7 @@
 
 #include "user/base/result.h"
 #include "user/capture/elf_module.h"
+#include "user/capture/module_file.h"
 
 namespace asrtrace::capture {
 
@@ -68,8 +70,8 @@ static_assert(sizeof(UsdtArg) == 16);
 struct UsdtProbe {
     std::string provider;
     std::string name;
-    std::string module;  ///< path as the target names it
-    std::string path;    ///< for uprobes
+    std::string module;                      ///< path as the target names it
+    std::shared_ptr<const ModuleFile> file;  ///< for uprobes; from find_usdt() alone
     std::uint64_t vaddr = 0;
     std::uint64_t file_offset = 0;
     std::uint64_t semaphore_file_offset = 0;  ///< uprobes' ref_ctr_offset; 0 for none
