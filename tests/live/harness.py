@@ -211,9 +211,9 @@ class LiveTest(unittest.TestCase):
         self._stack.callback(tracer.end)
         return tracer
 
-    def trace(self, program, *arguments, tier="full", seconds=120):
+    def trace(self, program, *arguments, seconds=120, **options):
         """Attach, go, done, Ctrl-C: returns truth, report and the tracer that made it."""
-        tracer = self.attach(program.pid, *arguments, tier=tier).wait_attached()
+        tracer = self.attach(program.pid, *arguments, **options).wait_attached()
         truth = program.run(seconds)
         self.assertEqual(tracer.stop(), 0, tracer.stderr)
         return truth, tracer.report(), tracer
@@ -279,7 +279,8 @@ def patched_bytes(pid):
             if "x" not in fields[1] or len(fields) < 6 or not fields[5].startswith("/"):
                 continue
             start, end = (int(part, 16) for part in fields[0].split("-"))
-            with open(fields[5].strip(), "rb") as file:
+            # What stands at the path by now may be another file.
+            with open(f"/proc/{pid}/map_files/{start:x}-{end:x}", "rb") as file:
                 file.seek(int(fields[2], 16))
                 on_disk = file.read(end - start)
             memory.seek(start)
