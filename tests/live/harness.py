@@ -145,10 +145,14 @@ class Tracer:
         self.stdout_file.seek(0)
         return self.stdout_file.read().decode(errors="replace")
 
-    def wait_attached(self, seconds=300 if EMULATED else 60):
+    def attaches(self, seconds=300 if EMULATED else 60):
+        """False: it has ended, or is about to."""
         if not self._attached.wait(seconds):
             raise TimeoutError(f"not attached within {seconds} s: {self.stderr}")
-        if b"attached to " not in b"".join(self._stderr):
+        return b"attached to " in b"".join(self._stderr)
+
+    def wait_attached(self):
+        if not self.attaches():
             self.process.wait(10)
             raise AssertionError(
                 f"{' '.join(self.command)} ended with {self.process.returncode}: {self.stderr}")
@@ -267,6 +271,14 @@ def folded(trace, kind):
                           check=True, timeout=60, stdout=subprocess.PIPE)
     lines = [line.rpartition(" ") for line in done.stdout.decode().splitlines()]
     return [(stack.split(";"), int(weight)) for stack, _, weight in lines]
+
+
+def exe_of(pid):
+    """The file that a process executes; empty: it has ended."""
+    try:
+        return os.readlink(f"/proc/{pid}/exe")
+    except OSError:
+        return ""
 
 
 def patched_bytes(pid):

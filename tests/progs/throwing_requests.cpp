@@ -2,7 +2,8 @@
 // Requests that throw through everything that a tracer may stand on: out of the functions that
 // delimit a request, through frames that allocate, out of operator new by a new-handler. The
 // answer of each request is checked against a plain computation of the same.
-//   --seed N, and after "go" it runs until "stop" (at most 60 s), so that a tracer can come and go.
+//   --seed N, and after "go" it runs until "stop" (at most 60 s), so that a tracer can come and go;
+//   --requests N: or so many requests, and no "stop" is waited for.
 #include <poll.h>
 #include <unistd.h>
 
@@ -115,6 +116,8 @@ __attribute__((noinline)) unsigned ask_for_everything() {
 
 struct Tally {
     std::uint64_t requests = 0, wrong = 0, refused = 0, thrown_at_end = 0;
+    std::uint64_t reallocs = 0;            ///< none succeeds
+    std::uint64_t failed_allocations = 0;  ///< these among them
 };
 
 void serve(std::uint64_t n, Tally& tally) {
@@ -122,8 +125,13 @@ void serve(std::uint64_t n, Tally& tally) {
     try {
         begin_request(n);
         if (compute(n) != expected_answer(n)) ++tally.wrong;
-        if (n % 5 == 0 && ask_for_everything() != 2) ++tally.wrong;
+        if (n % 5 == 0) {
+            if (ask_for_everything() != 2) ++tally.wrong;
+            tally.failed_allocations += 2;
+        }
         try {
+            ++tally.reallocs;
+            ++tally.failed_allocations;
             grow_too_far(n);
             ++tally.wrong;
         } catch (const Refused&) {
@@ -147,23 +155,29 @@ bool input_waits() {
 
 int main_program(int argc, char** argv) {
     const std::uint64_t seed = option(argc, argv, "--seed", 1);
+    const std::uint64_t requests = option(argc, argv, "--requests", 0);
+    Tally tally;
+    for (std::uint64_t n = 1; n <= 120; ++n) serve(n, tally);  // what the first exceptions leave
+    tally = {};
     Line ready("ready");
     ready.text("begin", "begin_request").text("done", "end_request");
     ready.send();
     wait_for("go");
-    Tally tally;
     const std::uint64_t end = now_ns() + 60'000'000'000;
     for (std::uint64_t n = seed; now_ns() < end; ++n) {
         serve(n, tally);
+        if (tally.requests == requests) break;
         if (tally.requests % 64 == 0) {
             std::this_thread::sleep_for(std::chrono::milliseconds(1));
-            if (input_waits()) break;
+            if (requests == 0 && input_waits()) break;
         }
     }
-    wait_for("stop");
+    if (requests == 0) wait_for("stop");
     Line done("done");
     done.number("requests", tally.requests).number("wrong", tally.wrong);
     done.number("refused", tally.refused).number("thrown_at_end", tally.thrown_at_end);
+    done.number("reallocs", tally.reallocs);
+    done.number("failed_allocations", tally.failed_allocations);
     done.send();
     wait_for("quit");
     return 0;
