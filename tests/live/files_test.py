@@ -74,10 +74,18 @@ class Files(harness.LiveTest):
         link = os.path.join(self.directory, "link.json")
         os.symlink(victim, link)
         program = self.start("idle")
-        subprocess.run([harness.ASRTRACE, "attach", "--pid", str(program.pid), "--duration", "1",
-                        "--json", link], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
-                       env={**os.environ, "SUDO_UID": "12345", "SUDO_GID": "12345"}, timeout=60)
-        self.assertEqual(os.stat(victim).st_uid, 0, "the victim was given away")
+        for option in ("--json", "-o"):
+            done = subprocess.run(
+                [harness.ASRTRACE, "attach", "--pid", str(program.pid), "--duration", "1", option,
+                 link], stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, timeout=60,
+                env={**os.environ, "SUDO_UID": "12345", "SUDO_GID": "12345"}, check=False)
+            self.assertEqual(done.returncode, 2, done.stderr)
+            self.assertIn("symbolic link", done.stderr.decode())
+            self.assertEqual(os.stat(victim).st_uid, 0, "the victim was given away")
+            self.assertEqual(stat.S_IMODE(os.stat(victim).st_mode), 0o644)
+            with open(victim, encoding="utf-8") as file:
+                self.assertEqual(file.read(), "precious")
+            self.assertEqual(os.readlink(link), victim)
 
     def test_replay_is_the_live_result(self):
         _, live, tracer = self.traced()
