@@ -118,6 +118,15 @@ TEST(LedgerProcesses, TheLastOnesBlocksStay) {
     EXPECT_EQ(script.counts.ended_blocks, 1U);
 }
 
+TEST(LedgerProcesses, AChildWhoseBirthWasLostEnds) {
+    Script script = following();
+    script.process = 1;
+    script.alloc(0x1000, 20, 1);
+    script.exit(true, 2);
+    EXPECT_EQ(script.finish().at(1).live_bytes, 0U);
+    EXPECT_EQ(script.counts.ended_blocks, 1U);
+}
+
 TEST(LedgerProcesses, RequestsOfTwoProcessesDoNotMeet) {
     Script script = following();
     script.fork(1);

@@ -474,8 +474,11 @@ void Ledger::on(const decode::Event& event, const decode::Task& task) {
             unmap_debts_.clear();
         }
     }
-    // What the last process held at its end is what the report is about.
-    if (task.process_ended && alive_.erase(process_) > 0 && !alive_.empty()) end_process(process_);
+    if (!task.process_ended) return;
+    alive_.erase(process_);
+    // What the last process held at its end is what the report is about. Of one whose birth was
+    // lost only the end is told.
+    if (!alive_.empty()) end_process(process_);
 }
 
 void Ledger::end_process(decode::ProcessNumber process) {
