@@ -280,6 +280,7 @@ enum counter {
 	LOST_HTTP_BYPASSED = 39,    /* socket calls that passed no probe */
 	LOST_HTTP_WORK = 40,        /* too many socket calls on one CPU at a time */
 	LOST_FAULT_ORDERS = 41,     /* faults that counted as one page, but may have brought more */
+	COUNT_CPU_ENDED = 42,       /* CPU time of threads that have ended, in ns */
 	COUNTER_MAX = 48,
 };
 

@@ -131,6 +131,7 @@ int BPF_PROG(on_exit, struct task_struct *task)
 	emit_task(EV_EXIT, id, tid, last ? process_status(task) : task->exit_code,
 		  last ? EV_PROCESS_ENDED : 0);
 	count(COUNT_FAULTS_ENDED, task->min_flt + task->maj_flt);
+	count(COUNT_CPU_ENDED, task->se.sum_exec_runtime);
 	forget_thread_state(tid);
 	if (last && tgid != cfg.tgid) {
 		unwind_on_exit(tgid);

@@ -109,12 +109,17 @@ struct files_struct {
 	struct fdtable *fdt;
 };
 
+struct sched_entity {
+	unsigned long long sum_exec_runtime; /* ns */
+};
+
 struct task_struct {
 	int pid;
 	int tgid;
 	int exit_code;
 	int pagefault_disabled;
 	unsigned long min_flt, maj_flt;
+	struct sched_entity se;
 	struct mm_struct *mm;
 	struct task_struct *real_parent;
 	struct task_struct *group_leader;

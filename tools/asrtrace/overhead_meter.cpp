@@ -21,15 +21,20 @@ double own_cpu_seconds() {
 
 }  // namespace
 
-OverheadMeter::OverheadMeter(const capture::Process& process, bool family, std::uint64_t start_ns)
+OverheadMeter::OverheadMeter(const capture::Process& process, const ProcessFamily* family,
+                             std::uint64_t start_ns)
     : process_(process),
       family_(family),
       start_ns_(start_ns),
-      target_cpu_begin_(cpu_seconds()),
+      target_cpu_begin_(cpu_seconds({})),
       tracer_cpu_begin_(own_cpu_seconds()) {}
 
-double OverheadMeter::cpu_seconds() const {
-    return family_ ? capture::tree_cpu_seconds(process_.pid()) : process_.cpu_seconds();
+/// Whoever is the parent of whom by now: what has ended was counted when it did.
+double OverheadMeter::cpu_seconds(const capture::Counters& counters) const {
+    if (family_ == nullptr) return process_.cpu_seconds();
+    double sum = static_cast<double>(counters[wire::COUNT_CPU_ENDED]) * 1e-9;
+    for (const pid_t pid : family_->running()) sum += capture::thread_cpu_seconds(pid);
+    return sum;
 }
 
 void OverheadMeter::set_trap_cost(const capture::TrapCost& cost,
@@ -76,13 +81,13 @@ double OverheadMeter::probe_seconds(const capture::Counters& counters,
     return probe_program_seconds(counters, statistics) + (trap_cost_ ? trap_seconds(counters) : 0);
 }
 
-double OverheadMeter::target_seconds(std::uint64_t now_ns) {
+double OverheadMeter::target_seconds(std::uint64_t now_ns, const capture::Counters& counters) {
     constexpr std::uint64_t kLookNs = 50'000'000;  // a family is many files to read
-    if (now_ns < looked_ns_ + kLookNs && family_) return target_cpu_;
+    if (now_ns < looked_ns_ + kLookNs && family_ != nullptr) return target_cpu_;
     looked_ns_ = now_ns;
-    // A target that has ended has no times any more: the last ones stand. Nor have children that
-    // nobody waited for.
-    if (const double cpu = cpu_seconds(); cpu > 0)
+    // A target that has ended has no times any more: the last ones stand. Threads that are about to
+    // end are in neither sum for a while.
+    if (const double cpu = cpu_seconds(counters); cpu > 0)
         target_cpu_ = std::max(target_cpu_, cpu - target_cpu_begin_);
     return target_cpu_;
 }
@@ -94,7 +99,7 @@ void OverheadMeter::measure(std::uint64_t now_ns, const capture::Counters& count
     if (statistics_.enabled_seconds() > 0)
         overhead.program_seconds = program_seconds(now_ns, counters, statistics);
     if (trap_cost_) overhead.trap_seconds_estimated = trap_seconds(counters);
-    overhead.target_cpu_seconds = target_seconds(now_ns);
+    overhead.target_cpu_seconds = target_seconds(now_ns, counters);
     if (overhead.program_seconds && overhead.trap_seconds_estimated && target_cpu_ > 0)
         overhead.target_cpu_fraction =
             (*overhead.program_seconds + *overhead.trap_seconds_estimated) / target_cpu_;

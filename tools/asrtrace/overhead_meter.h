@@ -7,6 +7,7 @@
 #include <optional>
 #include <set>
 
+#include "tools/asrtrace/process_family.h"
 #include "user/capture/process.h"
 #include "user/capture/programs.h"
 #include "user/capture/run_statistics.h"
@@ -16,9 +17,10 @@ namespace asrtrace {
 
 class OverheadMeter {
   public:
-    /// `family`: the target's CPU time is that of its descendants, too. A server whose parent only
-    /// replaces its workers uses next to nothing itself.
-    OverheadMeter(const capture::Process& process, bool family, std::uint64_t start_ns);
+    /// `family`: the target's CPU time is that of the children that are followed, too; null: they
+    /// are not. A server whose parent only replaces its workers uses next to nothing itself.
+    OverheadMeter(const capture::Process& process, const ProcessFamily* family,
+                  std::uint64_t start_ns);
 
     /// Switches the kernel's statistics as the time demands; call it often.
     void advance(std::uint64_t now_ns) { statistics_.advance(now_ns); }
@@ -31,7 +33,7 @@ class OverheadMeter {
     double probe_seconds(const capture::Counters& counters,
                          const capture::ProgramStatistics& statistics) const;
     /// CPU seconds that the target, or the family, has used since the start.
-    double target_seconds(std::uint64_t now_ns);
+    double target_seconds(std::uint64_t now_ns, const capture::Counters& counters);
     /// What a hit costs here; without it the traps are not estimated.
     void set_trap_cost(const capture::TrapCost& cost, const capture::AllocatorProbes& probes);
     /// Fills in what was used since the start.
@@ -45,10 +47,10 @@ class OverheadMeter {
     double program_seconds(std::uint64_t now_ns, const capture::Counters& counters,
                            const capture::ProgramStatistics& statistics) const;
 
-    double cpu_seconds() const;
+    double cpu_seconds(const capture::Counters& counters) const;
 
     const capture::Process& process_;
-    bool family_;
+    const ProcessFamily* family_;
     std::uint64_t start_ns_;
     capture::RunStatistics statistics_;
     std::optional<capture::TrapCost> trap_cost_;

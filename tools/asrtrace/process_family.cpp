@@ -1,11 +1,28 @@
 // SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
 #include "tools/asrtrace/process_family.h"
 
+#include <algorithm>
 #include <utility>
 
-#include "user/capture/process_tree.h"
-
 namespace asrtrace {
+
+ProcessFamily::ProcessFamily(const capture::Process& process, ledger::Target& target,
+                             SymbolThread& symbols, std::vector<std::string>& notes)
+    : process_(process), target_(target), symbols_(symbols), notes_(notes) {
+    add_member(0, process_.pid());
+}
+
+void ProcessFamily::add_member(decode::ProcessNumber number, pid_t pid) {
+    Member& member = members_.emplace_back();
+    member.number = number;
+    if (const auto started = capture::started_ticks(pid)) member.name = {pid, *started};
+    changed_ = true;
+}
+
+bool ProcessFamily::is_running(const Member& member) const {
+    if (member.number == 0) return process_.alive();
+    return member.name && capture::is_running(*member.name);
+}
 
 ledger::FollowedProcess* ProcessFamily::followed(decode::ProcessNumber process) {
     const auto found = followed_.find(process);
@@ -19,7 +36,7 @@ void ProcessFamily::add_child(decode::ProcessNumber parent, const decode::Task& 
     child.parent = known != nullptr ? known->pid : target_.pid;
     child.exe = known != nullptr ? known->exe : target_.exe;
     followed_[task.child] = target_.followed.size();
-    running_since_.push_back(capture::started_ticks(child.pid));
+    add_member(task.child, child.pid);
     target_.followed.push_back(std::move(child));
     symbols_.forked(task.child, static_cast<pid_t>(task.pid));
 }
@@ -27,6 +44,7 @@ void ProcessFamily::add_child(decode::ProcessNumber parent, const decode::Task& 
 void ProcessFamily::follow_exec(decode::ProcessNumber process) {
     symbols_.execed(process);
     ledger::FollowedProcess* child = followed(process);
+    if (child == nullptr && process != 0) return;  // its birth's record was lost
     const auto now = capture::Process::open(child != nullptr ? child->pid : target_.pid);
     const std::string exe = now ? now->exe() : std::string{};
     if (child == nullptr) notes_.push_back("the target became " + exe + " by exec");
@@ -37,8 +55,16 @@ void ProcessFamily::follow(const decode::Event& event, const decode::Task& task)
     if (task.child != 0) add_child(event.process, task);
     if (task.kind == decode::Task::Kind::kExec) follow_exec(event.process);
     if (!task.process_ended) return;
-    symbols_.ended(event.process);
+    end(event.process);
     if (auto* child = followed(event.process)) child->exit_status = task.exit_code;
+}
+
+void ProcessFamily::end(decode::ProcessNumber process) {
+    symbols_.ended(process);
+    const auto child = followed_.find(process);
+    if (process != 0 && child == followed_.end()) return;
+    members_[process == 0 ? 0 : child->second + 1].ended = true;
+    changed_ = true;
 }
 
 void ProcessFamily::note(const decode::Event& event, const decode::Task& task) {
@@ -61,27 +87,39 @@ void ProcessFamily::note(const decode::Event& event, const decode::Task& task) {
     }
 }
 
-bool ProcessFamily::all_ended() {
-    if (process_.alive()) return false;
-    for (std::size_t i = 0; i < target_.followed.size(); ++i) {
-        const ledger::FollowedProcess& child = target_.followed[i];
-        if (child.exit_status || !running_since_[i]) continue;
-        if (capture::is_running(child.pid, *running_since_[i])) return false;
-        running_since_[i].reset();
-    }
-    return true;
+bool ProcessFamily::all_ended() const {
+    return !process_.alive() && std::ranges::none_of(members_, [this](const Member& member) {
+        return !member.ended && is_running(member);
+    });
 }
 
 std::vector<pid_t> ProcessFamily::running() const {
     std::vector<pid_t> pids;
-    if (process_.alive()) pids.push_back(process_.pid());
-    for (std::size_t i = 0; i < target_.followed.size(); ++i) {
-        const ledger::FollowedProcess& child = target_.followed[i];
-        if (!child.exit_status && running_since_[i] &&
-            capture::started_ticks(child.pid) == running_since_[i])
-            pids.push_back(child.pid);
+    for (const Member& member : members_) {
+        if (member.ended || !member.name) continue;
+        const auto [pid, started] = *member.name;
+        if (capture::started_ticks(pid) == started) pids.push_back(pid);
     }
     return pids;
+}
+
+std::optional<std::vector<capture::ProcessName>> ProcessFamily::changed() {
+    if (!std::exchange(changed_, false)) return std::nullopt;
+    std::vector<capture::ProcessName> names;
+    for (const Member& member : members_)
+        if (!member.ended && member.name) names.push_back(*member.name);
+    return names;
+}
+
+std::vector<decode::ProcessNumber> ProcessFamily::lost(std::uint64_t now_ns,
+                                                       std::uint64_t grace_ns) {
+    std::vector<decode::ProcessNumber> numbers;
+    for (Member& member : members_) {
+        if (member.ended || is_running(member)) continue;
+        if (member.gone_ns == 0) member.gone_ns = now_ns;
+        if (now_ns - member.gone_ns >= grace_ns) numbers.push_back(member.number);
+    }
+    return numbers;
 }
 
 void ProcessFamily::note_children() {
@@ -91,10 +129,10 @@ void ProcessFamily::note_children() {
     }
     std::size_t unseen = 0;
     for (std::size_t i = 0; i < target_.followed.size(); ++i)
-        unseen += !target_.followed[i].exit_status && !running_since_[i] ? 1 : 0;
+        unseen += !target_.followed[i].exit_status && members_[i + 1].ended ? 1 : 0;
     if (unseen > 0) {
         notes_.push_back("events were lost, among them the end of " + std::to_string(unseen) +
-                         " followed children: what they held then counts as live");
+                         " followed children: how they ended is not known");
     }
     if (!target_.followed.empty()) {
         notes_.emplace_back(

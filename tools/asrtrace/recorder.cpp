@@ -33,6 +33,9 @@ namespace {
 
 constexpr int kPollMilliseconds = 100;
 constexpr std::uint64_t kCommitNs = 1'000'000'000;
+/// A process has gone, and what the ring told of it has been read long ago.
+constexpr std::uint64_t kLostNs = 2'000'000'000;
+constexpr const char* kTargetExited = "target exited";
 
 double seconds(std::uint64_t nanoseconds) {
     return static_cast<double>(nanoseconds) * 1e-9;
@@ -60,6 +63,7 @@ class Recorder::State {
     void on_record(Bytes bytes);
     std::vector<std::string> confinement_problems() const;
     void on_task(const decode::Event& event, const decode::Task& task);
+    void end_lost(std::uint64_t now_ns, std::uint64_t grace_ns);
     void drain(int timeout_ms);
     void pass_on();
     void add_stacks(const std::vector<SymbolizedStack>& stacks);
@@ -85,6 +89,8 @@ class Recorder::State {
     std::optional<SamplerThread> sampler_;  ///< nothing: samples are given to us
     HeapReadings heap_;
     MappingWatch mappings_;
+    ledger::Target target_;
+    ProcessFamily family_;
     OverheadMeter meter_;
     std::optional<Tracking> tracking_;  ///< if there is a budget
 
@@ -93,8 +99,6 @@ class Recorder::State {
     ledger::Losses losses_;
     ledger::Overhead overhead_;
     std::string ended_by_;
-    ledger::Target target_;
-    ProcessFamily family_;
     std::uint32_t next_stack_ = 1;
     std::uint64_t records_ = 0, peak_rss_anon_kb_ = 0;
     std::uint64_t first_rss_anon_kb_ = 0, rss_anon_kb_ = 0;
@@ -128,11 +132,11 @@ Recorder::State::State(RecorderOptions options, capture::Process process,
               programs_.raise_sampling(sizes.low, sizes.high);
           }),
       mappings_(options_.pid, plan_.mapping_calls),
-      meter_(process_, options_.follow, config.start_ns),
-      start_ns_(config.start_ns),
       family_(process_, target_, symbols_, notes_),
+      meter_(process_, options_.follow ? &family_ : nullptr, config.start_ns),
+      start_ns_(config.start_ns),
       fault_mean_bytes_(config.fault_mean_bytes) {
-    if (!options_.samples) sampler_.emplace(options_.pid, config.start_ns, options_.follow);
+    if (!options_.samples) sampler_.emplace(*family_.changed(), config.start_ns);
     if (!options_.live) return;
     live_.emplace();
     progress_.live = &*live_;
@@ -217,6 +221,17 @@ void Recorder::State::on_task(const decode::Event& event, const decode::Task& ta
     }
     pass_on();  // what is in the ring before the task's event belongs to the time before it
     family_.follow(event, task);
+}
+
+/// What a process held is gone with it, though its end's record was lost.
+void Recorder::State::end_lost(std::uint64_t now_ns, std::uint64_t grace_ns) {
+    for (const decode::ProcessNumber process : family_.lost(now_ns, grace_ns)) {
+        pass_on();
+        family_.end(process);
+        ledger_.apply({.time_ns = now_ns,
+                       .payload = decode::Task{.process_ended = true},
+                       .process = process});
+    }
 }
 
 void Recorder::State::on_record(Bytes bytes) {
@@ -331,7 +346,7 @@ bool Recorder::State::ended(const std::atomic<bool>& stop, std::uint64_t now_ns)
     if (stop) {
         ended_by_ = "interrupt";
     } else if (family_.all_ended()) {
-        ended_by_ = "target exited";
+        ended_by_ = kTargetExited;
     } else if (options_.duration_seconds &&
                seconds(now_ns - start_ns_) >= *options_.duration_seconds) {
         ended_by_ = "duration";
@@ -384,9 +399,10 @@ void Recorder::State::count_faults() {
 /// All pages are counted anyway.
 void Recorder::State::thin_faults(double seconds) {
     if (!is_sparing()) return;
-    const std::uint64_t pages = programs_.counters()[wire::COUNT_FAULT_PAGES];
+    const capture::Counters counters = programs_.counters();
+    const std::uint64_t pages = counters[wire::COUNT_FAULT_PAGES];
     const auto bytes = static_cast<double>((pages - fault_pages_) * ledger::kPageBytes);
-    const double cpu = meter_.target_seconds(monotonic_ns());
+    const double cpu = meter_.target_seconds(monotonic_ns(), counters);
     programs_.thin_faults(
         fault_shift_for(bytes / seconds, (cpu - target_cpu_) / seconds, fault_mean_bytes_));
     fault_pages_ = pages;
@@ -407,12 +423,15 @@ void Recorder::State::follow(const std::atomic<bool>& stop, double progress_seco
         if (tracking_ && tracking_->advance(now_ns, [this] { drain(0); })) heap_.order_soon();
         heap_.take();
         pass_on();
+        if (auto members = family_.changed(); sampler_ && members)
+            sampler_->watch(std::move(*members));
         if (ended(stop, now_ns)) return;
         // Followed children may outlive the target.
         if (options_.read_heap && process_.alive()) heap_.order_if_due(now_ns);
         if (now_ns - commit_ns >= kCommitNs) {
             thin_faults(static_cast<double>(now_ns - commit_ns) * 1e-9);
             commit_ns = now_ns;
+            if (options_.follow) end_lost(now_ns, kLostNs);
             mappings_.check(ledger_);
             commit(now_ns);
         }
@@ -441,6 +460,7 @@ Result<ledger::Recording> Recorder::State::finish() {
     programs_.detach();
     overhead_.detach_seconds = seconds(monotonic_ns() - end_ns);
     drain(0);
+    if (options_.follow && ended_by_ == kTargetExited) end_lost(end_ns, 0);
     ledger_.finish(end_ns);
     pass_on();
     add_samples(sampler_ ? sampler_->finish() : new_samples());

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
 #include "tools/asrtrace/sampler_thread.h"
 
+#include <utility>
+
 #include "tools/asrtrace/clock.h"
-#include "user/capture/process_tree.h"
-#include "user/capture/sampler.h"
 
 namespace asrtrace {
 namespace {
@@ -18,8 +18,8 @@ constexpr Confinement kSampler{
 
 }  // namespace
 
-SamplerThread::SamplerThread(pid_t pid, std::uint64_t start_ns, bool family)
-    : pid_(pid), start_ns_(start_ns), family_(family) {
+SamplerThread::SamplerThread(std::vector<capture::ProcessName> processes, std::uint64_t start_ns)
+    : processes_(std::move(processes)), start_ns_(start_ns) {
     sample(true);
     thread_ = ConfinedThread(kSampler, [this] { run(); });
 }
@@ -39,8 +39,8 @@ std::vector<ledger::ProcSample> SamplerThread::finish() {
 
 void SamplerThread::sample(bool with_pss) {
     const std::uint64_t begin_ns = monotonic_ns();
-    auto sample =
-        family_ ? capture::sample_tree(pid_, with_pss) : capture::sample_process(pid_, with_pss);
+    if (auto newer = in_.take(); !newer.empty()) processes_ = std::move(newer.back());
+    auto sample = capture::sample_processes(processes_, with_pss);
     if (!sample) return;
     const std::uint64_t end_ns = monotonic_ns();
     if (with_pss) {

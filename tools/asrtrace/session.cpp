@@ -164,8 +164,7 @@ void add_tracing_options(CLI::App& verb, SessionOptions& options) {
     verb.add_flag("--follow", options.recorder.follow,
                   "Take in the target's children and what they and it become by exec. Allocator "
                   "probes then stand in every process that maps the same C library: the others "
-                  "pay the trap of each allocation, too. Memory samples and readings of the heap "
-                  "stay the target's");
+                  "pay the trap of each allocation, too. Readings of the heap stay the target's");
     verb.add_flag("--debuginfod", options.recorder.debuginfod,
                   "Fetch debug files that are missing here from the servers in DEBUGINFOD_URLS; "
                   "without this nothing is asked of the network");

@@ -42,8 +42,9 @@ void Tracking::begin(const Status& attached, std::uint64_t now_ns) {
 }
 
 Usage Tracking::usage(std::uint64_t now_ns) {
-    return {now_ns, meter_.probe_seconds(programs_.counters(), programs_.statistics()),
-            meter_.target_seconds(now_ns)};
+    const capture::Counters counters = programs_.counters();
+    return {now_ns, meter_.probe_seconds(counters, programs_.statistics()),
+            meter_.target_seconds(now_ns, counters)};
 }
 
 bool Tracking::advance(std::uint64_t now_ns, const std::function<void()>& drain) {

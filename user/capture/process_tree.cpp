@@ -71,6 +71,44 @@ std::uint64_t sum_of(pid_t root, const std::array<std::size_t, N>& numbers) {
     return sum;
 }
 
+/// Adds up what belongs to a process; of the first one all is taken.
+void add(const ledger::ProcSample& one, std::optional<ledger::ProcSample>& sum) {
+    if (!sum) {
+        sum = one;
+        return;
+    }
+    sum->vm_rss_kb += one.vm_rss_kb;
+    sum->rss_anon_kb += one.rss_anon_kb;
+    sum->rss_file_kb += one.rss_file_kb;
+    sum->rss_shmem_kb += one.rss_shmem_kb;
+    sum->vm_swap_kb += one.vm_swap_kb;
+    sum->pss_kb += one.pss_kb;
+    sum->threads += one.threads;
+    sum->around->page_tables_kb += one.around->page_tables_kb;
+    sum->around->huge_pages_kb += one.around->huge_pages_kb;
+}
+
+/// The sum of some fields over the threads of a process that are not ending.
+template <std::size_t N>
+std::uint64_t sum_of_threads(pid_t pid, const std::array<std::size_t, N>& numbers) {
+    constexpr std::size_t kFlags = 9;
+    constexpr std::uint64_t kExiting = 4;  // PF_EXITING, include/linux/sched.h
+    std::uint64_t sum = 0;
+    std::error_code gone;
+    std::filesystem::directory_iterator task(directory_of(pid) + "/task", gone);
+    for (; !gone && task != std::filesystem::directory_iterator(); task.increment(gone)) {
+        const auto fields = stat_fields(task->path().string());
+        if ((field(fields, kFlags).value_or(kExiting) & kExiting) != 0) continue;
+        for (const std::size_t number : numbers) sum += field(fields, number).value_or(0);
+    }
+    return sum;
+}
+
+/// Of clock ticks.
+double seconds(std::uint64_t ticks) {
+    return static_cast<double>(ticks) / static_cast<double>(::sysconf(_SC_CLK_TCK));
+}
+
 /// The number behind `name` in a file of "name 123" lines.
 std::uint64_t counter(const std::string& text, const std::string& name) {
     std::istringstream lines(text);
@@ -94,12 +132,23 @@ std::optional<std::uint64_t> started_ticks(pid_t pid) {
     return field(stat_fields(pid), kStartTime);
 }
 
-bool is_running(pid_t pid, std::uint64_t started) {
-    if (started_ticks(pid) != started) return false;
-    const UniqueFd process(static_cast<int>(::syscall(SYS_pidfd_open, pid, 0)));
-    if (!process.valid()) return errno != ESRCH;
-    pollfd ended{.fd = process.get(), .events = POLLIN, .revents = 0};
+bool is_running(const ProcessName& process) {
+    if (started_ticks(process.pid) != process.started) return false;
+    const UniqueFd held(static_cast<int>(::syscall(SYS_pidfd_open, process.pid, 0)));
+    if (!held.valid()) return errno != ESRCH;
+    pollfd ended{.fd = held.get(), .events = POLLIN, .revents = 0};
     return ::poll(&ended, 1, 0) == 0;
+}
+
+std::optional<ledger::ProcSample> sample_processes(const std::vector<ProcessName>& processes,
+                                                   bool with_pss) {
+    std::optional<ledger::ProcSample> sum;
+    for (const ProcessName& process : processes) {
+        const auto one = sample_process(process.pid, with_pss);
+        // Asked behind the look: whoever it was has had the pid all the time.
+        if (one && started_ticks(process.pid) == process.started) add(*one, sum);
+    }
+    return sum;
 }
 
 std::optional<ledger::ProcSample> sample_tree(pid_t root, bool with_pss) {
@@ -107,16 +156,7 @@ std::optional<ledger::ProcSample> sample_tree(pid_t root, bool with_pss) {
     if (!sum) return std::nullopt;
     for (const pid_t pid : process_tree(root)) {
         const auto one = pid == root ? std::nullopt : sample_process(pid, with_pss);
-        if (!one) continue;
-        sum->vm_rss_kb += one->vm_rss_kb;
-        sum->rss_anon_kb += one->rss_anon_kb;
-        sum->rss_file_kb += one->rss_file_kb;
-        sum->rss_shmem_kb += one->rss_shmem_kb;
-        sum->vm_swap_kb += one->vm_swap_kb;
-        sum->pss_kb += one->pss_kb;
-        sum->threads += one->threads;
-        sum->around->page_tables_kb += one->around->page_tables_kb;
-        sum->around->huge_pages_kb += one->around->huge_pages_kb;
+        if (one) add(*one, sum);
     }
     return sum;
 }
@@ -129,7 +169,7 @@ std::uint64_t tree_pss_kb(pid_t root) {
 
 double tree_cpu_seconds(pid_t root) {
     constexpr std::array<std::size_t, 4> kTimes = {14, 15, 16, 17};  // u, s, and of reaped children
-    return static_cast<double>(sum_of(root, kTimes)) / static_cast<double>(::sysconf(_SC_CLK_TCK));
+    return seconds(sum_of(root, kTimes));
 }
 
 std::uint64_t tree_faults(pid_t root) {
@@ -138,17 +178,13 @@ std::uint64_t tree_faults(pid_t root) {
 }
 
 std::uint64_t thread_faults(pid_t pid) {
-    constexpr std::size_t kFlags = 9, kMinor = 10, kMajor = 12;
-    constexpr std::uint64_t kExiting = 4;  // PF_EXITING, include/linux/sched.h
-    std::uint64_t sum = 0;
-    std::error_code gone;
-    std::filesystem::directory_iterator task(directory_of(pid) + "/task", gone);
-    for (; !gone && task != std::filesystem::directory_iterator(); task.increment(gone)) {
-        const auto fields = stat_fields(task->path().string());
-        if ((field(fields, kFlags).value_or(kExiting) & kExiting) != 0) continue;
-        sum += field(fields, kMinor).value_or(0) + field(fields, kMajor).value_or(0);
-    }
-    return sum;
+    constexpr std::array<std::size_t, 2> kFaults = {10, 12};  // minor, major
+    return sum_of_threads(pid, kFaults);
+}
+
+double thread_cpu_seconds(pid_t pid) {
+    constexpr std::array<std::size_t, 2> kTimes = {14, 15};  // user, system
+    return seconds(sum_of_threads(pid, kTimes));
 }
 
 OomKills oom_kills(pid_t pid) {

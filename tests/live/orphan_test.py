@@ -1,0 +1,60 @@
+# SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
+"""--follow: children that outlive their parents, and ends that nobody told."""
+
+import signal
+import sqlite3
+import time
+
+import harness
+
+MIB = 1 << 20
+
+
+class Orphan(harness.LiveTest):
+
+    def test_budget_and_samples_outlive_the_target(self):
+        """The target is idle for long enough that following everything fits the budget; then a
+        child of its takes over that does nothing but allocate."""
+        program = self.start("orphan", "--seconds", 8, "--hold-mib", 64)
+        tracer = self.attach(program.pid, "--follow", tier="auto").wait_attached()
+        time.sleep(4)
+        truth = program.run()
+        self.assertFalse(program.alive(), "the parent, that is")
+        program.say("quit")
+        self.assertEqual(tracer.wait(30), 0, tracer.stderr)
+        report = tracer.report()
+        cost = report["overhead"]
+        harness.note(f"  {truth} {report['counts']['calls']} {report['notes']} {cost}")
+        self.assertEqual(report["window"]["ended_by"], "target exited")
+        self.assertEqual(cost["tier"], "auto")
+        self.assertLess(report["counts"]["calls"]["malloc"], truth["pairs"] / 2)
+        self.assertGreater(cost["target_cpu_seconds"], 0.1, "it was busy for eight")
+        with sqlite3.connect(tracer.trace_path) as trace:
+            held = trace.execute("SELECT COUNT(*) FROM samples WHERE rss_anon_kb >= 64 * 1024 "
+                                 "AND pss_kb >= 64 * 1024").fetchone()[0]
+        self.assertGreaterEqual(held, 3)
+        self.assertGreaterEqual(report["counts"]["peak_rss_anon_bytes"], 64 * MIB)
+
+    def test_an_end_that_was_lost_is_noticed(self):
+        """The tracer stands still while the child fills the ring, so that what tells of its end
+        finds no place; the target goes on."""
+        program = self.start("forks", "--children", 1, "--allocate", 1000, "--pairs", 300_000)
+        tracer = self.attach(program.pid, "--follow").wait_attached()
+        tracer.process.send_signal(signal.SIGSTOP)
+        try:
+            program.run()
+        finally:
+            tracer.process.send_signal(signal.SIGCONT)
+        time.sleep(6)
+        self.assertEqual(tracer.stop(), 0, tracer.stderr)
+        self.assertTrue(program.alive())
+        report = tracer.report()
+        harness.note(f"  {report['counts']} {report['notes']}")
+        self.assertGreater(report["losses"]["ring_events"], 0)
+        self.assertEqual([child["exit_status"] for child in report["target"]["followed"]], [None])
+        self.assertGreaterEqual(report["counts"]["ended_blocks"], 2000)
+        self.assertIn("the end of 1 followed children", " ".join(report["notes"]))
+
+
+if __name__ == "__main__":
+    harness.main()
