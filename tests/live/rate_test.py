@@ -56,6 +56,19 @@ class Rate(harness.LiveTest):
         if losses["ring_events"] == 0:
             self.check_exact(truth, report)
 
+    def test_the_end_is_noticed_under_any_load(self):
+        """What comes faster than it can be read must not keep the tracer from all else."""
+        program = self.start("alloc_rate", "--rate", 0, "--threads", 8, "--seconds", 90,
+                             "--seed", self.seed % 1000003)
+        tracer = self.attach(program.pid, "--duration", 4, prefix=("nice", "-n", "19"))
+        tracer.wait_attached()
+        program.say("go")
+        self.assertEqual(tracer.wait(120), 0, tracer.stderr)
+        report = tracer.report()
+        harness.note(f"  {report['window']} {report['losses']}")
+        self.assertGreater(report["losses"]["ring_events"], 0, "the reader kept up")
+        self.assertLess(report["window"]["seconds"], 60)
+
     def test_attached_and_detached_under_load(self):
         """What began before or ends after the window is told apart; nothing is misattributed."""
         program = self.start("alloc_rate", "--rate", 60_000, "--threads", 4, "--seconds", 12,

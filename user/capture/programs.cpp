@@ -349,13 +349,13 @@ void Programs::detach() {
     }
 }
 
-std::uint64_t Programs::poll(int timeout_ms, const std::function<void(Bytes)>& record) {
+void Programs::poll(int timeout_ms, const std::function<void(Bytes)>& record) {
     state_->sink = &record;
+    state_->taken_bytes = 0;
     // The wake-up comes only when much is waiting, so what is there is taken after a time-out too.
-    int taken = ring_buffer__poll(state_->ring, timeout_ms);
-    if (taken <= 0) taken = ring_buffer__consume(state_->ring);
+    if (ring_buffer__poll(state_->ring, timeout_ms) <= 0 && !state_->taken_a_ringful())
+        ring_buffer__consume(state_->ring);
     state_->sink = nullptr;
-    return taken > 0 ? static_cast<std::uint64_t>(taken) : 0;
 }
 
 Counters Programs::counters() const {

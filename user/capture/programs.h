@@ -124,8 +124,9 @@ class Programs {
     /// once: each removal waits for a grace period of RCU, and together they wait for one.
     void detach();
 
-    /// Waits up to `timeout_ms` and hands over every record that is there. Returns their number.
-    std::uint64_t poll(int timeout_ms, const std::function<void(Bytes)>& record);
+    /// Waits up to `timeout_ms` and hands over every record that is there. Of those that come
+    /// meanwhile some may be left: whoever makes them may be faster than we are.
+    void poll(int timeout_ms, const std::function<void(Bytes)>& record);
 
     /// The cost of this method's probes here.
     Result<TrapCost> measure_traps() const;

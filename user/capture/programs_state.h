@@ -6,6 +6,7 @@
 #include <bpf/libbpf.h>
 #include <sys/mman.h>
 
+#include <cerrno>
 #include <functional>
 #include <span>
 #include <string>
@@ -26,6 +27,7 @@ struct Programs::State {
     ring_buffer* ring = nullptr;
     std::span<const Counters> counters;                ///< a row for each CPU, shared
     const std::function<void(Bytes)>* sink = nullptr;  ///< during poll() only
+    std::uint64_t taken_bytes = 0;                     ///< of the ring, by one poll()
     std::vector<UniqueFd> links;                       ///< of the request plane
     std::vector<UniqueFd> allocator_links;             ///< come and go with windows
     std::vector<bpf_link*> tracepoints;                ///< of mappings, HTTP and fault events
@@ -46,10 +48,16 @@ struct Programs::State {
     bool follow = false;
     bool at_symbols = false;
 
+    /// A negative result ends the round behind this record: ringbuf_process_ring(), libbpf.
     static int on_record(void* context, void* data, std::size_t size) {
+        constexpr std::size_t kUnit = 8;  // a record's header, and what its length is rounded to
         auto* self = static_cast<State*>(context);
         (*self->sink)({static_cast<const std::uint8_t*>(data), size});
-        return 0;
+        self->taken_bytes += kUnit + (size + kUnit - 1) / kUnit * kUnit;
+        return self->taken_a_ringful() ? -ECANCELED : 0;
+    }
+    bool taken_a_ringful() const {
+        return taken_bytes >= bpf_map__max_entries(skeleton->maps.events);
     }
     Status map_counters() {
         const bpf_map* map = skeleton->maps.counters;
