@@ -12,11 +12,11 @@ import harness
 
 class Run(harness.LiveTest):
 
-    def command(self, *arguments, stdin=None, **options):
+    def command(self, *arguments, limits=(), **options):
         """`asrtrace run` with the program's pipes for our own; returns process and report's path."""
         self.report_path = os.path.join(self.directory, "report.json")
         process = subprocess.Popen(
-            [harness.ASRTRACE, "run", "--json", self.report_path, "--", *arguments],
+            [harness.ASRTRACE, "run", "--json", self.report_path, *limits, "--", *arguments],
             stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, bufsize=0,
             **options)
 
@@ -89,6 +89,18 @@ class Run(harness.LiveTest):
             errors = process.stderr.read().decode(errors="replace")
             self.assertIn(told, errors)
             self.assertEqual(self.report()["window"]["ended_by"], "interrupt")
+
+    def test_a_signal_behind_the_window_is_passed_on(self):
+        """The report is there, the command is waited for."""
+        for number in (signal.SIGTERM, signal.SIGHUP):
+            process = self.command(os.path.join(harness.PROGS, "exits_soon"),
+                                   limits=("--duration", "0.5"))
+            lines = harness.LineReader(process.stderr)
+            while "waiting for" not in lines.line(60):
+                pass
+            process.send_signal(number)  # to the tracer alone
+            self.assertIn(f"exits_soon was ended by signal {int(number)}", lines.line(60))
+            self.assertEqual(process.wait(60), 0)
 
     def test_what_cannot_be_started(self):
         for arguments, message in ((["/nowhere/at-all"], "No such file or directory"),

@@ -132,6 +132,12 @@ bool Command::running() const {
            info.si_pid == 0;
 }
 
+void Command::await_end() const {
+    siginfo_t info{};
+    while (::waitid(P_PID, static_cast<id_t>(pid_), &info, WEXITED | WNOWAIT) != 0)
+        if (errno != EINTR) return;
+}
+
 std::string Command::wait() {
     int status = 0;
     while (::waitpid(pid_, &status, 0) < 0)

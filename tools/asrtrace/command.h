@@ -32,6 +32,8 @@ class Command {
     void release();
     /// Whether it has not ended yet.
     bool running() const;
+    /// Waits for its end; until wait() the pid stays its own.
+    void await_end() const;
     /// Waits for its end: "ended with status 7", "was ended by signal 9 (Killed)".
     std::string wait();
 

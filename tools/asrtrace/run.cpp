@@ -2,7 +2,6 @@
 // asrtrace run -- CMD: start a command and trace it from its entry point on.
 #include <fmt/format.h>
 
-#include <csignal>
 #include <cstdio>
 #include <memory>
 #include <string>
@@ -41,11 +40,12 @@ int run(Options options) {
     });
     if (!attached) return status;
     const std::string name = escape_terminal(options.command.front());
-    // Ctrl-C went to both of us; what was sent to us alone is passed on.
-    if (const int signal = stop_signal_for_us_alone(); signal != 0 && command->running())
-        ::kill(command->pid(), signal);
+    // Ctrl-C went to both of us.
+    pass_stop_signals_on(command->pid());
     if (command->running())
         tell(fmt::format("waiting for {} (pid {}) to end", name, command->pid()));
+    command->await_end();
+    pass_stop_signals_on(0);
     tell(fmt::format("{} {}", name, command->wait()));
     return status;
 }

@@ -12,21 +12,27 @@ namespace {
 
 std::atomic<bool> requested{false};
 std::atomic<std::uint64_t> requested_ns{0};
-std::atomic<int> alone{0};
+std::atomic<int> alone{0};  ///< signal that was sent to us alone and not passed on yet
+std::atomic<pid_t> heir{0};
 
 /// timeout(1) and sudo may pass one Ctrl-C on twice, so what comes within half a second is the
 /// same.
 extern "C" void on_stop_signal(int signal, siginfo_t* info, void*) {
     constexpr std::uint64_t kSameNs = 500'000'000;
     const std::uint64_t now_ns = monotonic_ns();
-    if (requested.exchange(true)) {
-        if (now_ns - requested_ns < kSameNs) return;
-        restore_terminal();
-        ::signal(signal, SIG_DFL);
-        ::raise(signal);
-    }
-    alone = info->si_code == SI_USER ? signal : 0;
+    const bool again = requested.exchange(true);
+    if (again && now_ns - requested_ns < kSameNs) return;
     requested_ns = now_ns;
+    if (info->si_code == SI_USER) {
+        if (heir != 0)
+            ::kill(heir, signal);
+        else
+            alone = signal;
+    }
+    if (!again) return;
+    restore_terminal();
+    ::signal(signal, SIG_DFL);
+    ::raise(signal);
 }
 
 }  // namespace
@@ -43,8 +49,10 @@ const std::atomic<bool>& stop_requested() {
     return requested;
 }
 
-int stop_signal_for_us_alone() {
-    return alone;
+void pass_stop_signals_on(pid_t pid) {
+    heir = pid;
+    const int before = alone.exchange(0);
+    if (pid != 0 && before != 0) ::kill(pid, before);
 }
 
 }  // namespace asrtrace

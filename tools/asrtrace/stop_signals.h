@@ -3,6 +3,8 @@
 // kernel removes the probes.
 #pragma once
 
+#include <sys/types.h>
+
 #include <atomic>
 
 namespace asrtrace {
@@ -13,8 +15,8 @@ void catch_stop_signals();
 /// Whether one has come.
 const std::atomic<bool>& stop_requested();
 
-/// The signal if it was sent to us alone, by kill(2); 0 if none came or if the terminal sent it to
-/// everybody in the foreground.
-int stop_signal_for_us_alone();
+/// What is sent to us alone, by kill(2) and not by the terminal to everybody in the foreground,
+/// goes to this process, too; what has come already, at once. 0: from now on to nobody.
+void pass_stop_signals_on(pid_t pid);
 
 }  // namespace asrtrace
