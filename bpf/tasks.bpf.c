@@ -114,25 +114,38 @@ static __always_inline __s32 process_status(struct task_struct *task)
 	return BPF_CORE_READ(task, group_leader, exit_code);
 }
 
+static __always_inline void end_thread(struct task_struct *task, __u32 tid)
+{
+	count(COUNT_FAULTS_ENDED, task->min_flt + task->maj_flt);
+	count(COUNT_CPU_ENDED, task->se.sum_exec_runtime);
+	forget_thread_state(tid);
+}
+
 SEC("tp_btf/sched_process_exit")
 int BPF_PROG(on_exit, struct task_struct *task)
 {
-	__u64 id = target_thread();
+	__u64 id = enabled ? current_thread() : 0;
 	__u32 tid = id, tgid = id >> 32;
+	__s32 process;
 	bool last;
 
 	if (!id)
 		return 0;
+	process = process_of(tgid);
+	if (process < 0) {
+		/* Another thread may have ended its process while this one was on its way. */
+		if (cfg.follow && find_thread_state(tid))
+			end_thread(task, tid);
+		return 0;
+	}
 	/* do_exit() has counted this thread out already: kernel/exit.c */
 	last = BPF_CORE_READ(task, signal, live.counter) == 0;
 	/* The OOM killer notes what it takes it for: mark_oom_victim(), mm/oom_kill.c */
 	if (last && BPF_CORE_READ(task, signal, oom_mm))
-		emit_oom(tgid, process_of(tgid));
+		emit_oom(tgid, process);
 	emit_task(EV_EXIT, id, tid, last ? process_status(task) : task->exit_code,
 		  last ? EV_PROCESS_ENDED : 0);
-	count(COUNT_FAULTS_ENDED, task->min_flt + task->maj_flt);
-	count(COUNT_CPU_ENDED, task->se.sum_exec_runtime);
-	forget_thread_state(tid);
+	end_thread(task, tid);
 	if (last && tgid != cfg.tgid) {
 		unwind_on_exit(tgid);
 		forget_sampled_of(tgid);

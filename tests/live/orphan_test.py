@@ -1,8 +1,11 @@
 # SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
 """--follow: children that outlive their parents, and ends that nobody told."""
 
+import json
 import signal
 import sqlite3
+import subprocess
+import sys
 import time
 
 import harness
@@ -54,6 +57,41 @@ class Orphan(harness.LiveTest):
         self.assertEqual([child["exit_status"] for child in report["target"]["followed"]], [None])
         self.assertGreaterEqual(report["counts"]["ended_blocks"], 2000)
         self.assertIn("the end of 1 followed children", " ".join(report["notes"]))
+
+
+    def maps(self, tracer):
+        """The tracer's BPF maps: ids by name."""
+        return {json.loads(subprocess.check_output(
+            [harness.BPFTOOL, "-j", "map", "show", "id", str(number)], timeout=60))["name"]: number
+                for number in harness.kernel_objects(tracer.pid)["map"]}
+
+    def owners(self, tracer):
+        """Threads whose state the tracer's maps hold."""
+        def entries(name):
+            dump = json.loads(subprocess.check_output(
+                [harness.BPFTOOL, "-j", "map", "dump", "id", str(ids[name])], timeout=120))
+            return [entry["formatted"] for entry in dump]
+
+        ids = self.maps(tracer)
+        return {entry["value"]["owner"] for entry in entries("thread_places")} - {0} | \
+            {entry["key"] for entry in entries("threads")}
+
+    def test_a_thread_that_ends_behind_its_process(self):
+        """The thread that sees the last one of a child go need not be that one itself: for those on
+        their way the child is no longer followed. Here it is no longer long before."""
+        program = self.start("family", "--allocate", 100)
+        tracer = self.attach(program.pid, "--follow").wait_attached()
+        program.say("go")
+        child = program.expect("grown")["child"]
+        self.assertIn(child, self.owners(tracer))
+        followed = self.maps(tracer)["followed"]
+        subprocess.run([harness.BPFTOOL, "map", "delete", "id", str(followed), "key",
+                        *map(str, child.to_bytes(4, sys.byteorder))], check=True, timeout=60)
+        program.say("shrink")
+        program.expect("done")
+        left = self.owners(tracer) - {program.pid}
+        self.assertEqual(left, set(), "places of threads that have ended")
+        self.assertEqual(tracer.stop(), 0, tracer.stderr)
 
 
 if __name__ == "__main__":
