@@ -7,7 +7,7 @@
 #define MAX_PID_NAMESPACES 33 /* MAX_PID_NS_LEVEL + 1, include/linux/pid_namespace.h */
 #define GROUP_EXIT 4          /* SIGNAL_GROUP_EXIT, include/linux/sched/signal.h */
 
-/* Children get numbers in the order of their births. */
+/* Children get numbers in the order of their births, none twice: they name what is kept of them. */
 __u32 last_process = 0;
 
 /* The reader acts on these: it brings tables and symbols of what begins. */
@@ -58,12 +58,13 @@ static __always_inline __u32 tgid_of(struct task_struct *leader)
 /* The child's number; 0: not followed. Before it runs for the first time. */
 static __always_inline __u16 follow_child(__u32 parent, __u32 child)
 {
-	__u32 number;
+	__u32 number = 0xffff;
 	__u16 value;
 
 	if (!cfg.follow || !child)
 		return 0;
-	number = __sync_fetch_and_add(&last_process, 1) + 1;
+	if (last_process < 0xffff)
+		number = __sync_fetch_and_add(&last_process, 1) + 1;
 	value = number;
 	if (number >= 0xffff || bpf_map_update_elem(&followed, &child, &value, BPF_ANY)) {
 		count(LOST_PROCESS_MAP, 1);

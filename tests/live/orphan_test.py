@@ -93,6 +93,22 @@ class Orphan(harness.LiveTest):
         self.assertEqual(left, set(), "places of threads that have ended")
         self.assertEqual(tracer.stop(), 0, tracer.stderr)
 
+    def test_numbers_of_children_run_out(self):
+        """No number is given twice: what comes later is not followed, and the report says why."""
+        children, most = 65_600, 65_534
+        program = self.start("forks", "--children", children, "--allocate", 1)
+        tracer = self.attach(program.pid, "--follow", "--no-census").wait_attached()
+        truth = program.run(400)
+        self.assertEqual(truth["children_good"], children)
+        self.assertEqual(tracer.stop(), 0, tracer.stderr)
+        report = tracer.report()
+        self.assertEqual(len(report["target"]["followed"]), most)
+        self.assertEqual(report["counts"]["calls"]["malloc"], children + 2 * most)
+        self.assertEqual(report["losses"]["map_full_events"], children - most)
+        self.assertIn(f"the target started {children - most} child processes; they were not "
+                      "followed: a run follows 65,534 at most, and 1,023 at a time",
+                      report["notes"])
+
 
 if __name__ == "__main__":
     harness.main()

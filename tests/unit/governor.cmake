@@ -3,6 +3,10 @@ add_executable(governor_test governor_test.cpp ${CMAKE_SOURCE_DIR}/tools/asrtrac
 target_link_libraries(governor_test PRIVATE asrtrace_base fmt::fmt GTest::gtest_main)
 gtest_discover_tests(governor_test PROPERTIES LABELS unit DISCOVERY_TIMEOUT 60)
 
+add_executable(notes_test notes_test.cpp ${CMAKE_SOURCE_DIR}/tools/asrtrace/notes.cpp)
+target_link_libraries(notes_test PRIVATE asrtrace_base GTest::gtest_main)
+gtest_discover_tests(notes_test PROPERTIES LABELS unit DISCOVERY_TIMEOUT 60)
+
 # Rules of when what is not followed is looked for.
 add_executable(watch_test
   http_audit_test.cpp mapping_balance_test.cpp ${CMAKE_SOURCE_DIR}/user/capture/http_audit.cpp

@@ -7,7 +7,7 @@
 namespace asrtrace {
 
 ProcessFamily::ProcessFamily(const capture::Process& process, ledger::Target& target,
-                             SymbolThread& symbols, std::vector<std::string>& notes)
+                             SymbolThread& symbols, Notes& notes)
     : process_(process), target_(target), symbols_(symbols), notes_(notes) {
     add_member(0, process_.pid());
 }
@@ -47,7 +47,8 @@ void ProcessFamily::follow_exec(decode::ProcessNumber process) {
     if (child == nullptr && process != 0) return;  // its birth's record was lost
     const auto now = capture::Process::open(child != nullptr ? child->pid : target_.pid);
     const std::string exe = now ? now->exe() : std::string{};
-    if (child == nullptr) notes_.push_back("the target became " + exe + " by exec");
+    if (child == nullptr)
+        notes_.add(Notes::Repeated::kExec, "the target became " + exe + " by exec");
     (child != nullptr ? child->exe : target_.exe) = exe;
 }
 
@@ -77,9 +78,10 @@ void ProcessFamily::note(const decode::Event& event, const decode::Task& task) {
             break;
         case decode::Task::Kind::kOom:
             if (oom_victims_.insert(event.process).second)
-                notes_.push_back(event.process == 0 ? "the OOM killer chose the target"
-                                                    : "the OOM killer chose followed child " +
-                                                          std::to_string(task.pid));
+                notes_.add(Notes::Repeated::kOomKill,
+                           event.process == 0
+                               ? "the OOM killer chose the target"
+                               : "the OOM killer chose followed child " + std::to_string(task.pid));
             break;
         case decode::Task::Kind::kExit:
             if (task.process_ended && event.process == 0) exit_status_ = task.exit_code;
@@ -122,20 +124,22 @@ std::vector<decode::ProcessNumber> ProcessFamily::lost(std::uint64_t now_ns,
     return numbers;
 }
 
-void ProcessFamily::note_children() {
+void ProcessFamily::note_children(bool following) {
     if (strangers_ > 0) {
-        notes_.push_back("the target started " + std::to_string(strangers_) +
-                         " child processes; they were not followed");
+        const std::string why =
+            following ? ": a run follows 65,534 at most, and 1,023 at a time" : "";
+        notes_.add("the target started " + std::to_string(strangers_) +
+                   " child processes; they were not followed" + why);
     }
     std::size_t unseen = 0;
     for (std::size_t i = 0; i < target_.followed.size(); ++i)
         unseen += !target_.followed[i].exit_status && members_[i + 1].ended ? 1 : 0;
     if (unseen > 0) {
-        notes_.push_back("events were lost, among them the end of " + std::to_string(unseen) +
-                         " followed children: how they ended is not known");
+        notes_.add("events were lost, among them the end of " + std::to_string(unseen) +
+                   " followed children: how they ended is not known");
     }
     if (!target_.followed.empty()) {
-        notes_.emplace_back(
+        notes_.add(
             "allocations, mappings, faults, requests, CPU time and memory samples are those of the "
             "target and its " +
             std::to_string(target_.followed.size()) +

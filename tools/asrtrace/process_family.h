@@ -9,6 +9,7 @@
 #include <string>
 #include <vector>
 
+#include "tools/asrtrace/notes.h"
 #include "tools/asrtrace/symbol_thread.h"
 #include "user/capture/process.h"
 #include "user/capture/process_tree.h"
@@ -21,7 +22,7 @@ class ProcessFamily {
   public:
     /// Keeps `target` and the symbols up to date, and tells people in `notes`.
     ProcessFamily(const capture::Process& process, ledger::Target& target, SymbolThread& symbols,
-                  std::vector<std::string>& notes);
+                  Notes& notes);
 
     /// What a task's event means if children are not followed, and if they are.
     void note(const decode::Event& event, const decode::Task& task);
@@ -40,7 +41,7 @@ class ProcessFamily {
     bool execed() const { return execed_; }  ///< the target became another program
     std::optional<std::int32_t> exit_status() const { return exit_status_; }
     /// What the end of a run has to say about children.
-    void note_children();
+    void note_children(bool following);
 
   private:
     struct Member {
@@ -58,7 +59,7 @@ class ProcessFamily {
     const capture::Process& process_;
     ledger::Target& target_;
     SymbolThread& symbols_;
-    std::vector<std::string>& notes_;
+    Notes& notes_;
     std::map<decode::ProcessNumber, std::size_t> followed_;  ///< index into target_.followed
     std::vector<Member> members_;  ///< the target, and those of target_.followed
     bool changed_ = false;         ///< who has not ended

@@ -9,6 +9,7 @@
 #include "tools/asrtrace/fault_sampling.h"
 #include "tools/asrtrace/heap_readings.h"
 #include "tools/asrtrace/mapping_watch.h"
+#include "tools/asrtrace/notes.h"
 #include "tools/asrtrace/overhead_meter.h"
 #include "tools/asrtrace/preflight.h"
 #include "tools/asrtrace/probe_plan.h"
@@ -49,13 +50,13 @@ class Recorder::State {
           ProbePlan plan, const ledger::LedgerConfig& config, trace::Writer writer);
 
     void attach();
-    void warn(std::string note) { notes_.push_back(std::move(note)); }
+    void warn(std::string note) { notes_.add(std::move(note)); }
     void follow(const std::atomic<bool>& stop, double progress_seconds,
                 const std::function<Wish(const Progress&)>& show);
     Result<ledger::Recording> finish();
 
     RecorderOptions options_;
-    std::vector<std::string> notes_;
+    Notes notes_;
     std::string trace_error_;
     std::string summary_;
 
@@ -154,7 +155,7 @@ void Recorder::State::attach() {
     if (const auto cost = programs_.measure_traps()) {
         meter_.set_trap_cost(*cost, allocator);
     } else {
-        notes_.push_back("what a probe's hit costs is not known: " + cost.error().message);
+        notes_.add("what a probe's hit costs is not known: " + cost.error().message);
     }
     programs_.attach_kernel_plane(losses_.attach_failed);
     mappings_.attach(programs_, losses_.attach_failed);
@@ -177,21 +178,21 @@ void Recorder::State::attach() {
     overhead_.tier = tracking_ ? "auto" : capture::tier_name(options_.tier);
     overhead_.attach_seconds = seconds(monotonic_ns() - begin_ns);
 
-    if (!requests.note.empty()) notes_.push_back(requests.note);
-    if (const std::string note = mappings_.note(); !note.empty()) notes_.push_back(note);
+    if (!requests.note.empty()) notes_.add(requests.note);
+    if (const std::string note = mappings_.note(); !note.empty()) notes_.add(note);
     if (requests.source == ledger::RequestSource::kHttp && capture::uses_io_uring(options_.pid))
-        notes_.emplace_back(
+        notes_.add(
             "the target has a ring of io_uring: requests that pass through it are "
             "not seen by http; use --request func:START,DONE or every:SECONDS");
-    for (const capture::Bypass& bypass : allocator.bypasses) notes_.push_back(bypass.explanation);
-    for (const std::string& problem : symbols_.problems())
-        notes_.push_back("unwinding: " + problem);
-    for (const std::string& problem : confinement_problems()) notes_.push_back(problem);
+    for (const capture::Bypass& bypass : allocator.bypasses) notes_.add(bypass.explanation);
+    for (const std::string& problem : symbols_.problems()) notes_.add("unwinding: " + problem);
+    for (const std::string& problem : confinement_problems()) notes_.add(problem);
     for (const std::string& failure : losses_.attach_failed) {
-        notes_.push_back("could not attach " + failure);
+        notes_.add("could not attach " + failure);
     }
     if (tracking_) {
-        for (std::string& news : tracking_->take_news()) notes_.push_back(std::move(news));
+        for (std::string& news : tracking_->take_news())
+            notes_.add(Notes::Repeated::kBudget, std::move(news));
     }
     summary_ = overhead_.tier + " tier, ";
     if (follows_allocator) {
@@ -251,7 +252,7 @@ void Recorder::State::drain(int timeout_ms) {
     programs_.attach_advised_orders(losses_.attach_failed);
     programs_.attach_http_ends(losses_.attach_failed);
     if (programs_.audit_http(monotonic_ns(), losses_.attach_failed))
-        notes_.emplace_back(
+        notes_.add(
             "requests by http: the target makes socket calls past its libraries; from now on all "
             "of "
             "the machine are watched for them, which costs other processes 100 to 200 ns each");
@@ -334,7 +335,7 @@ void Recorder::State::write_totals(std::uint64_t now_ns) {
     writer_.set_http(http);
     writer_.set_paths(ledger_.path_totals(), ledger_.site_paths());
     writer_.set_lifetimes(ledger_.lifetimes());
-    writer_.set_notes(notes_);
+    writer_.set_notes(notes_.list());
     writer_.set_window({.seconds = seconds(now_ns - start_ns_),
                         .start_unix_seconds = start_unix_seconds_,
                         .ended_by = ended_by_.empty() ? "recorder died" : ended_by_,
@@ -436,7 +437,7 @@ void Recorder::State::follow(const std::atomic<bool>& stop, double progress_seco
             commit(now_ns);
         }
         if (tracking_) progress_.news = tracking_->take_news();
-        notes_.insert(notes_.end(), progress_.news.begin(), progress_.news.end());
+        for (const std::string& news : progress_.news) notes_.add(Notes::Repeated::kBudget, news);
         if (now_ns - shown_ns >= progress_ns || !progress_.news.empty()) {
             shown_ns = now_ns;
             update_progress(now_ns);
@@ -466,17 +467,16 @@ Result<ledger::Recording> Recorder::State::finish() {
     add_samples(sampler_ ? sampler_->finish() : new_samples());
     add_stacks(symbols_.finish());
     for (std::string& warning : http_warnings(http_seen(programs_.counters())))
-        notes_.push_back(std::move(warning));
-    if (const std::string note = mappings_.unseen_note(); !note.empty()) notes_.push_back(note);
-    family_.note_children();
+        notes_.add(std::move(warning));
+    if (const std::string note = mappings_.unseen_note(); !note.empty()) notes_.add(note);
+    family_.note_children(options_.follow);
     if (options_.follow) {
-        for (std::string& note : replaced_libraries(plan_.allocator))
-            notes_.push_back(std::move(note));
+        for (std::string& note : replaced_libraries(plan_.allocator)) notes_.add(std::move(note));
     }
     if (const std::string failure = heap_.failure(); options_.read_heap && !failure.empty())
-        notes_.push_back("the heap could not be read: " + failure);
+        notes_.add("the heap could not be read: " + failure);
     if (const std::string failure = heap_.reach_failure(); !failure.empty())
-        notes_.push_back(
+        notes_.add(
             "blocks that nothing points to could not be looked for, leaks are told by their "
             "growth alone: " +
             failure);
@@ -491,8 +491,8 @@ Recorder::Recorder(std::unique_ptr<State> state) : state_(std::move(state)) {}
 Recorder::Recorder(Recorder&&) noexcept = default;
 Recorder::~Recorder() = default;
 
-const std::vector<std::string>& Recorder::notes() const {
-    return state_->notes_;
+std::vector<std::string> Recorder::notes() const {
+    return state_->notes_.list();
 }
 
 const std::string& Recorder::trace_error() const {

@@ -91,7 +91,7 @@ class Recorder {
                                   const std::function<Wish(const Progress&)>& progress);
 
     /// For people, one a line: what was chosen and what cannot be seen.
-    const std::vector<std::string>& notes() const;
+    std::vector<std::string> notes() const;
     /// What went wrong with the trace file while recording; empty if nothing did.
     const std::string& trace_error() const;
     const std::string& summary() const;  ///< "full tier, 8 probes by uprobe session, requests: ..."
