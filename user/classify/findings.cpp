@@ -65,8 +65,6 @@ void add_marked_leak(const Evidence& evidence, std::vector<Finding>& findings) {
             leak->confidence = std::max(leak->confidence, Confidence::kProbable);
             leak->evidence.emplace_back("no window has seen yet who allocates them");
         }
-    } else if (tier == "full") {
-        leak->advice.clear();
     }
     findings.push_back(std::move(*leak));
 }
