@@ -46,6 +46,10 @@ if(NOT ASRTRACE_CHECKED)  # the whole command, a browser and npm: no memory of o
   add_test(NAME replay.help
     COMMAND /usr/bin/python3 -B ${CMAKE_CURRENT_SOURCE_DIR}/help_test.py $<TARGET_FILE:asrtrace>)
   set_tests_properties(replay.help PROPERTIES LABELS replay)
+  add_test(NAME replay.kernels
+    COMMAND /usr/bin/python3 -B ${CMAKE_CURRENT_SOURCE_DIR}/kernels_test.py $<TARGET_FILE:asrtrace>
+            ${CMAKE_SOURCE_DIR}/README.md ${CMAKE_SOURCE_DIR}/tests/vm)
+  set_tests_properties(replay.kernels PROPERTIES LABELS replay)
   add_test(NAME replay.html
     COMMAND /usr/bin/python3 -B ${CMAKE_CURRENT_SOURCE_DIR}/html_test.py
             $<TARGET_FILE:make_trace> $<TARGET_FILE:replay_command>)
