@@ -45,6 +45,29 @@ TEST(Folded, KindsOfFindings) {
         EXPECT_EQ(flame_kind(flame_name(kind)), kind);
 }
 
+TEST(Folded, OfAFindingItsOwnBytes) {
+    using classify::Finding;
+    using classify::FindingKind;
+    const auto recording = recorded();
+    std::vector<Finding> findings;
+    const auto add = [&](FindingKind kind, double bytes) {
+        Finding& finding = findings.emplace_back();
+        finding.kind = kind;
+        finding.bytes = bytes;
+        finding.stacks = {StackId(1)};
+    };
+    add(FindingKind::kLeak, 500'000);
+    add(FindingKind::kCache, 1'179'360);
+    add(FindingKind::kLeak, 100'000);
+    const auto bytes_of = [&](FlameKind kind) {
+        const auto stacks = weighed_stacks(recording, findings, kind);
+        EXPECT_EQ(stacks.size(), 1U);
+        return stacks.at(0).bytes;
+    };
+    EXPECT_EQ(bytes_of(FlameKind::kLeak), 600'000U) << "of followed children a share, say";
+    EXPECT_EQ(bytes_of(FlameKind::kCache), 1'179'360U);
+}
+
 TEST(Folded, SemicolonsAndUnknownStacks) {
     ledger::Recording recording;
     recording.frames.push_back({"a;b c", "", 0, "", 0, false});

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <array>
+#include <cmath>
 #include <map>
 #include <utility>
 
@@ -42,14 +43,19 @@ Weights site_weights(const Recording& recording, FlameKind kind) {
     return weights;
 }
 
-/// Of growth, what findings of one kind account for.
+/// Of growth, what findings of one kind account for: of a site perhaps a share.
 Weights finding_weights(const Recording& recording, const std::vector<classify::Finding>& findings,
                         classify::FindingKind kind) {
     auto growth = site_weights(recording, FlameKind::kGrowth);
     Weights weights;
-    for (const auto& finding : findings)
-        if (finding.kind == kind)
-            for (const StackId stack : finding.stacks) weights[stack] = growth[stack];
+    for (const auto& finding : findings) {
+        if (finding.kind != kind) continue;
+        double all = 0;
+        for (const StackId stack : finding.stacks) all += static_cast<double>(growth[stack]);
+        for (const StackId stack : finding.stacks)
+            weights[stack] += static_cast<std::uint64_t>(std::llround(
+                finding.bytes * static_cast<double>(growth[stack]) / std::max(all, 1.0)));
+    }
     return weights;
 }
 
