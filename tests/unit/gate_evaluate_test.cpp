@@ -111,6 +111,10 @@ TEST(Gate, LevelsAreThoseOfTheSecondHalf) {
               Verdict::kInconclusive);
     const auto peak = outcome_of(recording, only(Rule::kPeakRssAnon, {.max = 59'999'999}));
     EXPECT_EQ(peak.verdict, Verdict::kFail);
+    unread.counts.peak_rss_anon_bytes = 0;
+    const auto unknown = outcome_of(unread, only(Rule::kPeakRssAnon, {.max = 1}));
+    EXPECT_EQ(unknown.verdict, Verdict::kInconclusive);
+    EXPECT_EQ(unknown.checks.front().reason, "memory was never sampled: the peak is not known");
     // PSS rises through the second half; its median is known between ranks only.
     const auto pss = outcome_of(recording, only(Rule::kPss, {.max = 1}));
     const auto& measured = *pss.checks.front().measured;

@@ -152,7 +152,10 @@ class Gate {
             base = measured_level(baseline_->recording, rule, fewest, outcome_.levels);
         std::string thin = thin_for_levels(subject_);
         if (thin.empty() && !level)
-            thin = fmt::format("fewer than {} readings in the second half of the window", fewest);
+            thin = rule == Rule::kPeakRssAnon
+                       ? "memory was never sampled: the peak is not known"
+                       : fmt::format("fewer than {} readings in the second half of the window",
+                                     fewest);
         check_both(rule, level, thin, base);
     }
 
