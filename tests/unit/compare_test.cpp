@@ -58,6 +58,20 @@ TEST(Compare, AnotherBuildOfTheSameIsTheSame) {
     EXPECT_NE(sites.find("1 that changed by less than a byte"), std::string::npos) << sites;
 }
 
+TEST(Compare, DamageOfEitherSideIsSaid) {
+    auto cut = recorded(4096);
+    cut.damage = {"epochs 3 to \x1b 40"};
+    const Both both(std::move(cut), recorded(4096));
+    const auto text = compare_text(both.left, both.right, both.difference);
+    const auto head = text.substr(0, text.find("\nFINDINGS"));
+    EXPECT_NE(head.find("DAMAGED TRACE (base), missing: epochs 3 to \\x1B 40"), std::string::npos)
+        << head;
+    EXPECT_EQ(head.find("(new)"), std::string::npos) << head;
+    const auto json = nlohmann::json::parse(compare_json(both.left, both.right, both.difference));
+    EXPECT_EQ(json["trace_damage"]["base"].size(), 1U);
+    EXPECT_TRUE(json["trace_damage"]["new"].empty());
+}
+
 TEST(Compare, TheOneChangedSiteComesFirst) {
     auto now = rebuilt(recorded(4096));
     const auto extra = StackId(static_cast<std::uint32_t>(now.stacks.size()));

@@ -51,6 +51,12 @@ Json site(const Side& base, const Side& now, const SiteChange& change) {
     return out;
 }
 
+Json damage(const Side& side) {
+    Json out = Json::array();
+    for (const auto& missing : side.recording.damage) out.push_back(escape_invalid(missing));
+    return out;
+}
+
 }  // namespace
 
 std::string compare_json(const Side& base, const Side& now, const Difference& difference) {
@@ -58,6 +64,7 @@ std::string compare_json(const Side& base, const Side& now, const Difference& di
     out["schema"] = "asrtrace.diff/1";
     out["requests"] = {{"base", base.recording.requests_completed},
                        {"new", now.recording.requests_completed}};
+    out["trace_damage"] = {{"base", damage(base)}, {"new", damage(now)}};
     out["findings"] = Json::array();
     for (const auto& change : difference.findings)
         out["findings"].push_back(finding(base, now, change));

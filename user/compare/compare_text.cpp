@@ -99,6 +99,13 @@ void put_sites(report::Page& page, const Side& base, const Side& now,
                               shown == kRows ? "more" : "that changed by less than a byte"));
 }
 
+/// What is missing on one side looks like a change.
+void put_damage(report::Page& page, const Side& side, const char* name) {
+    for (const auto& damage : side.recording.damage)
+        page.paragraph(
+            fmt::format("DAMAGED TRACE ({}), missing: {}", name, escape_terminal(damage, 500)), 2);
+}
+
 }  // namespace
 
 std::string compare_text(const Side& base, const Side& now, const Difference& difference) {
@@ -106,6 +113,8 @@ std::string compare_text(const Side& base, const Side& now, const Difference& di
     page.line(fmt::format("asrtrace diff: {} and {} requests; most changed first",
                           grouped(base.recording.requests_completed),
                           grouped(now.recording.requests_completed)));
+    put_damage(page, base, "base");
+    put_damage(page, now, "new");
     put_findings(page, base, now, difference.findings);
     put_sites(page, base, now, difference.sites);
     put_head(page,
