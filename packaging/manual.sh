@@ -46,7 +46,8 @@ done
 section "EXIT STATUS"
 as_it_stands << 'TEXT'
 0: done. 1: check found a limit broken, soak and analyze a FAIL. 2: usage, environment, or a file
-that cannot be read. 3: too little evidence for a verdict, or nothing was measured.
+that cannot be read. 3: too little evidence for a verdict, nothing to draw, or no sound
+reading of the heap.
 TEXT
 section ENVIRONMENT
 as_it_stands << 'TEXT'

@@ -32,6 +32,14 @@ class Help(unittest.TestCase):
                 self.expect_narrow(text)
                 self.assertRegex(text, r"(?s)Example:.*asrtrace " + verb)
 
+    def test_what_a_verb_exits_with(self):
+        for verb in ("analyze", "attach", "census", "check", "experiment", "flamegraph", "run",
+                     "soak"):
+            with self.subTest(verb):
+                self.assertRegex(help_of(verb), r"(?s)Exit status: 0 .*2 ")
+        for verb in ("census", "flamegraph"):
+            self.assertRegex(help_of(verb), r"(?s)Exit status: .* 3 ")
+
 
 if __name__ == "__main__":
     unittest.main(argv=sys.argv[:1], verbosity=2)

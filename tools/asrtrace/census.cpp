@@ -81,7 +81,9 @@ void add_census(CLI::App& app, int& exit_status) {
     verb->add_option("--json", given->json, "Write asrtrace.census/1; - is standard output");
     verb->add_option("--memory-cap", given->memory_cap_mib,
                      "MiB that the reader may hold (default: a quarter of what is available)");
-    verb->footer("Example:\n  sudo asrtrace census --pid 4242 --stop --reach");
+    verb->footer(
+        "Example: sudo asrtrace census --pid 4242 --stop --reach\n"
+        "Exit status: 0 done, 2 usage or environment, 3 rejected: no reading was sound.");
     verb->callback([given, &exit_status] {
         given->options.max_leaked = kMostListed;
         given->options.memory_cap_bytes = given->memory_cap_mib << 20;

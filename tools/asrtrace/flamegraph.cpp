@@ -87,7 +87,9 @@ void add_flamegraph(CLI::App& app, int& exit_status) {
         "less");
     verb->add_option("-o,--output", options->output, "where to write; - is standard output")
         ->capture_default_str();
-    verb->footer("Example: asrtrace flamegraph worker.asrtrace --kind growth -o growth.svg");
+    verb->footer(
+        "Example: asrtrace flamegraph worker.asrtrace --kind growth -o growth.svg\n"
+        "Exit status: 0 done, 2 usage or environment, 3 there is nothing to draw: it says why.");
     verb->callback([options, &exit_status] { exit_status = run(*options); });
 }
 

@@ -153,7 +153,8 @@ void add_tracing_options(CLI::App& verb, SessionOptions& options) {
         ->check(CLI::Range(std::uint64_t{1024}, std::uint64_t{1} << 30))
         ->capture_default_str();
     verb.add_flag("!--no-census", options.recorder.read_heap,
-                  "Do not read the heap while tracing: no books, no findings");
+                  "Do not read the heap while tracing: no books, no retention, and what "
+                  "outlives requests is told by its growth alone");
     auto* output =
         verb.add_option("-o,--output", options.recorder.output, "Write the trace to this file");
     verb.add_flag("--raw{256}", options.raw_mib,
@@ -164,7 +165,8 @@ void add_tracing_options(CLI::App& verb, SessionOptions& options) {
     verb.add_flag("--follow", options.recorder.follow,
                   "Take in the target's children and what they and it become by exec. Allocator "
                   "probes then stand in every process that maps the same C library: the others "
-                  "pay the trap of each allocation, too. Readings of the heap stay the target's");
+                  "pay the trap of each allocation, too. Memory samples are of all of them "
+                  "together, readings of the heap stay the target's");
     verb.add_flag("--debuginfod", options.recorder.debuginfod,
                   "Fetch debug files that are missing here from the servers in DEBUGINFOD_URLS; "
                   "without this nothing is asked of the network");
