@@ -39,6 +39,7 @@ for library, limit in (("_decimal", 1), ("_bz2", resource.RLIM_INFINITY)):
 """
 BLOCKS = 3000
 GENERATIONS = 4
+LEAKS = 20
 
 
 class Follow(harness.LiveTest):
@@ -130,6 +131,33 @@ class Follow(harness.LiveTest):
         self.assert_followed(report, program, [grown["child"], grown["stranger"]])
         self.assertEqual({child["exit_status"] for child in followed}, {0})
         self.assertIn("target's alone", " ".join(report["notes"]))
+
+    def leak_of_a_worker(self, *arguments):
+        """Its parent waits, and is what the heap is read of."""
+        program = self.start("leaky_requests", "--seed", self.seed % 1000003, "--requests", 200,
+                             "--pace-us", 15000, "--leak", 300, "--leaks", LEAKS, "--worker", 1,
+                             *arguments)
+        spec = f"func:{program.ready['begin']},{program.ready['done']}"
+        truth, report, _ = self.trace(program, "--follow", "--request", spec)
+        self.assertEqual(program.quit(), 0)
+        self.assert_nothing_lost(report)
+        self.assertIn("target's alone", " ".join(report["notes"]))
+        found = [finding for finding in report["findings"]
+                 if any(truth["leak_function"] in frame["function"] for frame in finding["stack"])]
+        harness.note(f"  {[(each['kind'], each['confidence'], each['evidence']) for each in found]}")
+        self.assertEqual([(each["kind"], each["confidence"]) for each in found],
+                         [("leak", "probable")])
+        self.assertEqual(found[0]["bytes"], truth["leak_total_bytes"])
+        evidence = " ".join(found[0]["evidence"])
+        self.assertIn("followed children hold them", evidence)
+        self.assertNotIn("something still points", evidence)
+
+    def test_a_leak_in_a_worker(self):
+        self.leak_of_a_worker()
+
+    def test_a_leak_in_a_worker_that_frees_what_it_was_born_with(self):
+        """As many blocks as it loses, which were its parent's: nothing is replaced by these."""
+        self.leak_of_a_worker("--inherited", 200 * LEAKS)
 
     def test_without_the_option_children_do_not_count(self):
         _, tracer, report, _, done = self.family()

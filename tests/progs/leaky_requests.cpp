@@ -1,12 +1,19 @@
 // SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
 // A server without a network: requests between two functions whose names are drawn at random, a
 // leak of random size in one function, a bounded cache in another, buffers of the request's own in
-// the rest. --seed N --requests N --pace-us N (pause between requests) --leak BYTES --leaks N
-// (blocks of them a request)
+// the rest. --seed N --requests N --pace-us N (pause between requests) --leak BYTES (0: drawn)
+// --leaks N (such blocks a request) --worker 1 (a child serves, its parent waits) --inherited N
+// (blocks from before the first request, of which each request frees its share)
+#include <signal.h>
+#include <sys/prctl.h>
+#include <sys/wait.h>
 #include <time.h>
+#include <unistd.h>
 
 #include <cstdlib>
 #include <cstring>
+#include <utility>
+#include <vector>
 
 #include "tests/progs/handshake.h"
 
@@ -95,39 +102,66 @@ __attribute__((noinline)) void answer(Random& random) {
     std::free(text);
 }
 
+struct Plan {
+    std::uint64_t requests, pause_us, leak_bytes, leaks, cache_bytes;
+};
+
+void serve(const Variant& variant, const Plan& plan, Random& random, std::vector<void*> inherited) {
+    const std::size_t dropped = inherited.size() / plan.requests;
+    for (std::uint64_t id = 1; id <= plan.requests; ++id) {
+        variant.starts(id);
+        answer(random);
+        variant.remembers(random.below(kCacheEntries), plan.cache_bytes);
+        for (std::uint64_t i = 0; i < plan.leaks; ++i) variant.forgets(plan.leak_bytes);
+        for (std::size_t i = 0; i < dropped; ++i) {
+            std::free(inherited.back());
+            inherited.pop_back();
+        }
+        answer(random);
+        variant.ends(id);
+        const timespec pause{0, static_cast<long>(plan.pause_us) * 1000};
+        nanosleep(&pause, nullptr);
+    }
+    const std::uint64_t leak_bytes = plan.leak_bytes * plan.leaks;
+    Line done("done");
+    done.number("requests", plan.requests).text("leak_function", variant.forgets_name);
+    done.number("leak_bytes_per_request", leak_bytes);
+    done.number("leak_total_bytes", leak_bytes * plan.requests);
+    done.text("cache_function", variant.remembers_name);
+    done.number("cache_bytes", plan.cache_bytes * kCacheEntries);
+    done.send();
+    wait_for("quit");
+}
+
 int main_program(int argc, char** argv) {
     Random random(option(argc, argv, "--seed", 1));
     const Variant& variant = kVariants[random.below(sizeof(kVariants) / sizeof(kVariants[0]))];
-    const std::uint64_t requests = option(argc, argv, "--requests", 200);
-    const std::uint64_t pause_us = option(argc, argv, "--pace-us", 2000);
     const std::uint64_t drawn = random.between(64, 9000);
-    const std::uint64_t leak_bytes = option(argc, argv, "--leak", drawn);
-    const std::uint64_t leaks = option(argc, argv, "--leaks", 1);
-    const std::uint64_t cache_bytes = random.between(500, 5000);
+    const Plan plan{.requests = option(argc, argv, "--requests", 200),
+                    .pause_us = option(argc, argv, "--pace-us", 2000),
+                    .leak_bytes = option(argc, argv, "--leak", drawn),
+                    .leaks = option(argc, argv, "--leaks", 1),
+                    .cache_bytes = random.between(500, 5000)};
+    std::vector<void*> inherited(option(argc, argv, "--inherited", 0));
+    for (void*& block : inherited) block = std::malloc(plan.leak_bytes);
 
     Line ready("ready");
     ready.text("begin", variant.starts_name).text("done", variant.ends_name);
     ready.send();
     wait_for("go");
-    for (std::uint64_t id = 1; id <= requests; ++id) {
-        variant.starts(id);
-        answer(random);
-        variant.remembers(random.below(kCacheEntries), cache_bytes);
-        for (std::uint64_t i = 0; i < leaks; ++i) variant.forgets(leak_bytes);
-        answer(random);
-        variant.ends(id);
-        const timespec pause{0, static_cast<long>(pause_us) * 1000};
-        nanosleep(&pause, nullptr);
+    if (option(argc, argv, "--worker", 0) == 0) {
+        serve(variant, plan, random, std::move(inherited));
+        return 0;
     }
-    Line done("done");
-    done.number("requests", requests).text("leak_function", variant.forgets_name);
-    done.number("leak_bytes_per_request", leak_bytes * leaks);
-    done.number("leak_total_bytes", leak_bytes * leaks * requests);
-    done.text("cache_function", variant.remembers_name);
-    done.number("cache_bytes", cache_bytes * kCacheEntries);
-    done.send();
-    wait_for("quit");
-    return 0;
+    const pid_t worker = fork();
+    if (worker < 0) fail("no fork");
+    if (worker == 0) {
+        prctl(PR_SET_PDEATHSIG, SIGKILL);  // a test that died leaves nothing behind
+        serve(variant, plan, random, std::move(inherited));
+        _exit(0);
+    }
+    int status = 0;
+    return waitpid(worker, &status, 0) == worker && status == 0 ? 0 : 1;
 }
 
 }  // namespace

@@ -260,6 +260,65 @@ Recording full_fifo() {
     return recording;
 }
 
+/// All that its sites hold is followed children's.
+void give_to_children(Recording& recording) {
+    for (auto& epoch : recording.site_epochs)
+        for (SiteEpoch& site : epoch) {
+            site.followed_bytes = site.outlived_bytes;
+            site.followed_blocks = site.outlived_blocks;
+        }
+}
+
+TEST(Findings, OfFollowedChildrenNobodyKnowsWhatIsPointedTo) {
+    auto recording = quiet();
+    add_site(recording, [](std::uint64_t requests) { return requests; });
+    mark(recording);
+    recording.counts.freed_unknown_blocks = 300;
+    EXPECT_TRUE(analyze(recording).findings.empty()) << "of the target: it replaces older ones";
+    give_to_children(recording);
+    const auto leak = only(recording);
+    EXPECT_EQ(leak.kind, FindingKind::kLeak);
+    EXPECT_EQ(leak.confidence, Confidence::kProbable);
+    EXPECT_TRUE(says(leak, "followed children hold them")) << leak.evidence.back();
+    EXPECT_FALSE(says(leak, "still points"));
+    EXPECT_EQ(unaccounted_growth(recording, {leak}), 0);
+    grow_heap(recording, 10'000);
+    EXPECT_GT(unaccounted_growth(recording, {leak}), 2'900'000) << "it is in no book";
+
+    recording = quiet();
+    add_site(
+        recording, [](std::uint64_t requests) { return requests; }, 0, 2);
+    mark(recording);
+    give_to_children(recording);
+    const auto cache = only(recording);
+    EXPECT_EQ(cache.kind, FindingKind::kCache);
+    EXPECT_EQ(cache.confidence, Confidence::kProbable);
+    EXPECT_TRUE(says(cache, "followed children hold them"));
+}
+
+TEST(Findings, WhatTheTargetHoldsOfASiteIsJudgedApartFromItsChildrens) {
+    auto recording = quiet();
+    add_site(recording, [](std::uint64_t requests) { return 4 * requests; });
+    for (auto& epoch : recording.site_epochs)
+        for (SiteEpoch& site : epoch) {
+            site.followed_bytes = site.outlived_bytes / 4;
+            site.followed_blocks = site.outlived_blocks / 4;
+        }
+    SiteEpoch& last = recording.site_epochs.back().back();
+    last.unreachable_blocks = 900;
+    last.unreachable_bytes = 900 * kBlockBytes;
+    mark(recording);
+    const auto findings = analyze(recording).findings;
+    ASSERT_EQ(findings.size(), 2U);
+    EXPECT_EQ(findings[0].kind, FindingKind::kLeak);
+    EXPECT_EQ(findings[0].confidence, Confidence::kDefinite);
+    EXPECT_DOUBLE_EQ(findings[0].bytes, 900 * kBlockBytes);
+    EXPECT_EQ(findings[1].kind, FindingKind::kLeak);
+    EXPECT_EQ(findings[1].confidence, Confidence::kProbable);
+    EXPECT_DOUBLE_EQ(findings[1].bytes, 300 * kBlockBytes);
+    EXPECT_TRUE(findings[1].of_followed);
+}
+
 TEST(Findings, AFifoWhoseBlocksOutliveTheWindowDoesNotGrow) {
     auto recording = full_fifo();
     EXPECT_TRUE(analyze(recording).findings.empty()) << "not looked at whether it leaks";

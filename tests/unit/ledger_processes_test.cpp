@@ -196,5 +196,37 @@ TEST(LedgerProcesses, ReadingsOfTheHeapAreTheTargets) {
     EXPECT_EQ(script.lose({{0x2000, 32}}).chunks, 1U);
 }
 
+TEST(LedgerProcesses, WhatChildrenHoldOfASiteIsCountedApart) {
+    Script script = following();
+    script.fork(1);
+    script.begin(1);
+    script.alloc(0x1000, 10, 1);
+    script.done(1);
+    script.process = 1;
+    script.begin(2);
+    for (const std::uint64_t address : {0x1000UL, 0x2000UL, 0x3000UL})
+        script.alloc(address, 20, 1, 2);
+    script.done(2);
+    script.free(0x2000, 2);
+    script.alloc(0x4000, 20, 1, 2);  // its request has not ended
+    const auto row = script.finish().at(1);
+    EXPECT_EQ(row.outlived_blocks, 3U);
+    EXPECT_EQ(row.followed_blocks, 2U);
+    EXPECT_EQ(row.followed_bytes, 40U);
+}
+
+TEST(LedgerProcesses, NothingIsLeftOfAChildThatHasEnded) {
+    Script script = following();
+    script.fork(1);
+    script.process = 1;
+    script.begin(2);
+    script.alloc(0x1000, 20, 1, 2);
+    script.done(2);
+    script.exit(true, 2);
+    const auto row = script.finish().at(1);
+    EXPECT_EQ(row.outlived_blocks, 0U);
+    EXPECT_EQ(row.followed_blocks, 0U);
+}
+
 }  // namespace
 }  // namespace asrtrace::ledger

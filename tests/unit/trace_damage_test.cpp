@@ -106,6 +106,37 @@ TEST_F(TraceDamage, ATableThatOlderFormatsLackIsMissed) {
     EXPECT_NE(got->damage[0].find("around the process"), std::string::npos) << got->damage[0];
 }
 
+TEST_F(TraceDamage, ARowOfWhatChildrenHoldIsMissed) {
+    const auto make = [&](std::uint64_t blocks) {
+        auto writer = Writer::create(directory_ / "followed");
+        ASSERT_TRUE(writer) << writer.error().message;
+        ledger::SiteEpoch site{.stack = StackId(1)};
+        site.outlived_blocks = 5;
+        site.followed_blocks = blocks;
+        writer->add_epoch({{1, 1, 0}, {site}});
+        ASSERT_TRUE(writer->finish());
+    };
+    const auto after = [&](const char* sql) {
+        Database::open_for_writing(directory_ / "followed").execute(sql);
+        return read(directory_ / "followed");
+    };
+    make(3);
+    EXPECT_EQ(read(directory_ / "followed")->site_epochs.at(0).at(0).followed_blocks, 3U);
+    for (const char* sql : {"DELETE FROM followed_sites", "DROP TABLE followed_sites",
+                            "UPDATE followed_sites SET stack = 2"}) {
+        make(3);
+        const auto got = after(sql);
+        ASSERT_TRUE(got) << sql;
+        EXPECT_TRUE(got->epochs.empty()) << sql;
+        EXPECT_FALSE(got->damage.empty()) << sql;
+    }
+    make(0);
+    const auto older = after("DROP TABLE followed_sites; PRAGMA user_version=4");
+    ASSERT_TRUE(older) << older.error().message;
+    EXPECT_TRUE(older->damage.empty());
+    EXPECT_EQ(older->site_epochs.at(0).at(0).outlived_blocks, 5U);
+}
+
 void expect_refused(const std::string& path, const std::string& reason) {
     const auto got = read(path);
     ASSERT_FALSE(got) << reason;
@@ -125,7 +156,7 @@ TEST_F(TraceDamage, ForeignFilesAreRefusedByName) {
     image = whole_;
     image[63] = 7;
     write_file(directory_ / "newer", image);
-    expect_refused(directory_ / "newer", "has trace format 7, this asrtrace reads up to 4");
+    expect_refused(directory_ / "newer", "has trace format 7, this asrtrace reads up to 5");
     expect_refused("/dev/null", "no regular file");
 }
 

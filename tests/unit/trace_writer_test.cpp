@@ -160,6 +160,31 @@ TEST(TraceWriter, EveryFlowOfASiteOutlastsMerging) {
     }
 }
 
+TEST(TraceWriter, WhatFollowedChildrenHoldOutlastsMerging) {
+    auto writer = Writer::in_memory({.epochs = 4});
+    ASSERT_TRUE(writer);
+    const ledger::SiteEpoch other{.kind = ledger::SiteKind::kMapped, .stack = StackId(1)};
+    const ledger::SiteEpoch alone{.stack = StackId(2)};
+    ledger::SiteEpoch site{.stack = StackId(3)};
+    for (std::uint64_t i = 0; i < 100; ++i) {
+        site.followed_bytes = 100 * i;
+        site.followed_blocks = i;
+        writer->add_epoch({{i, i + 1, 0}, {other, alone, site}});
+    }
+    ASSERT_TRUE(writer->finish());
+    const auto got = writer->read();
+    ASSERT_TRUE(got);
+    EXPECT_TRUE(got->damage.empty());
+    for (std::size_t i = 0; i < got->epochs.size(); ++i) {
+        const auto& sites = got->site_epochs[i];  // by kind and stack
+        ASSERT_EQ(sites.size(), 3U);
+        EXPECT_EQ(sites[0].followed_blocks, 0U);
+        EXPECT_EQ(sites[1].followed_blocks, got->epochs[i].requests - 1) << "the later level";
+        EXPECT_EQ(sites[1].followed_bytes, 100 * sites[1].followed_blocks);
+        EXPECT_EQ(sites[2].followed_blocks, 0U);
+    }
+}
+
 TEST(TraceWriter, RowsOfSitesAreBounded) {
     auto writer = Writer::in_memory({.epochs = 1000, .site_rows = 5000});
     ASSERT_TRUE(writer);

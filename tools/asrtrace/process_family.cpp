@@ -143,7 +143,8 @@ void ProcessFamily::note_children(bool following) {
             "allocations, mappings, faults, requests, CPU time and memory samples are those of the "
             "target and its " +
             std::to_string(target_.followed.size()) +
-            " followed children; readings of the heap are the target's alone");
+            " followed children; readings of the heap are the target's alone: whether anything "
+            "points to what children hold is not looked at");
     }
 }
 

@@ -44,7 +44,9 @@ Evidence gather(const Recording& recording, const Summary& summary) {
 /// What marking finds. Where allocations are sampled it says how much is lost, and the samples
 /// among it say where: few samples make a stack, but no figure.
 void add_marked_leak(const Evidence& evidence, std::vector<Finding>& findings) {
-    const auto is_leak = [](const Finding& finding) { return finding.kind == FindingKind::kLeak; };
+    const auto is_leak = [](const Finding& finding) {
+        return finding.kind == FindingKind::kLeak && !finding.of_followed;
+    };
     const std::string& tier = evidence.recording.overhead.tier;
     const bool sampled = tier == "sites" || tier == "auto";
     double leaked = 0;
@@ -223,7 +225,7 @@ double unaccounted_growth(const Recording& recording, const std::vector<Finding>
     const double growth = rest;
     for (const Finding& finding : findings) {
         if (finding.kind == FindingKind::kInconclusive) return 0;
-        if (finding.kind != FindingKind::kFile) rest -= finding.bytes;
+        if (finding.kind != FindingKind::kFile && !finding.of_followed) rest -= finding.bytes;
     }
     return rest >= std::max(kUnaccountedBytes, kUnaccountedShare * growth) ? rest : 0;
 }

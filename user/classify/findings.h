@@ -67,6 +67,7 @@ struct Finding {
     std::vector<Saving> savings;        ///< of a retention: the figures of its advice
     std::optional<Forecast> forecast;
     std::optional<std::uint64_t> requests_needed;  ///< to decide an inconclusive case
+    bool of_followed = false;                      ///< in children, whose memory is in no book
     std::vector<StackId> stacks;  ///< who does it, most bytes first; of a retention who pins it
 };
 

@@ -63,7 +63,8 @@ std::optional<Finding> inconclusive(const Evidence& evidence, const std::vector<
         finding.advice = "trace again with --tier sites: fewer events, fewer losses";
         return finding;
     }
-    if (!grew || !found.empty()) return std::nullopt;
+    const auto in_books = [](const Finding& each) { return !each.of_followed; };
+    if (!grew || std::ranges::any_of(found, in_books)) return std::nullopt;
     if (evidence.recording.requests_completed < kFewestRequests) {
         finding.evidence.push_back(
             fmt::format("memory grew by {} in {:.0f} {}s: too few to tell a start from a trend",

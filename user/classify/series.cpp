@@ -27,6 +27,19 @@ std::vector<bool> telling_epochs(const ledger::Recording& recording) {
     return telling;
 }
 
+/// Of what followed children hold nobody knows what is unreachable.
+ledger::SiteEpoch part_of(ledger::SiteEpoch site, Holders holders) {
+    if (holders == Holders::kTarget) {
+        site.outlived_bytes -= std::min(site.outlived_bytes, site.followed_bytes);
+        site.outlived_blocks -= std::min(site.outlived_blocks, site.followed_blocks);
+    } else if (holders == Holders::kFollowed) {
+        site.outlived_bytes = site.followed_bytes;
+        site.outlived_blocks = site.followed_blocks;
+        site.unreachable_bytes = site.unreachable_blocks = site.retracted_blocks = 0;
+    }
+    return site;
+}
+
 }  // namespace
 
 Grid::Grid(const ledger::Recording& recording) {
@@ -68,10 +81,11 @@ std::vector<double> levels_of(const Changes& changes, std::size_t epochs) {
     return levels;
 }
 
-std::map<SiteKey, SiteHistory> site_histories(const ledger::Recording& recording) {
+std::map<SiteKey, SiteHistory> site_histories(const ledger::Recording& recording, Holders holders) {
     std::map<SiteKey, SiteHistory> histories;
     for (std::size_t epoch = 0; epoch < recording.site_epochs.size(); ++epoch)
-        for (const auto& site : recording.site_epochs[epoch]) {
+        for (const auto& all : recording.site_epochs[epoch]) {
+            const ledger::SiteEpoch site = part_of(all, holders);
             SiteHistory& history = histories[{site.kind, site.stack}];
             history.allocated_bytes += site.allocated_bytes;
             history.allocated_blocks += site.allocated_blocks;

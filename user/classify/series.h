@@ -50,6 +50,11 @@ using SiteList = std::vector<std::pair<StackId, const SiteHistory*>>;
 /// The level at the end of each epoch, 0 before the first change.
 std::vector<double> levels_of(const Changes& changes, std::size_t epochs);
 
-std::map<SiteKey, SiteHistory> site_histories(const ledger::Recording& recording);
+/// Whose part of what outlived its request a history tells of, and with it of what is unreachable.
+/// Its flows, and what is live, are always of all processes.
+enum class Holders : std::uint8_t { kAll, kTarget, kFollowed };
+
+std::map<SiteKey, SiteHistory> site_histories(const ledger::Recording& recording,
+                                              Holders holders = Holders::kAll);
 
 }  // namespace asrtrace::classify

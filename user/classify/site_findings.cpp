@@ -45,6 +45,7 @@ struct Candidate {
     double unreachable = 0;        ///< share of its blocks when reachability was looked at last
     std::uint64_t late_freed = 0;  ///< in the second half of the window
     double share = 1;              ///< of all its bytes: growth and blocks are of this part
+    bool followed = false;         ///< held by followed children, whose heaps nobody reads
 
     /// Over all sites.
     std::uint64_t sum(std::uint64_t SiteHistory::*part) const {
@@ -77,24 +78,19 @@ class SiteJudge {
         : evidence_(evidence),
           recording_(evidence.recording),
           grid_(recording_),
-          histories_(site_histories(recording_)),
+          own_(site_histories(recording_, Holders::kTarget)),
+          followed_(site_histories(recording_, Holders::kFollowed)),
           apportioned_(recording_.overhead.tier == "auto"),
           sampled_(recording_.overhead.tier == "sites") {}
 
     std::vector<Finding> run() {
         if (grid_.size() == 0) return {};
-        for (const auto& [key, history] : histories_)
-            if (key.first == SiteKind::kHeap) total_ += static_cast<double>(history.outlived_bytes);
-        std::map<std::tuple<Verdict, std::string>, std::vector<Candidate>> groups;
-        for (const auto& [key, history] : histories_) {
-            if (key.first != SiteKind::kHeap || history.outlived_blocks == 0) continue;
-            // Growth of sizes that no window saw: the books have it, who made it is not known.
-            if (apportioned_ && key.second == kUnknownStack) continue;
-            Candidate candidate = candidate_of(key.second, history);
-            const auto verdict = judge(candidate);
-            if (!verdict) continue;
-            groups[{*verdict, group_name(*verdict, key.second)}].push_back(std::move(candidate));
-        }
+        for (const auto* histories : {&own_, &followed_})
+            for (const auto& [key, history] : *histories)
+                if (key.first == SiteKind::kHeap)
+                    total_ += static_cast<double>(history.outlived_bytes);
+        Groups groups;
+        for (const auto* histories : {&own_, &followed_}) add_groups(*histories, groups);
         // Leaks come first in the order of verdicts.
         std::vector<Finding> findings;
         double leaked = 0;
@@ -109,7 +105,7 @@ class SiteJudge {
                 auto finding = finding_of(part, what);
                 if (!finding) continue;
                 if (no_more && sampled_) doubt_growth(*finding);
-                if (finding->kind == FindingKind::kLeak) leaked += finding->bytes;
+                if (finding->kind == FindingKind::kLeak && !what.followed) leaked += finding->bytes;
                 findings.push_back(std::move(*finding));
             }
         }
@@ -117,6 +113,28 @@ class SiteJudge {
     }
 
   private:
+    /// By verdict and culprit, those of followed children apart.
+    using Groups = std::map<std::tuple<Verdict, std::string, bool>, std::vector<Candidate>>;
+
+    void add_groups(const std::map<SiteKey, SiteHistory>& histories, Groups& groups) const {
+        for (const auto& [key, history] : histories) {
+            if (key.first != SiteKind::kHeap || history.outlived_blocks == 0) continue;
+            // Growth of sizes that no window saw: the books have it, who made it is not known.
+            if (apportioned_ && key.second == kUnknownStack) continue;
+            Candidate candidate = candidate_of(key.second, history);
+            candidate.followed = &histories == &followed_;
+            const auto verdict = judge(candidate);
+            if (!verdict) continue;
+            groups[{*verdict, group_name(*verdict, key.second), candidate.followed}].push_back(
+                std::move(candidate));
+        }
+    }
+
+    /// Whether anything points to its blocks was looked at.
+    bool looked_at(const Candidate& candidate) const {
+        return !candidate.followed && !recording_.reach.empty();
+    }
+
     Candidate candidate_of(StackId stack, const SiteHistory& history) const {
         Candidate candidate{.sites = {{stack, &history}}, .blocks = {}};
         candidate.growth = shape_of_growth(points_of(candidate), true, evidence_.per());
@@ -144,6 +162,7 @@ class SiteJudge {
     Candidate together(std::vector<Candidate>& members) const {
         if (members.size() == 1) return std::move(members.front());
         Candidate all;
+        all.followed = members.front().followed;
         for (const Candidate& member : members) {
             all.sites.push_back(member.sites.front());
             all.late_freed += member.late_freed;
@@ -178,7 +197,7 @@ class SiteJudge {
             (verdict.kind == FindingKind::kLeak && all.sum(&SiteHistory::unreachable_blocks) == 0);
         const auto points = reading_points(
             recording_, [](const ledger::Reading& reading) { return reading.books.heap_live; });
-        if (!grows || apportioned_ || points.size() < 2) return false;
+        if (!grows || apportioned_ || all.followed || points.size() < 2) return false;
         const double gain = growth_of(points).gain + usual_step(points) - leaked;
         return gain < kReplacedShare * all.growth.gain;
     }
@@ -291,7 +310,7 @@ class SiteJudge {
                            definite ? Confidence::kDefinite : Confidence::kProbable};
         }
         const bool never_freed = history.freed_blocks == 0 && candidate.late_freed == 0;
-        if (recording_.reach.empty() && never_freed && candidate.growth.shape == Shape::kRising &&
+        if (!looked_at(candidate) && never_freed && candidate.growth.shape == Shape::kRising &&
             !keyed_by_input(recording_.epochs, candidate.blocks))
             return Verdict{FindingKind::kLeak, Confidence::kProbable};
         return std::nullopt;
@@ -310,6 +329,7 @@ class SiteJudge {
         Finding finding;
         finding.kind = verdict.kind;
         finding.confidence = verdict.confidence;
+        finding.of_followed = all.followed;
         finding.bytes =
             std::round(all.share * static_cast<double>(all.sum(&SiteHistory::outlived_bytes)));
         for (const auto& [stack, history] : all.sites) finding.stacks.push_back(stack);
@@ -330,7 +350,10 @@ class SiteJudge {
             "{} blocks of {} outlived their {}", grouped(all.sum(&SiteHistory::outlived_blocks)),
             bytes(all.sum(&SiteHistory::outlived_bytes)), evidence_.unit()));
         const std::uint64_t unreachable = all.sum(&SiteHistory::unreachable_blocks);
-        if (recording_.reach.empty())
+        if (all.followed)
+            lines.emplace_back(
+                "followed children hold them: whether anything points to them was not looked at");
+        else if (recording_.reach.empty())
             lines.emplace_back("whether anything points to them was not looked at");
         else if (unreachable != 0)
             lines.push_back(fmt::format("nothing points to {} of them", grouped(unreachable)));
@@ -391,8 +414,7 @@ class SiteJudge {
     void describe_cache(const Candidate& all, Finding& finding) const {
         const Growth& growth = all.growth;
         if (growth.shape == Shape::kRising) finding.per_request = growth.slope;
-        if (recording_.reach.empty() || all.sum(&SiteHistory::retracted_blocks) != 0 ||
-            apportioned_)
+        if (!looked_at(all) || all.sum(&SiteHistory::retracted_blocks) != 0 || apportioned_)
             finding.confidence = Confidence::kProbable;
         if (sampled_ && rises_of(all.sites) < kFewestSamples) {
             finding.subkind = growth.shape == Shape::kRising ? "unbounded" : "bounded";
@@ -465,7 +487,7 @@ class SiteJudge {
     const Evidence& evidence_;
     const ledger::Recording& recording_;
     Grid grid_;
-    std::map<SiteKey, SiteHistory> histories_;
+    std::map<SiteKey, SiteHistory> own_, followed_;
     bool apportioned_;  ///< sites were seen in windows, and share out the growth of the heap
     bool sampled_;      ///< allocations were sampled by bytes
     double total_ = 0;  ///< bytes that outlived their request

@@ -106,7 +106,7 @@ std::uint64_t Ledger::outlive(const Cohort& cohort) {
         block->fate.outlived = true;
         block->outlived_at = static_cast<std::uint32_t>(requests_.completed());
         const Amount amount = weighed(*block);
-        if (block->held) sites_.outlive(block->site, amount);
+        if (block->held) sites_.outlive(block->site, amount, block->fate);
         if (!windowed_) {
             paths_.hold(block->site, block->path, amount);
             if (block->of_request) lifetimes_.outlive(amount);
@@ -116,7 +116,7 @@ std::uint64_t Ledger::outlive(const Cohort& cohort) {
     for (const MappingName& name : cohort.mappings) {
         mappings_.each_piece(name, [&](Region& piece) {
             piece.fate.outlived = true;
-            sites_.outlive(piece.site, {static_cast<double>(piece.bytes()), 1.0});
+            sites_.outlive(piece.site, {static_cast<double>(piece.bytes()), 1.0}, piece.fate);
         });
     }
     return static_cast<std::uint64_t>(std::llround(bytes));
@@ -148,8 +148,7 @@ std::vector<std::pair<std::uint64_t, std::uint64_t>> Ledger::outlived_blocks() c
     std::vector<std::pair<std::uint64_t, std::uint64_t>> blocks;
     if (windowed_) return blocks;  // others may have their addresses by now
     live_.each([&](std::uint64_t address, const Block& block) {
-        const bool of_target = address >> kProcessShift == 0;
-        if (of_target && block.fate.outlived) blocks.emplace_back(address, block.size);
+        if (block.fate.outlived && !block.fate.followed) blocks.emplace_back(address, block.size);
     });
     return blocks;
 }
@@ -298,7 +297,8 @@ void Ledger::add_block(std::uint32_t tid, std::uint64_t address, std::uint64_t s
                 .path = charged.path,
                 .of_request = charged.to_request,
                 .sampling = sampling,
-                .held = !windowed_};
+                .held = !windowed_,
+                .fate = {.followed = process_ != 0}};
     if (const auto old = live_.insert(address, block)) {
         ++missed_frees_;
         let_go(*old);

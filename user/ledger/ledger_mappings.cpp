@@ -170,7 +170,7 @@ void Ledger::move_mapping(const decode::Event& event, const decode::Remap& remap
     if (!region.tracked) return;
     const Amount amount{static_cast<double>(region.bytes()), 1.0};
     sites_.allocate(region.site, amount);
-    if (region.fate.outlived) sites_.outlive(region.site, amount);
+    if (region.fate.outlived) sites_.outlive(region.site, amount, region.fate);
 }
 
 void Ledger::on(const decode::Event& event, const decode::Brk& brk) {

@@ -53,12 +53,14 @@ void Ledger::close_window(std::uint64_t now_ns) {
     const auto running = running_blocks();
     const bool keeps = !windowed_ && length >= kLongWindowNs;
     live_.each([&](std::uint64_t address, Block& block) {
-        const bool survives = block.serial <= oldest && !running.contains(block.serial);
+        // The heap that is read is the target's: what children hold is not known from now on.
+        const bool survives =
+            !block.fate.followed && block.serial <= oldest && !running.contains(block.serial);
         if (block.held && !(keeps && survives)) {
             sites_.forget(block.site, weighed(block), block.fate);
             block.held = false;
         }
-        if (!survives || address >> kProcessShift != 0) return;
+        if (!survives) return;
         if (!keeps) block.fate.outlived = true;
         apportioner_.add_survivor(block.site, block.size);
         witnesses_[address] = block;

@@ -71,6 +71,10 @@ struct SiteEpoch {
     std::uint64_t unreachable_bytes = 0;   ///< level: outlived, and nothing pointed to them when
     std::uint64_t unreachable_blocks = 0;  ///< reachability was looked at last
     std::uint64_t retracted_blocks = 0;    ///< flow: freed after having been called unreachable
+    // Level, of kHeap: what of outlived_* followed children hold, where nobody looks at
+    // reachability.
+    std::uint64_t followed_bytes = 0;
+    std::uint64_t followed_blocks = 0;
 };
 
 struct Epoch {

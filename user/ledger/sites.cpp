@@ -58,6 +58,7 @@ void Sites::forget(SiteIndex site, Amount amount, Fate fate) {
     Site& entry = change(site);
     subtract(entry.live, amount);
     if (fate.outlived) subtract(entry.outlived, amount);
+    if (fate.outlived && fate.followed) subtract(entry.followed, amount);
     if (fate.unreachable) subtract(entry.unreachable, amount);
 }
 
@@ -67,8 +68,10 @@ void Sites::estimate(SiteIndex site, Amount outlived, Amount unreachable) {
     entry.estimated_unreachable = unreachable;
 }
 
-void Sites::outlive(SiteIndex site, Amount amount) {
-    add(change(site).outlived, amount);
+void Sites::outlive(SiteIndex site, Amount amount, Fate fate) {
+    Site& entry = change(site);
+    add(entry.outlived, amount);
+    if (fate.followed) add(entry.followed, amount);
 }
 
 void Sites::lose(SiteIndex site, Amount amount) {
@@ -86,7 +89,7 @@ void Sites::restore(SiteIndex site, Amount amount, Fate fate, bool held) {
     if (fate.unreachable) subtract(entry.retracted, amount);
     if (!held) return;
     add(entry.live, amount);
-    if (fate.outlived) add(entry.outlived, amount);
+    if (fate.outlived) outlive(site, amount, fate);
     if (fate.unreachable) add(entry.unreachable, amount);
 }
 
@@ -117,7 +120,9 @@ std::vector<SiteEpoch> Sites::close_epoch() {
                                  .late_freed_blocks = rounded(site.late_freed.blocks),
                                  .unreachable_bytes = rounded(unreachable.bytes),
                                  .unreachable_blocks = rounded(unreachable.blocks),
-                                 .retracted_blocks = rounded(site.retracted.blocks)});
+                                 .retracted_blocks = rounded(site.retracted.blocks),
+                                 .followed_bytes = rounded(site.followed.bytes),
+                                 .followed_blocks = rounded(site.followed.blocks)});
         for (Amount* flow : {&site.allocated, &site.freed, &site.late_freed, &site.retracted})
             *flow = {};
         site.changed = false;

@@ -22,10 +22,11 @@ struct Amount {
     double blocks = 0;
 };
 
-/// What had become of a block before it was freed.
+/// Whose a block was, and what had become of it before it was freed.
 struct Fate {
     bool outlived = false;     ///< its request has ended
     bool unreachable = false;  ///< nothing pointed to it
+    bool followed = false;     ///< it is a followed child's
 };
 
 class Sites {
@@ -37,7 +38,7 @@ class Sites {
     void allocate(SiteIndex site, Amount amount, bool held = true);
     void free(SiteIndex site, Amount amount, Fate fate, bool held = true);
     /// A block of this site has outlived its request.
-    void outlive(SiteIndex site, Amount amount);
+    void outlive(SiteIndex site, Amount amount, Fate fate);
     /// Nothing points to a block of this site any more.
     void lose(SiteIndex site, Amount amount);
     /// Something does.
@@ -58,7 +59,7 @@ class Sites {
         SiteKind kind;
         StackId stack;
         Amount allocated{}, freed{}, late_freed{}, retracted{};  ///< flows
-        Amount live{}, outlived{}, unreachable{};                ///< levels
+        Amount live{}, outlived{}, unreachable{}, followed{};    ///< levels
         Amount estimated{}, estimated_unreachable{};             ///< on top of them
         bool changed = false;
     };

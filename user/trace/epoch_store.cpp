@@ -38,12 +38,16 @@ std::vector<SiteEpoch> read_sites(Database& database, std::uint64_t epoch) {
     select.bind(1, to_integer(epoch));
     std::vector<SiteEpoch> sites;
     while (select.step()) sites.push_back(read_row<SiteRow>(select).site);
+    auto followed = database.prepare("SELECT * FROM followed_sites WHERE epoch=? ORDER BY stack");
+    followed.bind(1, to_integer(epoch));
+    while (followed.step()) set_followed(sites, read_row<FollowedRow>(followed));
     return sites;
 }
 
 void remove_epoch(Database& database, Blocks& blocks, std::uint64_t epoch) {
     for (const auto* sql :
-         {"DELETE FROM site_epochs WHERE epoch=?", "DELETE FROM epochs WHERE id=?"}) {
+         {"DELETE FROM followed_sites WHERE epoch=?", "DELETE FROM site_epochs WHERE epoch=?",
+          "DELETE FROM epochs WHERE id=?"}) {
         auto remove = database.prepare(sql);
         remove.bind(1, to_integer(epoch));
         remove.run();
@@ -52,6 +56,15 @@ void remove_epoch(Database& database, Blocks& blocks, std::uint64_t epoch) {
 }
 
 }  // namespace
+
+bool set_followed(std::vector<SiteEpoch>& sites, const FollowedRow& row) {
+    const SiteEpoch key{.kind = ledger::SiteKind::kHeap, .stack = row.stack};
+    const auto site = std::lower_bound(sites.begin(), sites.end(), key, before);
+    if (site == sites.end() || !same_site(*site, key)) return false;
+    site->followed_bytes = row.bytes;
+    site->followed_blocks = row.blocks;
+    return true;
+}
 
 std::vector<SiteEpoch> merge_sites(const std::vector<SiteEpoch>& earlier,
                                    const std::vector<SiteEpoch>& later) {
@@ -95,10 +108,15 @@ void EpochStore::insert(Database& database, Blocks& blocks, const Entry& entry,
     bind_row(insert_epoch, row);
     blocks.add(block, digest_row(row));
     auto insert_site = database.prepare(insert_statement<SiteRow>());
+    auto insert_followed = database.prepare(insert_statement<FollowedRow>());
     for (const auto& site : sites) {
         const SiteRow site_row{entry.id, site};
         bind_row(insert_site, site_row);
         blocks.add(block, digest_row(site_row));
+        if (site.kind != ledger::SiteKind::kHeap || site.followed_blocks == 0) continue;
+        const FollowedRow followed{entry.id, site.stack, site.followed_bytes, site.followed_blocks};
+        bind_row(insert_followed, followed);
+        blocks.add(block, digest_row(followed));
     }
 }
 

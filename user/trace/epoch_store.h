@@ -10,12 +10,17 @@
 #include "user/ledger/recording.h"
 #include "user/trace/blocks.h"
 #include "user/trace/database.h"
+#include "user/trace/rows.h"
 
 namespace asrtrace::trace {
 
 /// One epoch out of two neighbours: flows add up, levels keep the later.
 std::vector<ledger::SiteEpoch> merge_sites(const std::vector<ledger::SiteEpoch>& earlier,
                                            const std::vector<ledger::SiteEpoch>& later);
+
+/// Puts what followed children hold into its site of these, which are sorted; false if it is not
+/// among them.
+bool set_followed(std::vector<ledger::SiteEpoch>& sites, const FollowedRow& row);
 
 class EpochStore {
   public:

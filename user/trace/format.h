@@ -9,7 +9,7 @@
 namespace asrtrace::trace {
 
 constexpr std::uint32_t kApplicationId = 0x41535254;  ///< "ASRT", in the file's header at 68
-constexpr std::uint32_t kFormatVersion = 4;           ///< user_version, in the header at 60
+constexpr std::uint32_t kFormatVersion = 5;           ///< user_version, in the header at 60
 
 /// Rows are verified in blocks of so many keys; an epoch with its sites is a block of its own.
 constexpr std::uint64_t kBlockRows = 128;
@@ -81,6 +81,12 @@ constexpr Table kSurroundings{
     "huge_pages_kb INTEGER, mem_free_kb INTEGER, cached_kb INTEGER, shmem_kb INTEGER, "
     "slab_reclaimable_kb INTEGER, swap_total_kb INTEGER, swap_free_kb INTEGER, "
     "cgroup_max_bytes INTEGER, cgroup_oom_kills INTEGER, cgroup_stalled_us INTEGER)"};
+
+/// Since format 5: rows for what followed children hold of a site.
+constexpr Table kFollowed{
+    "followed_sites",
+    "CREATE TABLE followed_sites(epoch INTEGER, stack INTEGER, outlived_bytes INTEGER, "
+    "outlived_blocks INTEGER, PRIMARY KEY(epoch, stack)) WITHOUT ROWID"};
 
 /// Only in a trace that keeps raw events, then both. The last: who gets half a file has the rest.
 constexpr std::array<Table, 2> kRawTables{{

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "user/trace/blocks.h"
+#include "user/trace/epoch_store.h"
 #include "user/trace/format.h"
 #include "user/trace/meta.h"
 #include "user/trace/rows.h"
@@ -38,6 +39,7 @@ class Loader {
     void place_stacks(std::map<std::uint64_t, ledger::Stack>& stacks);
     void load_epochs();
     void load_sites();
+    void load_followed();
     void cut_epochs();
     void load_requests();
     void load_latencies();
@@ -69,7 +71,7 @@ class Loader {
     ledger::Recording out_;
     BlockMap stored_;  ///< what the trace says its blocks are
     BlockMap found_;   ///< what they are
-    bool has_surroundings_ = false;
+    bool has_surroundings_ = false, has_followed_ = false;
     std::vector<std::uint64_t> epoch_ids_;
     std::string broken_tables_, broken_why_;
 };
@@ -94,6 +96,7 @@ ledger::Recording Loader::load(bool recording) {
     load_stacks();
     load_epochs();
     load_sites();
+    if (has_followed_) load_followed();
     cut_epochs();
     load_requests();
     load_latencies();
@@ -117,10 +120,12 @@ void Loader::check_schema() {
         return found != tables.end() && found->second == table.create;
     };
     has_surroundings_ = is_there(kSurroundings);
+    has_followed_ = is_there(kFollowed);
     const auto raw = static_cast<std::size_t>(std::ranges::count_if(kRawTables, is_there));
     const bool same = std::ranges::all_of(kTables, is_there) &&
                       (raw == 0 || raw == kRawTables.size()) &&
-                      tables.size() == kTables.size() + raw + (has_surroundings_ ? 1 : 0);
+                      tables.size() == kTables.size() + raw + (has_surroundings_ ? 1 : 0) +
+                                           (has_followed_ ? 1 : 0);
     if (!same) throw SqlError(kCorrupt, "its tables are not those of a trace");
 }
 
@@ -286,6 +291,24 @@ void Loader::load_sites() {
         block->add(digest_row(row));
         out_.site_epochs[at].push_back(row.site);
         return true;
+    });
+}
+
+/// An epoch's block covers these rows, too: without one of them it does not verify.
+void Loader::load_followed() {
+    FollowedRow last;
+    bool first = true;
+    std::size_t at = 0;
+    constexpr auto kOrdered = "SELECT * FROM followed_sites ORDER BY epoch, stack";
+    each_row<FollowedRow>(kOrdered, [&](const FollowedRow& row) {
+        if (!first && std::tie(row.epoch, row.stack) <= std::tie(last.epoch, last.stack))
+            return false;
+        first = false;
+        last = row;
+        while (at < epoch_ids_.size() && epoch_ids_[at] < row.epoch) ++at;
+        if (at == epoch_ids_.size() || epoch_ids_[at] != row.epoch) return false;
+        found_[{EpochRow::kTable, row.epoch}].add(digest_row(row));
+        return set_followed(out_.site_epochs[at], row);
     });
 }
 

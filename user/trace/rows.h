@@ -74,6 +74,19 @@ struct SiteRow {
     }
 };
 
+/// What of a heap site's outlived bytes and blocks followed children hold; none: nothing.
+struct FollowedRow {
+    static constexpr const char* kTable = "followed_sites";
+    std::uint64_t epoch = 0;
+    StackId stack{};
+    std::uint64_t bytes = 0;
+    std::uint64_t blocks = 0;
+    template <typename Self, typename Visitor>
+    static void columns(Self& r, Visitor& v) {
+        v(r.epoch), v(r.stack.value), v(r.bytes), v(r.blocks);
+    }
+};
+
 struct RequestRow {
     static constexpr const char* kTable = "requests";
     std::uint64_t sequence = 0;  ///< in the order in which they ended

@@ -62,6 +62,7 @@ void Writer::State::set_up() {
     database_.execute(("PRAGMA user_version=" + std::to_string(kFormatVersion)).c_str());
     for (const auto& table : kTables) database_.execute(table.create);
     database_.execute(kSurroundings.create);
+    database_.execute(kFollowed.create);
     database_.execute("COMMIT");
     if (path_.empty()) return;
     // NORMAL: a commit need not reach the disk, but a crash never corrupts what did.
