@@ -14,7 +14,8 @@ add_executable(watch_test
 target_link_libraries(watch_test PRIVATE GTest::gtest_main)
 gtest_discover_tests(watch_test PROPERTIES LABELS unit DISCOVERY_TIMEOUT 60)
 
-add_executable(process_tree_test huge_pages_test.cpp process_tree_test.cpp
+add_executable(process_tree_test huge_pages_test.cpp process_test.cpp process_tree_test.cpp
+  ${CMAKE_SOURCE_DIR}/user/capture/process.cpp
   ${CMAKE_SOURCE_DIR}/user/capture/huge_pages.cpp
   ${CMAKE_SOURCE_DIR}/user/capture/process_tree.cpp ${CMAKE_SOURCE_DIR}/user/capture/sampler.cpp
   ${CMAKE_SOURCE_DIR}/user/capture/cgroup.cpp)

@@ -15,6 +15,8 @@
 namespace asrtrace {
 namespace {
 
+constexpr std::size_t kMaxTextBytes = std::size_t{256} << 20U;
+
 /// Consumes an unsigned number and the separator behind it.
 template <typename T>
 bool take_number(std::string_view& text, int base, char separator, T& out) {
@@ -85,12 +87,21 @@ const MapsEntry* find_mapping(const std::vector<MapsEntry>& maps, std::uint64_t 
 }
 
 Result<std::string> read_text_file(const std::string& path) {
+    auto text = read_text_beginning(path, kMaxTextBytes + 1);
+    if (text && text->size() > kMaxTextBytes) {
+        return Error{path + ": more than " + std::to_string(kMaxTextBytes >> 20U) + " MiB"};
+    }
+    return text;
+}
+
+Result<std::string> read_text_beginning(const std::string& path, std::size_t limit) {
     UniqueFd fd(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
     if (!fd.valid()) return errno_error(path);
     std::string text;
     std::array<char, 65536> buffer;
     for (;;) {
-        const ssize_t got = ::read(fd.get(), buffer.data(), buffer.size());
+        const std::size_t wanted = std::min(buffer.size(), limit - text.size());
+        const ssize_t got = ::read(fd.get(), buffer.data(), wanted);
         if (got < 0 && errno == EINTR) continue;
         if (got < 0) return errno_error(path);
         if (got == 0) return text;

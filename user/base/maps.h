@@ -5,6 +5,7 @@
 
 #include <sys/types.h>
 
+#include <cstddef>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -49,7 +50,11 @@ Result<std::vector<MapsEntry>> read_maps(pid_t pid);
 /// The entry that holds `address`, or null; `maps` must be sorted as read_maps returns it.
 const MapsEntry* find_mapping(const std::vector<MapsEntry>& maps, std::uint64_t address);
 
-/// Whole text of a small file (procfs, sysfs). Error: names the path and the reason.
+/// Whole text of a small file (procfs, sysfs). Error: names the path and the reason; more than
+/// 256 MiB, which is what 200,000 mappings take in smaps.
 Result<std::string> read_text_file(const std::string& path);
+
+/// The first `limit` bytes of a file whose length is the target's choice. Error: as above.
+Result<std::string> read_text_beginning(const std::string& path, std::size_t limit);
 
 }  // namespace asrtrace

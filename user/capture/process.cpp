@@ -71,11 +71,21 @@ std::string Process::exe() const {
 }
 
 std::vector<std::string> Process::cmdline() const {
-    const auto text = read_text_file("/proc/" + std::to_string(pid_) + "/cmdline");
+    // PR_SET_MM_MAP lets a process call any part of its memory its command line.
+    constexpr std::size_t kMaxBytes = std::size_t{64} << 10U;
+    constexpr std::size_t kMaxArguments = 1024;
+    const auto text =
+        read_text_beginning("/proc/" + std::to_string(pid_) + "/cmdline", kMaxBytes + 1);
     std::vector<std::string> arguments;
     if (!text) return arguments;
-    std::istringstream stream(*text);
-    for (std::string argument; std::getline(stream, argument, '\0');) arguments.push_back(argument);
+    bool cut = text->size() > kMaxBytes;
+    std::istringstream stream(text->substr(0, kMaxBytes));
+    for (std::string argument; std::getline(stream, argument, '\0');) {
+        cut = cut || arguments.size() == kMaxArguments;
+        if (arguments.size() == kMaxArguments) break;
+        arguments.push_back(argument);
+    }
+    if (cut) arguments.emplace_back("...");
     return arguments;
 }
 

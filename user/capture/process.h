@@ -23,6 +23,7 @@ class Process {
     bool alive() const;
     /// The running program's path; empty once the target has gone.
     std::string exe() const;
+    /// Cut behind 64 KiB or 1,024 arguments, the last of which then is "...".
     std::vector<std::string> cmdline() const;
     /// Does a seccomp filter judge its main thread's system calls?
     bool filters_system_calls() const;
