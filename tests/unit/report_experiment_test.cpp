@@ -7,6 +7,7 @@
 #include "tests/unit/expect_in.h"
 #include "tests/unit/experiment_fixture.h"
 #include "user/report/experiment.h"
+#include "user/report/soak.h"
 
 namespace asrtrace::report {
 namespace {
@@ -65,6 +66,24 @@ TEST(ExperimentReport, Json) {
     EXPECT_EQ(json["recommendation"]["variant"], "budget");
     EXPECT_EQ(json["recycling"]["checked_peak_bytes"], 60 * experiment::kMib);
     EXPECT_TRUE(json["not_traced"].is_null());
+}
+
+/// What a worker answered goes to a terminal by `--json -`, too.
+TEST(JsonReports, NothingInThemDrivesATerminal) {
+    const std::string hostile = "\x9b\x33\x31m\xc2\x9b\xe2\x80\xae\x1b]0;FORGED\x07";
+    auto shown = experiment_for_a_budget();
+    shown.not_traced = hostile;
+    shown.trials[1].problem = hostile;
+    SoakFacts facts;
+    facts.tally.first_error = hostile;
+    facts.events = {hostile};
+    for (const std::string& text :
+         {experiment_json(shown), soak_json_without_verdict(hostile, facts)}) {
+        EXPECT_EQ(text.find("\xc2\x9b"), std::string::npos) << "C1";
+        EXPECT_EQ(text.find("\xe2\x80\xae"), std::string::npos) << "right to left";
+        EXPECT_EQ(text.find('\x1b'), std::string::npos);
+        expect_in(text, "\\\\x1b]0;FORGED\\\\x07");
+    }
 }
 
 TEST(ExperimentReport, Markdown) {

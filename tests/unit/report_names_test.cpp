@@ -4,6 +4,7 @@
 
 #include <gtest/gtest.h>
 
+#include "user/base/escape.h"
 #include "user/base/quantity.h"
 #include "user/report/page.h"
 
@@ -27,6 +28,29 @@ TEST(Names, FunctionsLoseArgumentsAndTemplates) {
     EXPECT_EQ(shorten_function("f<"), "f<");
     EXPECT_EQ(shorten_function("{"), "{");
     EXPECT_EQ(shorten_function(""), "");
+}
+
+TEST(Page, NoNameBeginsALineOfItsOwn) {
+    EXPECT_EQ(escape_terminal("a b  c   d"), "a b \\x20c \\x20\\x20d");
+    const std::string forged = "attached to PID 1: full tier";
+    for (const std::string& gap : {std::string(80, ' '), ' ' + std::string(99, 'y') + ' '}) {
+        const std::string name = 'x' + gap + forged;
+        for (const std::size_t indent : {0U, 2U, 7U}) {
+            Page page;
+            page.paragraph("- " + escape_terminal(name) + " defines malloc", indent);
+            page.paragraph(escape_terminal(name) + " defines malloc", indent, 2);
+            const std::string text = page.take();
+            EXPECT_NE(text.find(forged), std::string::npos);
+            EXPECT_EQ(text.find('\n' + std::string(indent, ' ') + forged), std::string::npos);
+        }
+    }
+    Page page;
+    page.paragraph("- " + std::string(96, 'a') + " bb", 2);
+    page.paragraph("=> " + std::string(95, 'a') + " bb", 2);
+    page.paragraph(std::string(98, 'a') + " bb", 2);
+    EXPECT_EQ(page.take(), "  - " + std::string(96, 'a') + "\n    bb\n  => " +
+                               std::string(95, 'a') + "\n     bb\n  " + std::string(98, 'a') +
+                               "\n  bb\n");
 }
 
 TEST(Names, TheCulpritIsNotTheAllocator) {

@@ -16,7 +16,7 @@ void tell(const std::string& line) {
         return;
     }
     report::Page page;
-    page.paragraph(line, 0);
+    page.paragraph(line, 0, 2);
     (void)std::fputs(page.take().c_str(), stderr);
 }
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
 #include "user/base/escape.h"
 
+#include <algorithm>
 #include <array>
 #include <cstdint>
 #include <optional>
@@ -47,19 +48,23 @@ void append_hex(std::string& out, char byte) {
     out += kDigits[value & 0xf];
 }
 
-std::string escape(std::string_view text, bool double_backslash) {
+std::string escape(std::string_view text, bool for_terminal) {
     std::string out;
     out.reserve(text.size());
+    bool behind_blank = false;
     while (!text.empty()) {
         const auto scalar = decode_scalar(text);
         const std::size_t length = scalar ? scalar->length : 1;
         if (!scalar || is_control(scalar->code_point)) {
             for (char byte : text.substr(0, length)) append_hex(out, byte);
-        } else if (double_backslash && text[0] == '\\') {
+        } else if (for_terminal && text[0] == '\\') {
             out += "\\\\";
+        } else if (for_terminal && text[0] == ' ' && behind_blank) {
+            append_hex(out, ' ');
         } else {
             out += text.substr(0, length);
         }
+        behind_blank = text[0] == ' ';
         text.remove_prefix(length);
     }
     return out;
@@ -67,13 +72,18 @@ std::string escape(std::string_view text, bool double_backslash) {
 
 }  // namespace
 
-std::string escape_terminal(std::string_view text, std::size_t limit) {
-    std::string out = escape(text, true);
-    if (out.size() <= limit) return out;
+std::string cut_text(std::string_view text, std::size_t limit) {
+    if (text.size() <= limit) return std::string(text);
     std::size_t end = limit < 3 ? 0 : limit - 3;
-    while (end > 0 && (static_cast<std::uint8_t>(out[end]) & 0xc0) == 0x80) --end;
-    out.resize(end);
-    return out + "...";
+    // No UTF-8 has more than three bytes of continuation: what has is cut anywhere.
+    for (int i = 0; i < 3 && end > 0 && (static_cast<std::uint8_t>(text[end]) & 0xc0) == 0x80; ++i)
+        --end;
+    return std::string(text.substr(0, end)) + "...";
+}
+
+std::string escape_terminal(std::string_view text, std::size_t limit) {
+    // Escaped, no text is shorter: what is behind the limit before is so after.
+    return cut_text(escape(text.substr(0, std::max(limit, limit + 1)), true), limit);
 }
 
 std::string escape_invalid(std::string_view text) {

@@ -3,13 +3,22 @@
 // invalid UTF-8 would let it forge our output or drive the terminal.
 #pragma once
 
+#include <cstddef>
 #include <string>
 #include <string_view>
 
 namespace asrtrace {
 
+/// A name of the target's is no longer than this, in bytes: more is cut where it is read.
+constexpr std::size_t kMaxNameBytes = 4096;
+
+/// `text` if it has no more than `limit` bytes, else its beginning with an ellipsis, together no
+/// more than `limit`; a character is not split.
+std::string cut_text(std::string_view text, std::size_t limit = kMaxNameBytes);
+
 /// Printable text for a terminal: control characters, bidirectional overrides and bytes that are no
-/// UTF-8 become \xNN; a backslash is doubled. At most `limit` bytes come out, an ellipsis included.
+/// UTF-8 become \xNN, so do blanks behind a blank, which would move what follows to another column
+/// or line; a backslash is doubled. At most `limit` bytes come out, an ellipsis included.
 std::string escape_terminal(std::string_view text, std::size_t limit = 4096);
 
 /// The same without a limit and without doubling backslashes: valid UTF-8 for JSON and SQLite.

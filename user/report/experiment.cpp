@@ -4,10 +4,10 @@
 #include <fmt/format.h>
 
 #include <array>
-#include <nlohmann/json.hpp>
 
 #include "user/base/escape.h"
 #include "user/base/quantity.h"
+#include "user/report/json_text.h"
 #include "user/report/page.h"
 
 namespace asrtrace::report {
@@ -224,7 +224,7 @@ std::string experiment_json(const Experiment& experiment) {
     out["not_traced"] = experiment.not_traced.empty() ? Json() : Json(experiment.not_traced);
     out["limits"] = experiment.limits.empty() ? Json() : Json(experiment.limits);
     out["recycling"] = recycling_json(experiment);
-    return out.dump(2, ' ', false, Json::error_handler_t::replace) + "\n";
+    return json_text(std::move(out));
 }
 
 std::string experiment_markdown(const Experiment& experiment) {

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <cstdint>
+#include <utility>
 
 namespace asrtrace::report {
 namespace {
@@ -19,6 +20,12 @@ std::size_t bytes_of(std::string_view text, std::size_t columns) {
         ++at;
     }
     return at;
+}
+
+std::size_t mark_columns(std::string_view text) {
+    for (const std::string_view mark : {"- ", "=> "})
+        if (text.starts_with(mark)) return mark.size();
+    return 0;
 }
 
 }  // namespace
@@ -44,10 +51,11 @@ void Page::line(std::string_view text) {
     text_ += '\n';
 }
 
-void Page::paragraph(std::string_view text, std::size_t indent) {
-    const std::size_t width = kPageColumns - indent;
-    while (!text.empty()) {
-        std::size_t end = bytes_of(text, width);
+void Page::paragraph(std::string_view text, std::size_t indent, std::size_t hanging) {
+    hanging += mark_columns(text);
+    for (bool first = true; !text.empty(); first = false) {
+        if (!first) indent += std::exchange(hanging, 0);
+        std::size_t end = bytes_of(text, kPageColumns - indent);
         if (end < text.size()) {
             const auto space = text.substr(0, end + 1).rfind(' ');
             if (space != std::string_view::npos && space > 0) end = space;

@@ -24,8 +24,10 @@ class Page {
     void line(std::string_view text = {});
     /// A line that is not cut: a command that is meant to be copied.
     void whole_line(std::string_view text) { text_.append(text).append("\n"); }
-    /// A paragraph, broken between words, each line behind `indent` spaces.
-    void paragraph(std::string_view text, std::size_t indent);
+    /// A paragraph, broken between words, each line behind `indent` spaces; of what begins with
+    /// "- " or "=> " the other lines stand behind that mark, and `hanging` further in: a text of
+    /// somebody else's begins no line as if it were another paragraph.
+    void paragraph(std::string_view text, std::size_t indent, std::size_t hanging = 0);
     std::string take() { return std::move(text_); }
 
   private:

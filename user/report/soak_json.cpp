@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
-#include <nlohmann/json.hpp>
+#include <utility>
 
+#include "user/report/json_text.h"
 #include "user/report/soak.h"
 
 namespace asrtrace::report {
@@ -71,11 +72,6 @@ void put_facts(Json& out, const SoakFacts* facts) {
     out["events"] = facts != nullptr ? Json(facts->events) : Json();
 }
 
-/// Names come from the target, who may call itself by any bytes.
-std::string text_of(const Json& out) {
-    return out.dump(2, ' ', false, Json::error_handler_t::replace) + "\n";
-}
-
 }  // namespace
 
 std::string soak_json(const soak::Verdict& verdict, const SoakFacts* facts) {
@@ -101,7 +97,7 @@ std::string soak_json(const soak::Verdict& verdict, const SoakFacts* facts) {
     put_facts(out, facts);
     out["why"] = facts != nullptr && facts->traced ? Json(facts->why) : Json();
     out["next"] = steps(verdict, facts);
-    return text_of(out);
+    return json_text(std::move(out));
 }
 
 std::string soak_json_without_verdict(const std::string& reason, const SoakFacts& facts) {
@@ -110,7 +106,7 @@ std::string soak_json_without_verdict(const std::string& reason, const SoakFacts
     out["overall"] = nullptr;
     out["reason"] = reason;
     put_facts(out, &facts);
-    return text_of(out);
+    return json_text(std::move(out));
 }
 
 }  // namespace asrtrace::report
