@@ -1,23 +1,67 @@
 // SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
 // Tables of this very process while libraries and generated code come and go.
 #include <dlfcn.h>
+#include <fcntl.h>
 #include <gtest/gtest.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include <algorithm>
+#include <atomic>
+#include <chrono>
 #include <csignal>
 #include <cstring>
 #include <filesystem>
 #include <fstream>
 #include <set>
+#include <thread>
 
+#include "tests/unit/sparse_elf.h"
 #include "tests/unit/unwind_banks.h"
+#include "user/unwind/memory_shares.h"
 #include "user/unwind/target_tables.h"
 
 namespace asrtrace::unwind {
 namespace {
+
+/// A file whose call frame information is a hole of `bytes`, mapped executable.
+class MappedHole {
+  public:
+    explicit MappedHole(std::uint64_t bytes)
+        : path_(std::filesystem::temp_directory_path() /
+                ("unwind_target_test." + std::to_string(::getpid()))) {
+        SparseElf elf(path_);
+        Elf64_Shdr header{};
+        header.sh_type = SHT_PROGBITS;
+        header.sh_offset = kPage + elf.kText;
+        header.sh_size = bytes;
+        elf.section(".eh_frame", header);
+        elf.finish(header.sh_offset + bytes);
+        const UniqueFd file(::open(path_.c_str(), O_RDONLY | O_CLOEXEC));
+        at_ = ::mmap(nullptr, kPage, PROT_READ | PROT_EXEC, MAP_PRIVATE, file.get(),
+                     static_cast<off_t>(elf.kText));
+        EXPECT_NE(at_, MAP_FAILED);
+    }
+    MappedHole(const MappedHole&) = delete;
+    MappedHole& operator=(const MappedHole&) = delete;
+    ~MappedHole() {
+        ::munmap(at_, kPage);
+        std::filesystem::remove(path_);
+    }
+
+    std::string problem(const ProcessUpdate& update) const {
+        for (const ModuleProblem& problem : update.problems)
+            if (problem.path == path_) return problem.reason;
+        return {};
+    }
+
+  private:
+    static constexpr std::size_t kPage = 4096;
+    std::string path_;
+    void* at_;
+};
 
 class Target : public testing::Test {
   protected:
@@ -410,6 +454,59 @@ TEST_F(Target, TooManyMappingsIsAnError) {
         maps.push_back(entry);
     }
     EXPECT_FALSE(tables_.update(::getpid(), maps));
+}
+
+TEST_F(Target, AHoleIsNoCallFrameInformation) {
+    const MappedHole large(std::uint64_t{1} << 30U);
+    const ProcessUpdate first = update();
+    EXPECT_EQ(large.problem(first), ".eh_frame: section is too large");
+    EXPECT_GT(first.modules, 0U) << "the others are as ever";
+}
+
+#if !defined(__SANITIZE_ADDRESS__) && !defined(ASRTRACE_SANITIZED)
+/// In a thread of its own that would be the end of the program.
+TEST_F(Target, NoMemoryForOneModuleIsItsProblem) {
+    const pid_t child = ::fork();
+    if (child == 0) {
+        const MappedHole hole(std::uint64_t{100} << 20U);
+        const rlimit little{std::uint64_t{64} << 20U, RLIM_INFINITY};
+        const auto maps = read_maps(::getpid());
+        ::setrlimit(RLIMIT_DATA, &little);
+        const auto result = tables_.update(::getpid(), *maps);
+        ::_exit(result && hole.problem(*result).starts_with("no memory") ? 0 : 1);
+    }
+    int status = 0;
+    ASSERT_EQ(::waitpid(child, &status, 0), child);
+    EXPECT_EQ(status, 0);
+}
+#endif
+
+/// How many of eight threads had a share of `bytes` at the same time.
+int most_at_once(std::uint64_t bytes) {
+    MemoryShares shares;
+    std::atomic<int> now{0}, most{0};
+    const auto work = [&] {
+        for (int i = 0; i < 50; ++i) {
+            const auto share = shares.take(bytes);
+            const int with_me = ++now;
+            for (int seen = most; seen < with_me && !most.compare_exchange_weak(seen, with_me);) {
+            }
+            std::this_thread::sleep_for(std::chrono::microseconds(100));
+            --now;
+        }
+    };
+    {
+        std::vector<std::jthread> threads;
+        for (int i = 0; i < 8; ++i) threads.emplace_back(work);
+    }
+    return most;
+}
+
+TEST(MemoryShares, LargeFilesAreReadAfterEachOther) {
+    EXPECT_EQ(most_at_once(std::uint64_t{200} << 20U), 1);
+    EXPECT_EQ(most_at_once(std::uint64_t{40} << 20U), 1);
+    EXPECT_LE(most_at_once(std::uint64_t{30} << 20U), 2);
+    EXPECT_GT(most_at_once(1 << 20U), 2);
 }
 
 }  // namespace

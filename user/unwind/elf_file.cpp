@@ -17,8 +17,12 @@
 namespace asrtrace::unwind {
 namespace {
 
-/// A section larger than this is no unwind information that anybody links.
-constexpr std::uint64_t kMaxSectionBytes = std::uint64_t{1} << 30;
+/// Larger call frame information gives more rows than a table may have (2^24, each of four bytes
+/// and more); that of PyTorch's largest library is a third of it.
+constexpr std::uint64_t kMaxSectionBytes = std::uint64_t{128} << 20;
+constexpr std::uint16_t kMaxProgramHeaders = 4096;
+/// Those asked for are short; of the others it does not matter.
+constexpr std::ptrdiff_t kMaxNameBytes = 64;
 
 Result<std::vector<std::uint8_t>> inflate(Bytes data) {
     const auto header = read_at<Elf64_Chdr>(data, 0);
@@ -95,7 +99,8 @@ Result<ElfFile> ElfFile::parse(ElfFile file) {
     if (header.e_ident[EI_CLASS] != ELFCLASS64 || header.e_ident[EI_DATA] != kNative) {
         return Error{"ELF file of another word size or byte order"};
     }
-    if (header.e_phentsize != sizeof(Elf64_Phdr)) return Error{"damaged ELF program headers"};
+    if (header.e_phentsize != sizeof(Elf64_Phdr) || header.e_phnum > kMaxProgramHeaders)
+        return Error{"damaged ELF program headers"};
     file.machine_ = header.e_machine;
     if (auto status = file.read_segments(header.e_phoff, header.e_phnum); !status) {
         return status.error();
@@ -135,7 +140,8 @@ Status ElfFile::read_sections(std::uint64_t offset, std::uint16_t count, std::ui
         const auto header = *read_at<Elf64_Shdr>(*data, i * sizeof(Elf64_Shdr));
         if (header.sh_name >= name_data->size()) return Error{"section name outside"};
         const auto begin = name_data->begin() + header.sh_name;
-        const auto end = std::find(begin, name_data->end(), 0);
+        const auto limit = begin + std::min(kMaxNameBytes, name_data->end() - begin);
+        const auto end = std::find(begin, limit, 0);
         sections_.push_back({std::string(begin, end), header.sh_type, header.sh_flags,
                              header.sh_addr, header.sh_offset, header.sh_size});
     }
@@ -169,6 +175,20 @@ const ElfFile::Section* ElfFile::find_section(std::string_view name) const {
     const auto found = std::find_if(sections_.begin(), sections_.end(),
                                     [&](const Section& s) { return s.name == name; });
     return found == sections_.end() || found->type == SHT_NOBITS ? nullptr : &*found;
+}
+
+std::uint64_t ElfFile::frame_bytes() const {
+    std::uint64_t bytes = 0;
+    if (const Section* section = find_section(".eh_frame")) {
+        bytes = section->bytes;
+    } else {
+        for (const LoadSegment& segment : segments_) bytes = std::max(bytes, segment.file_bytes);
+    }
+    if (const Section* section = find_section(".debug_frame")) {
+        const bool compressed = (section->flags & SHF_COMPRESSED) != 0;
+        bytes = std::max(bytes, compressed ? kMaxSectionBytes : section->bytes);
+    }
+    return std::min(bytes, kMaxSectionBytes);
 }
 
 Result<ElfSection> ElfFile::eh_frame() const {

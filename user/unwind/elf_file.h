@@ -53,6 +53,8 @@ class ElfFile {
     /// Lower-case hex; empty if the file carries none.
     const std::string& build_id() const { return build_id_; }
 
+    /// What reading the two below takes at most, in bytes.
+    std::uint64_t frame_bytes() const;
     /// Call frame information as the loader sees it; empty data if there is none.
     Result<ElfSection> eh_frame() const;
     /// .debug_frame, decompressed; empty data if there is none.

@@ -21,8 +21,9 @@ class RowList {
 
     void add(const CfiSection& section, const Architecture& arch, const CfiIndex& index,
              std::uint64_t text_begin, std::uint64_t text_bytes) {
-        rows_.reserve(index.fdes.size() * 8);
+        rows_.reserve(std::min(index.fdes.size() * 8, kMaxRows));
         for (const Fde& fde : index.fdes) {
+            if (rows_.size() > kMaxRows) return;
             // Discarded functions keep FDEs at 0; hostile files have them anywhere.
             if (fde.begin < text_begin || fde.end - text_begin > text_bytes) continue;
             const auto begin = static_cast<std::uint32_t>(fde.begin - text_begin);
@@ -134,7 +135,8 @@ Result<UnwindTable> build_table(const CfiSource& source) {
     RowList list;
     list.add(section, *arch, index, table.text_begin, table.text_bytes);
     const std::vector<unwind_row> rows = list.take();
-    if (!Packer(rows).pack(table.text_bytes, table)) return Error{"more than 16 M unwind rows"};
+    if (rows.size() > kMaxRows || !Packer(rows).pack(table.text_bytes, table))
+        return Error{"more than 16 M unwind rows"};
     return table;
 }
 

@@ -2,6 +2,7 @@
 #include "user/unwind/table_store.h"
 
 #include <limits>
+#include <new>
 #include <optional>
 
 #include "user/unwind/digest.h"
@@ -87,34 +88,44 @@ Module TableStore::load(pid_t pid, const MapsEntry& entry) {
     }
     module.number = number_of(entry.path, file->build_id(), file->version());
     module.segments = file->segments();
-    const auto source = read_cfi(*file);
+    try {
+        const auto share = loading_.take(file->frame_bytes());
+        load_table(*file, module);
+    } catch (const std::bad_alloc&) {
+        module.problem = "no memory for its call frame information";
+    }
+    return module;
+}
+
+void TableStore::load_table(const ElfFile& file, Module& module) {
+    const auto source = read_cfi(file);
     if (!source) {
         module.problem = source.error().message;
-        return module;
+        return;
     }
-    const std::uint64_t identity = identify(key_, file->build_id(), *source);
+    const std::uint64_t identity = identify(key_, file.build_id(), *source);
     module.table = find(identity);
-    if (module.table) return module;
+    if (module.table) return;
 
     std::optional<UnwindTable> table;
-    if (cache_ != nullptr) table = cache_->load(file->build_id(), *source);
+    if (cache_ != nullptr) table = cache_->load(file.build_id(), *source);
     module.from_cache = table.has_value();
     if (!table) {
         auto built = build_table(*source);
         if (!built) {
             module.problem = built.error().message;
-            return module;
+            return;
         }
         table = std::move(*built);
         // A cache that cannot be written costs time at the next attach and nothing else.
         if (cache_ != nullptr && !table->rows.empty()) {
-            (void)cache_->store(file->build_id(), *source, *table);
+            (void)cache_->store(file.build_id(), *source, *table);
         }
     }
     module.rows = table->rows.size();
     if (table->rows.empty()) {
         module.problem = "no call frame information";
-        return module;
+        return;
     }
     if (table->damaged_entries != 0) {
         module.problem =
@@ -123,11 +134,10 @@ Module TableStore::load(pid_t pid, const MapsEntry& entry) {
     auto placed = place(identity, *table);
     if (!placed) {
         module.problem = placed.error().message;
-        return module;
+        return;
     }
     module.table = std::move(*placed);
     module.is_new_table = true;
-    return module;
 }
 
 void TableStore::collect() {

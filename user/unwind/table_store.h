@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "user/unwind/cache.h"
+#include "user/unwind/memory_shares.h"
 #include "user/unwind/module.h"
 #include "user/unwind/space.h"
 
@@ -40,7 +41,8 @@ class TableStore {
   public:
     TableStore(BankProvider& provider, const TableCache* cache) : space_(provider), cache_(cache) {}
 
-    /// Opens, reads and places a module's table. Safe to call from several threads.
+    /// Opens, reads and places a module's table. Safe to call from several threads, which together
+    /// work on as much as one of them may.
     Module load(pid_t pid, const MapsEntry& entry);
 
     /// Frees tables that nobody uses since the call before last: a walk may still be reading one.
@@ -50,12 +52,14 @@ class TableStore {
     const TableCache* cache() const { return cache_; }
 
   private:
+    void load_table(const ElfFile& file, Module& module);
     std::uint16_t number_of(const std::string& path, const std::string& build_id,
                             const FileVersion& version);
     std::shared_ptr<const PlacedTable> find(std::uint64_t identity);
     Result<std::shared_ptr<const PlacedTable>> place(std::uint64_t identity,
                                                      const UnwindTable& table);
 
+    MemoryShares loading_;
     std::mutex mutex_;  // guards all below
     Space space_;
     std::map<std::uint64_t, std::shared_ptr<const PlacedTable>> tables_;
