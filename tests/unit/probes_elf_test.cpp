@@ -5,11 +5,14 @@
 #include <sys/stat.h>
 
 #include <array>
+#include <chrono>
+#include <filesystem>
 #include <fstream>
 #include <iterator>
 #include <random>
 
 #include "tests/unit/probes_child.h"
+#include "tests/unit/sparse_elf.h"
 #include "user/base/maps.h"
 #include "user/capture/allocator_probes.h"
 #include "user/capture/elf_module.h"
@@ -60,6 +63,27 @@ TEST(ElfModule, ReadsTheLibc) {
     const auto found = module->find_symbols(memcpy_name);
     ASSERT_FALSE(found.empty());
     EXPECT_TRUE(found[0].ifunc || found[0].function);
+}
+
+TEST(ElfModule, SegmentsOverEachOtherAreNotSearchedForEver) {
+    const std::string path = testing::TempDir() + "overlapping." + std::to_string(::getpid());
+    constexpr std::uint64_t kBytes = std::uint64_t{256} << 20U;
+    SparseElf elf(path);
+    for (int i = 0; i < 4000; ++i) {
+        Elf64_Phdr hole{};
+        hole.p_type = PT_LOAD;
+        hole.p_flags = PF_R;
+        hole.p_offset = 0x100000;
+        hole.p_filesz = kBytes;
+        elf.load(hole);
+    }
+    elf.finish(0x100000 + kBytes);
+    const auto module = ElfModule::open(path);
+    ASSERT_TRUE(module.ok()) << module.error().message;
+    const auto begin = std::chrono::steady_clock::now();
+    EXPECT_FALSE(module->find_text("GNU C Library", 14));
+    EXPECT_LT(std::chrono::steady_clock::now() - begin, std::chrono::seconds(10));
+    std::filesystem::remove(path);
 }
 
 TEST(ElfModule, SymbolsWithoutSectionHeaders) {

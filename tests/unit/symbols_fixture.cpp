@@ -46,9 +46,11 @@ std::string run(const std::string& command) {
     return output;
 }
 
-std::vector<std::uint8_t> read_bytes(const std::string& path) {
+std::vector<std::uint8_t> read_bytes(const std::string& path, std::size_t limit) {
+    std::vector<std::uint8_t> bytes(std::min(limit, std::filesystem::file_size(path)));
     std::ifstream file(path, std::ios::binary);
-    return {std::istreambuf_iterator<char>(file), {}};
+    file.read(reinterpret_cast<char*>(bytes.data()), static_cast<std::streamsize>(bytes.size()));
+    return bytes;
 }
 
 void write_bytes(const std::string& path, const std::vector<std::uint8_t>& bytes) {
@@ -59,7 +61,7 @@ void write_bytes(const std::string& path, const std::vector<std::uint8_t>& bytes
 
 MappedImage::MappedImage(const std::string& path, SymbolizerOptions options)
     : symbolizer_(::getpid(), std::move(options)) {
-    const std::vector<std::uint8_t> bytes = read_bytes(path);
+    const std::vector<std::uint8_t> bytes = read_bytes(path, 1 << 16);
     const auto header = read_at<Elf64_Ehdr>(bytes, 0);
     for (std::size_t i = 0; header && i < header->e_phnum; ++i) {
         const auto load = read_at<Elf64_Phdr>(bytes, header->e_phoff + i * sizeof(Elf64_Phdr));

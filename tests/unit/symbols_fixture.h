@@ -30,7 +30,7 @@ class ScratchDirectory {
 /// Standard output of a shell command; fails the test if its status is not 0.
 std::string run(const std::string& command);
 
-std::vector<std::uint8_t> read_bytes(const std::string& path);
+std::vector<std::uint8_t> read_bytes(const std::string& path, std::size_t limit = SIZE_MAX);
 void write_bytes(const std::string& path, const std::vector<std::uint8_t>& bytes);
 
 /// A file looked up as if this process had mapped the whole of it executable.

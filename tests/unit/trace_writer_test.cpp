@@ -281,6 +281,62 @@ TEST(TraceFiles, ATraceThatIsBeingRecordedIsNotReplaced) {
     EXPECT_TRUE(first->finish());
 }
 
+/// SQLite takes no row of 16 MiB: one such text must not cost the others, nor the commits after it.
+TEST(TraceWriter, ATextThatIsTooLongCostsItselfOnly) {
+    const std::string endless(17 << 20, '\xff');
+    const Directory directory;
+    auto writer = Writer::create(directory / "a.asrtrace");
+    ASSERT_TRUE(writer);
+    ledger::Target target;
+    target.exe = endless;
+    target.cmdline = {"worker", endless};
+    writer->set_target(target);
+    writer->set_notes({endless, "a note"});
+    ledger::Frame frame;
+    frame.function = frame.file = frame.module = endless;
+    const FrameId first = writer->add_frame(frame);
+    frame.line = 7;
+    writer->add_stack({StackId(1), 0, {first, writer->add_frame(frame)}});
+    EXPECT_TRUE(writer->commit());
+    const Status finished = writer->finish();
+    EXPECT_TRUE(finished) << finished.error().message;
+    const auto got = read(directory / "a.asrtrace");
+    ASSERT_TRUE(got) << got.error().message;
+    ASSERT_EQ(got->target.cmdline.size(), 2U);
+    EXPECT_EQ(got->target.cmdline[0], "worker");
+    EXPECT_TRUE(got->target.cmdline[1].ends_with("\\xff..."));
+    ASSERT_EQ(got->notes.size(), 2U);
+    EXPECT_EQ(got->notes[1], "a note");
+    ASSERT_EQ(got->frames.size(), 2U);
+    EXPECT_TRUE(got->frames[1].function.starts_with("\\xff"));
+    EXPECT_TRUE(got->frames[1].function.ends_with("..."));
+    EXPECT_EQ(got->frames[1].line, 7U);
+}
+
+TEST(TraceWriter, NamesAreBounded) {
+    auto writer = Writer::in_memory();
+    ASSERT_TRUE(writer);
+    ledger::Frame frame;
+    frame.function = frame.file = std::string(4096, 'f');
+    const FrameId first = writer->add_frame(frame);
+    constexpr std::uint32_t kFrames = 20'000;
+    for (frame.line = 1; frame.line < kFrames; ++frame.line) writer->add_frame(frame);
+    frame.line = 0;
+    EXPECT_EQ(writer->add_frame(frame), first);
+    ASSERT_TRUE(writer->finish());
+    const auto got = writer->read();
+    ASSERT_TRUE(got);
+    ASSERT_EQ(got->frames.size(), kFrames) << "no frame is lost";
+    EXPECT_EQ(got->frames.front().function.size(), 4096U);
+    EXPECT_EQ(got->frames.back().function, "");
+    EXPECT_EQ(got->frames.back().line, kFrames - 1);
+    std::uint64_t unnamed = 0;
+    for (const auto& known : got->frames) unnamed += known.function.empty() ? 1 : 0;
+    EXPECT_EQ(got->losses.unnamed_frames, unnamed);
+    EXPECT_LT(unnamed, 4'000U);
+    EXPECT_GT(unnamed, 3'000U);
+}
+
 TEST(TraceWriter, PathsAndLifetimesComeBack) {
     const std::vector<ledger::PathTotals> paths{
         {.path = "[none]", .held_bytes = 1},

@@ -4,11 +4,15 @@
 #include <algorithm>
 #include <array>
 
+#include "user/base/work_budget.h"
 #include "user/capture/allocator_family.h"
 #include "user/capture/target_module.h"
 
 namespace asrtrace::capture {
 namespace {
+
+/// CPU time for all modules of a target: a thousand libraries take one second.
+constexpr double kMaxSeconds = 20;
 
 /// The loader has a small malloc of its own for the time before libc's is there (exported up to
 /// glibc 2.31): nobody else calls it. musl's loader is its libc.
@@ -133,15 +137,18 @@ Result<AllocatorProbes> discover_allocator(pid_t pid, const AllocatorOptions& op
     if (!modules) return modules.error();
     AllocatorProbes probes;
     probes.modules_skipped = modules->skipped;
+    WorkBudget budget(kMaxSeconds);
     for (const TargetModule& target : modules->modules) {
-        const auto file = target.open();
+        const auto file = budget.spent() ? Error{"no time left"} : target.open();
         if (!file) {
             ++probes.modules_skipped;
             continue;
         }
+        budget.resume();
         const auto module = ElfModule::open((*file)->path());
-        if (!module) continue;  // a data file or JIT code that is mapped executable
-        add_module(*module, target.path, *file, target.main, options, probes);
+        // If not, a data file or JIT code that is mapped executable.
+        if (module) add_module(*module, target.path, *file, target.main, options, probes);
+        budget.pause();
     }
     name_allocator(probes);
     return probes;

@@ -302,10 +302,12 @@ std::optional<std::string> ElfModule::find_text(std::string_view needle, std::si
         found = std::string(tail.substr(0, tail.find('\0')));
         return false;
     };
+    std::uint64_t left = kMaxSearch;
     for (const ElfSegment& segment : segments_) {
         if (segment.writable || found) continue;
-        source_.stream(segment.offset, std::min(segment.file_size, kMaxSearch),
-                       needle.size() + length, search);
+        const std::uint64_t bytes = std::min(segment.file_size, left);
+        source_.stream(segment.offset, bytes, needle.size() + length, search);
+        left -= bytes;
     }
     return found;
 }

@@ -92,7 +92,7 @@ class ElfModule {
     std::vector<ElfNote> notes(std::string_view name) const;
 
     /// The text from the first place where a read-only segment says `needle`, up to `length` bytes
-    /// or its NUL; nothing if it is not there.
+    /// or its NUL; nothing if it is not in the first 64 MiB of them.
     std::optional<std::string> find_text(std::string_view needle, std::size_t length) const;
     /// "2.36" from glibc's banner; empty if this is no glibc.
     std::string glibc_version() const;

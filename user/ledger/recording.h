@@ -230,6 +230,9 @@ struct Losses {
     std::uint64_t unseen_http_calls = 0;     ///< of sockets, at least
     std::uint64_t unsized_faults = 0;        ///< may have brought more than the page they count as
     std::uint64_t unseen_mapping_bytes = 0;  ///< mapped or unmapped where no probe is, at least
+    std::uint64_t unnamed_frames = 0;        ///< kept without their names: there were too many
+    std::uint64_t modules_failed = 0;        ///< executable files without names: no ELF, unreadable
+    std::uint64_t mappings_dropped = 0;      ///< of code, not remembered: its frames have no module
 };
 
 struct Overhead {

@@ -52,7 +52,10 @@ std::vector<std::pair<const char*, std::uint64_t>> loss_counters(const ledger::L
             {"census_rejected", losses.census_rejected},
             {"unseen_http_calls", losses.unseen_http_calls},
             {"unsized_faults", losses.unsized_faults},
-            {"unseen_mapping_bytes", losses.unseen_mapping_bytes}};
+            {"unseen_mapping_bytes", losses.unseen_mapping_bytes},
+            {"unnamed_frames", losses.unnamed_frames},
+            {"modules_failed", losses.modules_failed},
+            {"mappings_dropped", losses.mappings_dropped}};
 }
 
 const char* loss_meaning(const std::string& name) {
@@ -74,7 +77,10 @@ const char* loss_meaning(const std::string& name) {
         {"unseen_http_calls", "socket calls that passed no probe; their requests do not count"},
         {"unsized_faults", "page faults that count as one page, but may have brought a huge one"},
         {"unseen_mapping_bytes",
-         "bytes were mapped or unmapped by system calls that no probe stands behind"}};
+         "bytes were mapped or unmapped by system calls that no probe stands behind"},
+        {"unnamed_frames", "frames without a function: the names before them took all the room"},
+        {"modules_failed", "executable files that could not be read: their code has no names"},
+        {"mappings_dropped", "mappings of code too many to remember: it has no names"}};
     const auto found = meanings.find(name);
     return found == meanings.end() ? "" : found->second;
 }

@@ -8,6 +8,7 @@
 #include <unistd.h>
 #include <zlib.h>
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
 #include <cinttypes>
@@ -31,13 +32,10 @@ UniqueFd open_in_root(int root, const std::string& path) {
     return UniqueFd(static_cast<int>(fd));
 }
 
-/// Polynomial and start of .gnu_debuglink's checksum are zlib's.
-std::uint32_t crc_of(const MappedFile& file) {
-    const Bytes bytes = file.bytes();
-    const auto crc = static_cast<std::uint32_t>(crc32_z(0, bytes.data(), bytes.size()));
-    file.drop_pages();
-    return crc;
-}
+/// For checksums: of one file, and of all that a target names. Files without a build-id are old
+/// and small; sparse ones have any size.
+constexpr std::uint64_t kMaxChecksumBytes = std::uint64_t{1} << 30U;
+constexpr std::uint64_t kMaxChecksumBytesInAll = std::uint64_t{16} << 30U;
 
 std::string directory_of(const std::string& path) {
     const std::size_t slash = path.rfind('/');
@@ -66,7 +64,18 @@ TargetFiles::TargetFiles(pid_t pid, const std::string& root,
       root_(::open(root.empty() ? ("/proc/" + std::to_string(pid) + "/root").c_str() : root.c_str(),
                    O_PATH | O_DIRECTORY | O_CLOEXEC)),
       debug_directories_(std::move(debug_directories)),
-      debuginfod_(debuginfod) {}
+      debuginfod_(debuginfod),
+      checksum_bytes_left_(kMaxChecksumBytesInAll) {}
+
+/// Polynomial and start of .gnu_debuglink's checksum are zlib's. False also for what is too large.
+bool TargetFiles::has_checksum(const MappedFile& file, std::uint32_t crc) const {
+    const Bytes bytes = file.bytes();
+    if (bytes.size() > std::min(kMaxChecksumBytes, checksum_bytes_left_)) return false;
+    checksum_bytes_left_ -= bytes.size();
+    const auto found = static_cast<std::uint32_t>(crc32_z(0, bytes.data(), bytes.size()));
+    file.drop_pages();
+    return found == crc;
+}
 
 Result<MappedFile> TargetFiles::open_inside(const std::string& path) const {
     if (!root_.valid()) return Error{path + ": the target's root is not accessible"};
@@ -137,8 +146,9 @@ std::unique_ptr<ElfImage> TargetFiles::by_link(const ElfImage& image,
         auto found = open_image(candidate);
         if (found == nullptr) continue;
         const std::string found_id = found->build_id();
-        const bool same = build_id.empty() || found_id.empty() ? crc_of(found->file()) == link->crc
-                                                               : build_id == found_id;
+        const bool same = build_id.empty() || found_id.empty()
+                              ? has_checksum(found->file(), link->crc)
+                              : build_id == found_id;
         if (same) return found;
     }
     return nullptr;

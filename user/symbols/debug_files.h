@@ -33,6 +33,7 @@ class TargetFiles {
     std::unique_ptr<ElfImage> find_shared(const ElfImage& debug) const;
 
   private:
+    bool has_checksum(const MappedFile& file, std::uint32_t crc) const;
     Result<MappedFile> open_inside(const std::string& path) const;
     std::unique_ptr<ElfImage> open_image(const std::string& path) const;
     std::unique_ptr<ElfImage> by_build_id(const std::string& build_id) const;
@@ -42,6 +43,7 @@ class TargetFiles {
     UniqueFd root_;
     std::vector<std::string> debug_directories_;
     bool debuginfod_;
+    mutable std::uint64_t checksum_bytes_left_;
 };
 
 }  // namespace asrtrace::symbols

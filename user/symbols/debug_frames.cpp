@@ -3,6 +3,7 @@
 // places.
 #include <dwarf.h>
 
+#include "user/base/escape.h"
 #include "user/symbols/debug_info.h"
 #include "user/symbols/demangle.h"
 
@@ -19,8 +20,7 @@ bool is_block(int tag) {
 std::string string_attribute(Dwarf_Die& die, unsigned int name) {
     Dwarf_Attribute attribute;
     if (dwarf_attr_integrate(&die, name, &attribute) == nullptr) return {};
-    const char* text = dwarf_formstring(&attribute);
-    return text != nullptr ? text : "";
+    return std::string(bounded_name(dwarf_formstring(&attribute)));
 }
 
 /// The DIE where the function was declared: behind abstract origins and specifications.
@@ -50,7 +50,7 @@ std::vector<Dwarf_Die> DebugInfo::inline_chain(Dwarf_Die function, std::uint64_t
         std::uint64_t last_offset = 0;
         do {
             const std::uint64_t offset = dwarf_dieoffset(&die);
-            if (offset <= last_offset || !budget_.step()) return chain;
+            if (offset <= last_offset || !may_go_on()) return chain;
             last_offset = offset;
             const int tag = dwarf_tag(&die);
             if (tag != DW_TAG_inlined_subroutine && !is_block(tag)) continue;
@@ -84,7 +84,7 @@ void DebugInfo::place_frame(Dwarf_Die& unit_die, std::uint64_t vaddr, RawFrame& 
     if (row == nullptr) return;
     int line = 0;
     if (dwarf_lineno(row, &line) == 0 && line > 0) frame.line = static_cast<std::uint32_t>(line);
-    if (const char* file = dwarf_linesrc(row, nullptr, nullptr)) frame.file = file;
+    frame.file = cut_text(bounded_name(dwarf_linesrc(row, nullptr, nullptr)));
 }
 
 void DebugInfo::place_call(Dwarf_Die& unit_die, Dwarf_Die& call, RawFrame& frame) {
@@ -101,7 +101,7 @@ void DebugInfo::place_call(Dwarf_Die& unit_die, Dwarf_Die& call, RawFrame& frame
         dwarf_getsrcfiles(&unit_die, &files, &count) != 0 || value >= count) {
         return;
     }
-    if (const char* file = dwarf_filesrc(files, value, nullptr, nullptr)) frame.file = file;
+    frame.file = cut_text(bounded_name(dwarf_filesrc(files, value, nullptr, nullptr)));
 }
 
 }  // namespace asrtrace::symbols

@@ -12,6 +12,8 @@ namespace {
 
 constexpr double kBaseSeconds = 5;
 constexpr double kSecondsPerByte = 1.0 / (20 << 20U);
+/// Of the indexes: ten million functions.
+constexpr std::size_t kMaxCostBytes = std::size_t{256} << 20U;
 /// While the units are indexed: pages of the file are given back after this much progress.
 constexpr std::uint64_t kDropStride = std::uint64_t{16} << 20U;
 /// Functions that start before an address without holding it: how many are passed over.
@@ -57,6 +59,12 @@ Result<std::unique_ptr<DebugInfo>> DebugInfo::open(const ElfImage& debug, const 
     return info;
 }
 
+/// False once the file has cost what it may, time or memory.
+bool DebugInfo::may_go_on() {
+    if (cost_bytes_ > kMaxCostBytes) budget_.spend();
+    return budget_.step();
+}
+
 void DebugInfo::sort_ranges(std::vector<Range>& ranges) {
     std::sort(ranges.begin(), ranges.end(), [](const Range& a, const Range& b) {
         return std::tie(a.begin, a.die_offset) < std::tie(b.begin, b.die_offset);
@@ -68,10 +76,11 @@ void DebugInfo::add_ranges(Dwarf_Die& die, std::vector<Range>& ranges) {
     Dwarf_Addr begin = 0;
     Dwarf_Addr end = 0;
     ptrdiff_t next = 0;
-    while ((next = dwarf_ranges(&die, next, &base, &begin, &end)) > 0 && budget_.step()) {
+    while ((next = dwarf_ranges(&die, next, &base, &begin, &end)) > 0 && may_go_on()) {
         // What the linker discarded sits at 0 or 1 and has no code.
         if (begin >= end || !code_->is_executable(begin)) continue;
         ranges.push_back({begin, end, dwarf_dieoffset(&die)});
+        cost_bytes_ += sizeof(Range);
     }
 }
 
@@ -80,7 +89,7 @@ void DebugInfo::index_units() {
     std::uint64_t dropped_at = 0;
     Dwarf_Die die;
     std::uint8_t type = 0;
-    while (budget_.step() &&
+    while (may_go_on() &&
            dwarf_get_units(dwarf_.get(), unit, &unit, nullptr, &type, &die, nullptr) == 0) {
         if (type != DW_UT_compile && type != DW_UT_partial) continue;
         add_ranges(die, units_index_);
@@ -92,7 +101,6 @@ void DebugInfo::index_units() {
     }
     sort_ranges(units_index_);
     units_index_.shrink_to_fit();
-    cost_bytes_ += units_index_.size() * sizeof(Range);
 }
 
 namespace {

@@ -13,8 +13,8 @@
 #include <vector>
 
 #include "user/base/result.h"
+#include "user/base/work_budget.h"
 #include "user/symbols/elf_image.h"
-#include "user/symbols/work_budget.h"
 
 namespace asrtrace::symbols {
 
@@ -44,7 +44,7 @@ class DebugInfo {
     std::size_t cost_bytes() const { return cost_bytes_; }
     /// Bytes of the file read since the last call: resident until they are dropped.
     std::size_t take_touched_bytes();
-    /// The budget is spent; nothing more will be answered.
+    /// The budget of time or memory is spent; nothing more will be answered.
     bool exhausted() const { return budget_.spent(); }
 
   private:
@@ -72,6 +72,7 @@ class DebugInfo {
     };
 
     DebugInfo(const ElfImage& debug, const ElfImage& code);
+    bool may_go_on();
     void index_units();
     void add_ranges(Dwarf_Die& die, std::vector<Range>& ranges);
     static void sort_ranges(std::vector<Range>& ranges);

@@ -4,7 +4,9 @@
 
 #include <algorithm>
 
+#include "user/base/escape.h"
 #include "user/symbols/debug_info.h"
+#include "user/symbols/demangle.h"
 
 namespace asrtrace::symbols {
 namespace {
@@ -25,8 +27,7 @@ bool has_linkage_name(Dwarf_Die& die) {
 }
 
 std::string scope_name(Dwarf_Die& die) {
-    const char* name = dwarf_diename(&die);
-    if (name != nullptr) return std::string(name) + "::";
+    if (const char* name = dwarf_diename(&die)) return cut_text(bounded_name(name)) + "::";
     return dwarf_tag(&die) == DW_TAG_namespace ? "(anonymous namespace)::" : "";
 }
 
@@ -39,7 +40,7 @@ DebugInfo::Unit& DebugInfo::unit_at(Dwarf_Die& unit_die) {
     Walk walk{unit, {}};
     index_functions(unit_die, walk);
     sort_ranges(unit.functions);
-    cost_bytes_ += sizeof(Unit) + unit.functions.capacity() * sizeof(Range);
+    cost_bytes_ += sizeof(Unit);
     touched_bytes_ += walk.last_offset - std::min(walk.last_offset, dwarf_dieoffset(&unit_die));
     read_lines(unit_die, unit);
     return unit;
@@ -50,7 +51,7 @@ void DebugInfo::index_functions(Dwarf_Die& parent, Walk& walk) {
     if (walk.depth >= kMaxScopeDepth || dwarf_child(&parent, &die) != 0) return;
     do {
         const std::uint64_t offset = dwarf_dieoffset(&die);
-        if (offset <= walk.last_offset || !budget_.step()) return;  // a hostile sibling goes back
+        if (offset <= walk.last_offset || !may_go_on()) return;  // a hostile sibling goes back
         walk.last_offset = offset;
         const int tag = dwarf_tag(&die);
         if (tag == DW_TAG_subprogram) index_function(die, walk);
@@ -58,7 +59,7 @@ void DebugInfo::index_functions(Dwarf_Die& parent, Walk& walk) {
         const bool body = tag == DW_TAG_subprogram || tag == DW_TAG_lexical_block;
         if ((body || is_scope(tag)) && dwarf_haschildren(&die) > 0) {
             const std::size_t outer = walk.scope.size();
-            if (!body) walk.scope += scope_name(die);
+            if (!body && outer < kMaxNameBytes) walk.scope += scope_name(die);
             ++walk.depth;
             index_functions(die, walk);
             --walk.depth;

@@ -3,14 +3,15 @@
 
 #include <libiberty/demangle.h>
 
+#include <algorithm>
 #include <csetjmp>
-#include <cstddef>
+
+#include "user/base/escape.h"
 
 namespace asrtrace::symbols {
 namespace {
 
 constexpr std::size_t kMaxMangledBytes = std::size_t{16} << 10U;
-constexpr std::size_t kMaxNameBytes = std::size_t{64} << 10U;
 
 /// Collects what libiberty prints and jumps out when it prints too much: there is no other way to
 /// stop it. Its callback variants keep everything on the stack, so nothing is lost by the jump.
@@ -21,10 +22,8 @@ struct Output {
 
 void append(const char* text, std::size_t bytes, void* opaque) {
     auto* output = static_cast<Output*>(opaque);
-    if (output->text.size() + bytes <= kMaxNameBytes) {
-        output->text.append(text, bytes);
-        return;
-    }
+    output->text.append(text, std::min(bytes, kMaxNameBytes + 1));
+    if (output->text.size() <= kMaxNameBytes) return;
     std::longjmp(output->overflow, 1);  // NOLINT: no object is alive in between
 }
 
@@ -34,7 +33,7 @@ using Demangler = int (*)(const char*, int, demangle_callbackref, void*);
 bool run(Demangler demangler, const char* symbol, int options, Output& output) {
     output.text.clear();
     if (setjmp(output.overflow) != 0) {  // NOLINT: see Output
-        output.text.append("...");
+        output.text = cut_text(output.text);
         return true;
     }
     return demangler(symbol, options, append, &output) != 0;
@@ -42,24 +41,31 @@ bool run(Demangler demangler, const char* symbol, int options, Output& output) {
 
 }  // namespace
 
+std::string_view bounded_name(const char* symbol) {
+    if (symbol == nullptr) return {};
+    std::size_t bytes = 0;
+    while (bytes <= kMaxMangledBytes && symbol[bytes] != '\0') ++bytes;
+    return {symbol, bytes};
+}
+
 bool is_mangled(std::string_view symbol) {
     return symbol.starts_with("_Z") || symbol.starts_with("__Z") || symbol.starts_with("_R");
 }
 
 std::string demangle(std::string_view symbol) {
-    std::string plain(symbol.substr(0, symbol.find('@')));
-    if (plain.size() > kMaxMangledBytes) return plain;
+    const std::string plain(symbol.substr(0, std::min(symbol.find('@'), kMaxMangledBytes + 1)));
+    if (plain.size() > kMaxMangledBytes) return cut_text(plain);
     Output output;
     output.text.reserve(256);
     // Legacy Rust names are C++ names with a hash at the end, so Rust goes first.
     const bool rust = plain.starts_with("_R") || plain.find("17h") != std::string::npos;
     if (rust && run(rust_demangle_callback, plain.c_str(), 0, output)) return output.text;
-    if (!plain.starts_with("_Z") && !plain.starts_with("__Z")) return plain;
+    if (!plain.starts_with("_Z") && !plain.starts_with("__Z")) return cut_text(plain);
     if (run(cplus_demangle_v3_callback, plain.c_str(), DMGL_PARAMS | DMGL_ANSI | DMGL_TYPES,
             output)) {
         return output.text;
     }
-    return plain;
+    return cut_text(plain);
 }
 
 namespace {

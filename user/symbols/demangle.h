@@ -3,13 +3,18 @@
 // lets us stop a name that was built to explode (substitutions that double at each step).
 #pragma once
 
+#include <cstddef>
 #include <string>
 #include <string_view>
 
 namespace asrtrace::symbols {
 
+/// What is read of a symbol's name: all of it, or enough to tell that it is too long to demangle.
+/// Null gives an empty one.
+std::string_view bounded_name(const char* symbol);
+
 /// C++ (Itanium ABI), Rust legacy and Rust v0; anything else, or a name longer than 16 KiB, comes
-/// back as it is. Results are cut at 64 KiB, with "..." behind. Clone suffixes (.part.0, .cold) of
+/// back as it is. Results are cut (kMaxNameBytes). Clone suffixes (.part.0, .cold) of
 /// C++ names stay as "[clone .cold]"; a version (@GLIBC_2.2.5) is dropped.
 std::string demangle(std::string_view symbol);
 

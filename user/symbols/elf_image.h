@@ -11,6 +11,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "user/base/bytes.h"
@@ -64,6 +65,9 @@ class ElfImage {
     /// Raw bytes; empty if there is none.
     std::string build_id() const;
     std::optional<DebugLink> debug_link() const;
+    /// A table of strings that ends with a zero byte, as it must. libelf looks for one in what does
+    /// not, each time that it is asked for a string: endless work if the table is large.
+    bool is_terminated(std::size_t section_index) const;
     /// Null if there is no such section.
     Elf_Scn* section(std::string_view name) const;
     bool has_section(std::string_view name) const { return section(name) != nullptr; }
@@ -78,11 +82,13 @@ class ElfImage {
     };
     bool begin();
     Status read(const std::string& name);
+    std::optional<std::size_t> section_names() const;
 
     MappedFile file_;
     std::vector<std::uint8_t> memory_;
     std::string name_;
     std::vector<Segment> segments_;
+    std::vector<std::pair<std::uint64_t, std::uint64_t>> notes_;  ///< PT_NOTE: offset, bytes
     std::optional<std::uint64_t> entry_;
     std::unique_ptr<Elf, EndElf> elf_;
 };

@@ -24,6 +24,27 @@ constexpr std::uint64_t kMaxTotalBytes = std::uint64_t{4} << 30U;
 constexpr std::size_t kChunkBytes = std::size_t{256} << 10U;
 std::atomic<std::uint64_t> total_bytes{0};
 
+/// What a copy takes of the disk, until it goes.
+class DiskShare {
+  public:
+    DiskShare() = default;
+    DiskShare(const DiskShare&) = delete;
+    DiskShare& operator=(const DiskShare&) = delete;
+    ~DiskShare() { total_bytes -= bytes_; }
+
+    /// False: that would be more than one copy, or all of them, may have.
+    bool grow_to(std::uint64_t bytes) {
+        if (bytes <= bytes_) return true;
+        if (bytes > kMaxImageBytes) return false;
+        const std::uint64_t more = bytes - bytes_;
+        bytes_ = bytes;
+        return (total_bytes += more) <= kMaxTotalBytes;
+    }
+
+  private:
+    std::uint64_t bytes_ = 0;
+};
+
 UniqueFd temporary_file() {
     for (const char* folder : {"/var/tmp", "/tmp"}) {
         UniqueFd fd(::open(folder, kNamelessFile, 0600));
@@ -36,7 +57,7 @@ class Writer {
   public:
     explicit Writer(const ElfImage& image) : image_(image), fd_(temporary_file()) {}
 
-    Result<std::unique_ptr<ElfImage>> copy();
+    Result<std::shared_ptr<ElfImage>> copy();
 
   private:
     Status fail(const std::string& reason) const { return Error{image_.name() + ": " + reason}; }
@@ -48,11 +69,15 @@ class Writer {
 
     const ElfImage& image_;
     UniqueFd fd_;
+    std::shared_ptr<DiskShare> disk_ = std::make_shared<DiskShare>();
     std::uint64_t position_ = sizeof(Elf64_Ehdr);
     std::vector<Elf64_Shdr> headers_{Elf64_Shdr{}};
 };
 
+/// Sections may lie over each other: a small file can hold any number of bytes.
 Status Writer::write(Bytes bytes) {
+    if (!disk_->grow_to(position_ + bytes.size()))
+        return fail("its debug sections, inflated, are larger than is allowed");
     while (!bytes.empty()) {
         const ssize_t put =
             ::pwrite(fd_.get(), bytes.data(), bytes.size(), static_cast<off_t>(position_));
@@ -153,7 +178,7 @@ Status Writer::write_headers() {
     return write(Bytes(reinterpret_cast<const std::uint8_t*>(&*header), sizeof(*header)));
 }
 
-Result<std::unique_ptr<ElfImage>> Writer::copy() {
+Result<std::shared_ptr<ElfImage>> Writer::copy() {
     if (!fd_.valid()) return errno_error(image_.name() + ": temporary file in /var/tmp");
     if (auto copied = copy_sections(); !copied) return copied.error();
     if (auto written = write_headers(); !written) return written.error();
@@ -161,23 +186,24 @@ Result<std::unique_ptr<ElfImage>> Writer::copy() {
     if (!file) return file.error();
     auto opened = ElfImage::open(std::move(*file), image_.name());
     if (!opened) return opened.error();
-    return std::make_unique<ElfImage>(std::move(*opened));
+    return std::shared_ptr<ElfImage>(
+        new ElfImage(std::move(*opened)),
+        [disk = disk_](ElfImage* copy) { std::default_delete<ElfImage>()(copy); });
 }
 
 }  // namespace
 
-Result<std::unique_ptr<ElfImage>> inflate_debug_sections(const ElfImage& image) {
+Result<std::shared_ptr<ElfImage>> inflate_debug_sections(const ElfImage& image) {
     const auto ident = read_at<Elf64_Ehdr>(image.bytes(), 0);
     if (!ident || ident->e_ident[EI_CLASS] != ELFCLASS64 ||
         ident->e_ident[EI_DATA] != ELFDATA2LSB) {
         return Error{image.name() + ": compressed sections of a foreign architecture"};
     }
     const std::uint64_t bytes = image.inflated_debug_bytes();
-    if (bytes > kMaxImageBytes || total_bytes.load() > kMaxTotalBytes - bytes) {
+    if (bytes > kMaxImageBytes) {
         return Error{image.name() + ": compressed debug sections inflate to " +
                      std::to_string(bytes >> 20U) + " MiB, more than is allowed"};
     }
-    total_bytes += bytes;
     return Writer(image).copy();
 }
 

@@ -11,7 +11,7 @@ namespace asrtrace::symbols {
 
 /// A copy of `image` (64-bit, native byte order) that holds its .debug_* sections, inflated, and no
 /// other contents. Kept in /var/tmp or /tmp as long as the copy lives. Errors: another compression
-/// than zlib, damaged, more than 1 GiB, more than 4 GiB in this process's life, disk full.
-Result<std::unique_ptr<ElfImage>> inflate_debug_sections(const ElfImage& image);
+/// than zlib, damaged, more than 1 GiB, more than 4 GiB in all copies that live, disk full.
+Result<std::shared_ptr<ElfImage>> inflate_debug_sections(const ElfImage& image);
 
 }  // namespace asrtrace::symbols

@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "user/base/escape.h"
 #include "user/symbols/demangle.h"
 #include "user/symbols/inflate.h"
 #include "user/symbols/mini_debug.h"
@@ -163,13 +164,13 @@ std::string Module::outer_name(const RawFrame& raw, std::uint64_t vaddr) const {
 }
 
 NamedFrame Module::name_raw(const RawFrame& raw, std::uint64_t vaddr) const {
-    NamedFrame frame{raw.name, raw.file, raw.line, raw.inlined};
+    NamedFrame frame{cut_text(raw.name), raw.file, raw.line, raw.inlined};
     if (is_mangled(raw.linkage_name)) {
         frame.function = demangle(raw.linkage_name);
     } else if (!raw.inlined) {
-        frame.function = outer_name(raw, vaddr);
+        frame.function = cut_text(outer_name(raw, vaddr));
     } else if (raw.name.empty()) {
-        frame.function = raw.linkage_name;
+        frame.function = cut_text(raw.linkage_name);
     }
     return frame;
 }

@@ -71,7 +71,7 @@ class Module {
     std::uint64_t max_inflated_bytes_ = 0;
     std::unique_ptr<ElfImage> image_;
     std::unique_ptr<ElfImage> debug_;     ///< separate debug file
-    std::unique_ptr<ElfImage> inflated_;  ///< of either; kept by release(), it is not in memory
+    std::shared_ptr<ElfImage> inflated_;  ///< of either; kept by release(), it is not in memory
     std::unique_ptr<ElfImage> shared_;    ///< dwz's
     std::unique_ptr<ElfImage> mini_;      ///< .gnu_debugdata
     std::unique_ptr<DebugInfo> info_;

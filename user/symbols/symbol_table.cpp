@@ -6,12 +6,15 @@
 #include <algorithm>
 #include <tuple>
 
+#include "user/symbols/demangle.h"
+
 namespace asrtrace::symbols {
 namespace {
 
 /// In a stripped library the next symbol may be megabytes away: further than this a label is a
 /// guess.
 constexpr std::uint64_t kLabelReachBytes = 4096;
+constexpr std::uint64_t kMaxCopiedBytes = std::uint64_t{16} << 20U;
 constexpr std::size_t kMaxSymbols = std::size_t{4} << 20U;
 /// Symbols that start before an address but end before it too: how many are passed over.
 constexpr int kMaxSymbolsBack = 64;
@@ -49,6 +52,9 @@ SymbolTable::SymbolTable(const ElfImage& image, std::uint32_t section_type, cons
 void SymbolTable::read(Elf_Scn* section, const ElfImage& code) {
     GElf_Shdr header;
     if (gelf_getshdr(section, &header) == nullptr) return;
+    if (!image_->is_terminated(header.sh_link)) return;
+    // What is not aligned libelf copies to memory, however much it is.
+    if (header.sh_offset % alignof(Elf64_Sym) != 0 && header.sh_size > kMaxCopiedBytes) return;
     data_ = elf_getdata(section, nullptr);
     if (data_ == nullptr) return;
     strings_ = header.sh_link;
@@ -92,8 +98,7 @@ Symbol SymbolTable::symbol_of(const Entry& entry) const {
     GElf_Sym symbol;
     if (gelf_getsym(data_, static_cast<int>(entry.index), &symbol) == nullptr) return found;
     found.indirect = GELF_ST_TYPE(symbol.st_info) == STT_GNU_IFUNC;
-    const char* name = elf_strptr(image_->elf(), strings_, symbol.st_name);
-    if (name != nullptr) found.name = name;
+    found.name = bounded_name(elf_strptr(image_->elf(), strings_, symbol.st_name));
     return found;
 }
 

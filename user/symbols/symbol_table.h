@@ -17,7 +17,7 @@ namespace asrtrace::symbols {
 struct Symbol {
     std::uint64_t vaddr = 0;
     std::uint64_t size_bytes = 0;  ///< 0: not told (assembly)
-    std::string_view name;         ///< mangled, in the image
+    std::string_view name;         ///< mangled, in the image; bounded_name
     bool indirect = false;         ///< STT_GNU_IFUNC: the address is a resolver's
 };
 

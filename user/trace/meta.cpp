@@ -12,6 +12,9 @@ namespace {
 
 using ledger::Recording;
 
+/// SQLite refuses a row of 16 MiB, and with it the whole commit, again and again.
+constexpr std::size_t kMaxTextBytes = std::size_t{64} << 10U;
+
 /// The fields of a row of a list; what the last visit returns.
 template <typename Visitor, typename Path>
 auto path_fields(Visitor& v, const std::string& key, Path& path) {
@@ -39,7 +42,9 @@ struct RowMaker {
     MetaRows& rows;
     std::uint64_t item = 0;
 
-    void operator()(const char* key, const std::string& value) { put(key, escape_invalid(value)); }
+    void operator()(const char* key, const std::string& value) {
+        put(key, escape_invalid(cut_text(value, kMaxTextBytes)));
+    }
     void operator()(const char* key, double value) { put(key, value); }
     template <typename T>
     requires std::is_integral_v<T> || std::is_enum_v<T>
@@ -238,6 +243,9 @@ void loss_fields(Visitor& v, Losses& l) {
     v("losses.unseen_http_calls", l.unseen_http_calls);
     v("losses.unsized_faults", l.unsized_faults);
     v("losses.unseen_mapping_bytes", l.unseen_mapping_bytes);
+    v("losses.unnamed_frames", l.unnamed_frames);
+    v("losses.modules_failed", l.modules_failed);
+    v("losses.mappings_dropped", l.mappings_dropped);
 }
 
 template <typename Visitor, typename Overhead>

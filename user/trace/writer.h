@@ -65,7 +65,8 @@ class Writer {
     void set_overhead(ledger::Overhead overhead);
     void set_notes(std::vector<std::string> notes);
 
-    /// The same frame always has the same id.
+    /// The same frame always has the same id. Long names are cut; behind 128 MiB of names frames
+    /// have none and count as losses.unnamed_frames.
     FrameId add_frame(const ledger::Frame& frame);
     /// Ids may come in any order and with gaps; the second stack of an id is ignored. Sites may
     /// name stacks that are added later or never (they are shown as unknown). Stack 0 is there.

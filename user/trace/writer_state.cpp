@@ -13,6 +13,10 @@
 namespace asrtrace::trace {
 namespace {
 
+/// Of functions and files. What a program has is a tenth; a table of strings that overlap is
+/// endless.
+constexpr std::size_t kMaxNamesBytes = std::size_t{128} << 20U;
+
 void write_part(Database& database, Blocks& blocks, const std::string& part, const MetaRows& rows) {
     auto remove = database.prepare("DELETE FROM meta WHERE part=?");
     remove.bind(1, part);
@@ -83,9 +87,16 @@ Status Writer::State::keep_raw_events(std::uint64_t max_bytes, std::uint64_t sta
 
 FrameId Writer::State::add_frame(const ledger::Frame& frame) {
     ledger::Frame clean = frame;
-    clean.function = escape_invalid(frame.function);
-    clean.file = escape_invalid(frame.file);
-    clean.module = escape_invalid(frame.module);
+    clean.function = escape_invalid(cut_text(frame.function));
+    clean.file = escape_invalid(cut_text(frame.file));
+    clean.module = escape_invalid(cut_text(frame.module));
+    if (const auto known = frame_ids_.find(clean); known != frame_ids_.end()) return known->second;
+    if (name_bytes_ > kMaxNamesBytes) {
+        clean.function.clear();
+        clean.file.clear();
+        ++unnamed_frames_;
+    }
+    name_bytes_ += clean.function.size() + clean.file.size();
     const FrameId next(static_cast<std::uint32_t>(frame_ids_.size()));
     const auto [found, inserted] = frame_ids_.emplace(clean, next);
     if (inserted) queue.frames.push_back({next.value, std::move(clean)});
@@ -136,6 +147,7 @@ void Writer::State::write(bool finished) {
 void Writer::State::write_queue(bool finished) {
     stores_.requests.write(database_, stores_.blocks, queue.requests);
     head.requests_dropped = stores_.requests.dropped();
+    head.losses.unnamed_frames = unnamed_frames_;
     write_raw();
     write_meta(finished);
     write_stacks();

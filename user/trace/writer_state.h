@@ -83,6 +83,8 @@ class Writer::State {
     Stores stores_;
     bool identity_written_ = false;
     std::map<ledger::Frame, FrameId> frame_ids_;
+    std::size_t name_bytes_ = 0;
+    std::uint64_t unnamed_frames_ = 0;
     std::unordered_set<StackId> stack_ids_;
 };
 

@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
-// CPU time that one file may cost. Formats with references let a small file ask for endless work;
-// a file that is honest never comes near.
+// CPU time that one file, or a target's files together, may cost. Formats with references let a
+// small file ask for endless work; a file that is honest never comes near.
 #pragma once
 
 #include <cstdint>
 #include <ctime>
 
-namespace asrtrace::symbols {
+namespace asrtrace {
 
 class WorkBudget {
   public:
@@ -26,6 +26,8 @@ class WorkBudget {
         if (now_ns() - started_ns_ > left_ns_) spent_ = true;
         return !spent_;
     }
+    /// Ends it before its time.
+    void spend() { spent_ = true; }
     bool spent() const { return spent_; }
 
   private:
@@ -40,4 +42,4 @@ class WorkBudget {
     bool spent_ = false;
 };
 
-}  // namespace asrtrace::symbols
+}  // namespace asrtrace
