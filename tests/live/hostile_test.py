@@ -72,6 +72,10 @@ class Hostile(harness.LiveTest):
         self.assertGreater(counts["calls"]["malloc"], 1000 * SECONDS, "nothing was seen")
         self.assertIn("FORGED", json.dumps(report), "no name of the target's was read")
         self.assertLess(memory.rss, MOST_RSS)
+        self.assertGreater(report["losses"]["modules_failed"], 0, "damaged files are counted")
+        unwinding = [note for note in report["notes"] if note.startswith("unwinding: ")]
+        self.assertIn(len(unwinding), range(1, 20), "the first few, and how many more")
+        self.assertLess(len("".join(report["target"]["cmdline"])), 70_000, "its command line is cut")
         self.assert_not_forged(tracer.stdout, "the report")
         self.assert_not_forged(tracer.stderr, "the progress")
         self.assert_not_forged(self.render("report", tracer.trace_path), "the replay")

@@ -31,10 +31,16 @@ constexpr unsigned kModules = 16;  // mapped at a time
 constexpr unsigned kPageBytes = 4096;
 
 const char* const kNames[] = {
-    "\nFORGED 0 bytes\n",        "\x1b[31mFORGED\x1b[0m",
-    "<script>FORGED()</script>", "\"><img src=x onerror=FORGED>",
-    "FORGED;main 9\nroot",       "\x9b\x33\x31mFORGED\xff\xfe",
-    "FORGED\r=> no leak",        "%n%s%s%n{}{:s}FORGED",
+    "\nFORGED 0 bytes\n",
+    "\x1b[31mFORGED\x1b[0m",
+    "<script>FORGED()</script>",
+    "\"><img src=x onerror=FORGED>",
+    "FORGED;main 9\nroot",
+    "\x9b\x33\x31mFORGED\xff\xfe",
+    "FORGED\r=> no leak",
+    "%n%s%s%n{}{:s}FORGED",
+    "x                                                                                    FORGED",
+    "x yyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyy FORGED",
 };
 
 struct Original {
@@ -47,6 +53,7 @@ struct Original {
 struct Mapped {
     void* at = nullptr;
     std::size_t size = 0;
+    char path[512] = {};
 };
 
 using Through = void (*)(void (*)(), void*);
@@ -114,24 +121,35 @@ void damage(Random& random) {
 }
 
 Mapped map_damaged(Random& random, unsigned number) {
-    char path[512];
-    char name[64];
+    Mapped mapped;
+    char name[128];
     std::snprintf(name, sizeof name, "%s", kNames[random.below(std::size(kNames))]);
     for (char& c : name)
         if (c == '/') c = '_';
-    std::snprintf(path, sizeof path, "%s/%u%s", directory, number, name);
-    ::unlink(path);
-    const int fd = ::open(path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0700);
+    std::snprintf(mapped.path, sizeof mapped.path, "%s/%u%s", directory, number, name);
+    ::unlink(mapped.path);
+    const int fd = ::open(mapped.path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0700);
     // Cut short now and then: what is mapped is then beyond the file's end, but not the code.
     const std::size_t size = random.below(4) == 0
                                  ? std::max(original.text_end, original.size - random.below(4096))
                                  : original.size;
     if (fd < 0 || ::write(fd, damaged, size) != static_cast<ssize_t>(size)) fail("a module's copy");
-    Mapped mapped{nullptr, original.size};
+    // Sparse now and then: any size that a header claims is there.
+    constexpr off_t kSparseBytes = off_t{8} << 30;
+    if (random.below(8) == 0 && ::ftruncate(fd, kSparseBytes) != 0) fail("a module cannot grow");
+    mapped.size = original.size;
     mapped.at = ::mmap(nullptr, mapped.size, PROT_READ | PROT_EXEC, MAP_PRIVATE, fd, 0);
     if (mapped.at == MAP_FAILED) fail("a module's copy is not mapped");
     ::close(fd);
     return mapped;
+}
+
+/// Its file may become shorter before: who still reads it finds nothing there.
+void unmap(const Mapped& mapped, Random& random) {
+    if (random.below(4) == 0 &&
+        ::truncate(mapped.path, static_cast<off_t>(random.below(original.size))) != 0)
+        fail("a module cannot shrink");
+    ::munmap(mapped.at, mapped.size);
 }
 
 void allocate_some() {
@@ -149,7 +167,7 @@ void* map_modules(void*) {
     Mapped mapped[kModules];
     for (unsigned number = 0; !over; ++number) {
         Mapped& slot = mapped[number % kModules];
-        if (slot.at != nullptr) ::munmap(slot.at, slot.size);
+        if (slot.at != nullptr) unmap(slot, random);
         damage(random);
         slot = map_damaged(random, number % kModules);
         for (unsigned i = 0; i < kModules; ++i) {
@@ -273,12 +291,31 @@ sockaddr_in listen_here() {
     return address;
 }
 
+/// What /proc/PID/cmdline shows from now on: any part of our memory may be it.
+void take_endless_command_line() {
+    constexpr std::size_t kBytes = std::size_t{64} << 20;
+    void* const memory =
+        ::mmap(nullptr, kBytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    if (memory == MAP_FAILED) fail("no memory for a command line");
+    prctl_mm_map map{};
+    map.start_code = map.start_data = reinterpret_cast<std::uintptr_t>(&take_endless_command_line);
+    map.end_code = map.end_data = map.start_code + 1;
+    map.start_brk = map.brk = reinterpret_cast<std::uintptr_t>(::sbrk(0));
+    map.start_stack = reinterpret_cast<std::uintptr_t>(&map);
+    map.arg_start = reinterpret_cast<std::uintptr_t>(memory);
+    map.arg_end = map.env_start = map.env_end = map.arg_start + kBytes;
+    map.exe_fd = ~0U;
+    // Without CONFIG_CHECKPOINT_RESTORE it is refused.
+    (void)::prctl(PR_SET_MM, PR_SET_MM_MAP, &map, sizeof map, 0);
+}
+
 int main_program(int argc, char** argv) {
     directory = text_option(argc, argv, "--directory");
     seed = option(argc, argv, "--seed", 1);
     const std::uint64_t seconds = option(argc, argv, "--seconds", 10);
     read_original(text_option(argc, argv, "--module"));
     ::mallopt(M_ARENA_TEST, 64);  // a heap of its own for each thread
+    take_endless_command_line();
     sockaddr_in address = listen_here();
     void* (*const parts[])(void*) = {map_modules, rename_threads, damage_heap, serve, ask};
     pthread_t threads[std::size(parts)];

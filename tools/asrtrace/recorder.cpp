@@ -4,6 +4,7 @@
 #include <malloc.h>
 
 #include <algorithm>
+#include <set>
 
 #include "tools/asrtrace/clock.h"
 #include "tools/asrtrace/fault_sampling.h"
@@ -71,6 +72,7 @@ class Recorder::State {
     void add_samples(const std::vector<ledger::ProcSample>& samples);
     std::vector<ledger::ProcSample> new_samples();
     void note_trace_error(const Status& status);
+    void note_unwinding();
     void write_totals(std::uint64_t now_ns);
     void commit(std::uint64_t now_ns);
     /// Little is to be taken of the target: what may be left out is.
@@ -99,6 +101,7 @@ class Recorder::State {
     std::int64_t start_unix_seconds_ = unix_seconds();
     ledger::Losses losses_;
     ledger::Overhead overhead_;
+    std::set<std::string> unwinding_problems_;  ///< that were noted
     std::string ended_by_;
     std::uint32_t next_stack_ = 1;
     std::uint64_t records_ = 0, peak_rss_anon_kb_ = 0;
@@ -185,7 +188,11 @@ void Recorder::State::attach() {
             "the target has a ring of io_uring: requests that pass through it are "
             "not seen by http; use --request func:START,DONE or every:SECONDS");
     for (const capture::Bypass& bypass : allocator.bypasses) notes_.add(bypass.explanation);
-    for (const std::string& problem : symbols_.problems()) notes_.add("unwinding: " + problem);
+    note_unwinding();
+    if (allocator.modules_skipped != 0)
+        notes_.add(std::to_string(allocator.modules_skipped) +
+                   " executable files of the target were not searched for allocators: there are "
+                   "too many, or they cannot be opened");
     for (const std::string& problem : confinement_problems()) notes_.add(problem);
     for (const std::string& failure : losses_.attach_failed) {
         notes_.add("could not attach " + failure);
@@ -201,6 +208,12 @@ void Recorder::State::attach() {
     }
     summary_ += "requests by " + requests.spec;
     commit(monotonic_ns());  // whoever is killed early leaves what was traced
+}
+
+/// What of it was not said before.
+void Recorder::State::note_unwinding() {
+    for (const std::string& problem : symbols_.problems())
+        if (unwinding_problems_.insert(problem).second) notes_.add("unwinding: " + problem);
 }
 
 /// Of all threads that read the target's bytes.
@@ -320,6 +333,8 @@ void Recorder::State::write_totals(std::uint64_t now_ns) {
     losses_.unknown_requests = ledger_.requests_unknown();
     losses_.missed_frees = ledger_.missed_frees();
     losses_.unseen_mapping_bytes = mappings_.unseen_bytes();
+    losses_.modules_failed = symbols_.modules_failed();
+    losses_.mappings_dropped = symbols_.mappings_dropped();
 
     meter_.measure(now_ns, counters, statistics, overhead_);
     writer_.set_counts(counts);
@@ -466,6 +481,7 @@ Result<ledger::Recording> Recorder::State::finish() {
     pass_on();
     add_samples(sampler_ ? sampler_->finish() : new_samples());
     add_stacks(symbols_.finish());
+    note_unwinding();
     for (std::string& warning : http_warnings(http_seen(programs_.counters())))
         notes_.add(std::move(warning));
     if (const std::string note = mappings_.unseen_note(); !note.empty()) notes_.add(note);

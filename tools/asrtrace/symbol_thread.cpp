@@ -3,7 +3,9 @@
 
 #include <malloc.h>
 
+#include <algorithm>
 #include <future>
+#include <new>
 
 #include "bpf/unwind.h"
 #include "tools/asrtrace/clock.h"
@@ -24,6 +26,11 @@ constexpr Confinement kSymbols{
     .fills_bpf_maps = true,
     .makes_nameless_files = true};  // for debug sections that are compressed
 constexpr std::size_t kSymbolMemoryBytes = std::size_t{24} << 20;
+/// Of one stack, inlined ones included: a file may claim 256 of them at each address.
+constexpr std::size_t kMaxFrames = 1024;
+constexpr std::size_t kMaxProblems = 16;
+/// Stacks come soon after their generation: of one that a thousand others followed none will.
+constexpr std::size_t kMaxSuperseded = 1024;
 
 }  // namespace
 
@@ -73,7 +80,13 @@ void SymbolThread::run() {
 
 void SymbolThread::name_next() {
     const auto* stack = std::get_if<RawStack>(&naming_.front());
-    if (stack != nullptr) out_.post(symbolize(*stack));
+    if (stack != nullptr) {
+        try {
+            out_.post(symbolize(*stack));
+        } catch (const std::bad_alloc&) {  // tables of DWARF are the largest that we make
+            out_.post({.id = stack->id, .flags = ledger::kStackFailed, .frames = {}});
+        }
+    }
     naming_.pop_front();
     if (stack == nullptr) {
         std::erase_if(by_generation_, [](const auto& entry) { return entry.second.expired(); });
@@ -127,7 +140,35 @@ void SymbolThread::choose_symbolizer(Process& process, const capture::UnwindingU
         process.borrowed = false;
     }
     by_generation_[update.generation] = process.symbolizer;
+    if (process.generation != 0 && process.generation != update.generation)
+        supersede(process.generation);
     process.generation = update.generation;
+}
+
+/// No process of a target that maps code for ever may cost memory for ever.
+void SymbolThread::supersede(std::uint32_t generation) {
+    superseded_.push_back(generation);
+    if (superseded_.size() <= kMaxSuperseded) return;
+    const std::uint32_t oldest = superseded_.front();
+    superseded_.pop_front();
+    const bool in_force = std::any_of(processes_.begin(), processes_.end(), [&](const auto& entry) {
+        return entry.second.generation == oldest;  // a forked child's
+    });
+    if (!in_force) by_generation_.erase(oldest);
+}
+
+void SymbolThread::note_problem(const std::string& problem) {
+    if (std::find(problems_.begin(), problems_.end(), problem) != problems_.end()) return;
+    if (problems_.size() < kMaxProblems)
+        problems_.push_back(problem);
+    else
+        ++more_problems_;
+}
+
+std::vector<std::string> SymbolThread::problems() const {
+    std::vector<std::string> all = problems_;
+    if (more_problems_ != 0) all.push_back(std::to_string(more_problems_) + " more such modules");
+    return all;
 }
 
 void SymbolThread::look_at_mappings(Process& process) {
@@ -137,12 +178,17 @@ void SymbolThread::look_at_mappings(Process& process) {
     if (!maps || maps->empty()) return;
     const auto update = unwinding_.update(process.pid, *maps);
     if (!update) {
-        problems_.push_back(update.error().message);
+        note_problem(update.error().message);
         return;
     }
-    problems_.insert(problems_.end(), update->problems.begin(), update->problems.end());
+    for (const std::string& problem : update->problems) note_problem(problem);
     choose_symbolizer(process, *update);
-    if (!process.borrowed) process.symbolizer->add_mappings(process.generation, *maps);
+    if (process.borrowed) return;
+    const symbols::SymbolizerCounters& counters = process.symbolizer->counters();
+    const std::uint64_t failed = counters.modules_failed, dropped = counters.mappings_dropped;
+    process.symbolizer->add_mappings(process.generation, *maps);
+    modules_failed_ += counters.modules_failed - failed;
+    mappings_dropped_ += counters.mappings_dropped - dropped;
 }
 
 /// The symbolizer that knows the address space of a stack, or null: its process ended, or began,
@@ -174,6 +220,10 @@ SymbolizedStack SymbolThread::symbolize(const RawStack& stack) {
                         .frames = {}};
     for (std::uint32_t i = 0; i < record.depth && i < wire::STACK_MAX_DEPTH; ++i) {
         if (record.pcs[i] == 0) continue;
+        if (out.frames.size() >= kMaxFrames) {
+            out.flags |= ledger::kStackTruncated;
+            break;
+        }
         if (!symbolizer) {
             ledger::Frame& frame = out.frames.emplace_back();
             frame.module = symbols::kUnknownModule;

@@ -7,6 +7,7 @@
 
 #include <sys/types.h>
 
+#include <atomic>
 #include <deque>
 #include <map>
 #include <memory>
@@ -54,9 +55,13 @@ class SymbolThread {
     std::vector<std::string> confinement_problems() const {
         return {thread_.problem(), unwinding_.problem()};
     }
-    /// Modules whose call frame information is of no use, as found so far; before finish() only
-    /// what the constructor found may be asked for.
-    const std::vector<std::string>& problems() const { return problems_; }
+    /// Modules whose call frame information is of no use, the first few and how many more, as found
+    /// so far; before finish() only what the constructor found may be asked for.
+    std::vector<std::string> problems() const;
+    /// Executable files that could not be read for their names, so far.
+    std::uint64_t modules_failed() const { return modules_failed_; }
+    /// Mappings of code that are not remembered: there were too many.
+    std::uint64_t mappings_dropped() const { return mappings_dropped_; }
     /// Ends the thread once everything posted is done; what is left to take is returned.
     std::vector<SymbolizedStack> finish();
 
@@ -95,7 +100,9 @@ class SymbolThread {
     void on(const RawStack& stack) { naming_.emplace_back(stack); }
     void name_next();
     void choose_symbolizer(Process& process, const capture::UnwindingUpdate& update);
+    void supersede(std::uint32_t generation);
     void look_at_mappings(Process& process);
+    void note_problem(const std::string& problem);
     std::shared_ptr<symbols::Symbolizer> symbolizer_of(const RawStack& stack,
                                                        std::uint32_t& generation);
     SymbolizedStack symbolize(const RawStack& stack);
@@ -105,8 +112,11 @@ class SymbolThread {
     std::map<decode::ProcessNumber, Process> processes_;
     /// A generation is one address space's; who needs its symbolizer no more lets it go.
     std::map<std::uint32_t, std::weak_ptr<symbols::Symbolizer>> by_generation_;
+    std::deque<std::uint32_t> superseded_;  ///< generations, the oldest first
     std::deque<Naming> naming_;
     std::vector<std::string> problems_;
+    std::size_t more_problems_ = 0;
+    std::atomic<std::uint64_t> modules_failed_{0}, mappings_dropped_{0};
     Mailbox<Work> in_;
     Mailbox<SymbolizedStack> out_;
     ConfinedThread thread_;
