@@ -64,7 +64,7 @@ TEST(Compare, DamageOfEitherSideIsSaid) {
     const Both both(std::move(cut), recorded(4096));
     const auto text = compare_text(both.left, both.right, both.difference);
     const auto head = text.substr(0, text.find("\nFINDINGS"));
-    EXPECT_NE(head.find("DAMAGED TRACE (base), missing: epochs 3 to \\x1B 40"), std::string::npos)
+    EXPECT_NE(head.find("DAMAGED TRACE (base), missing: epochs 3 to \\x1b 40"), std::string::npos)
         << head;
     EXPECT_EQ(head.find("(new)"), std::string::npos) << head;
     const auto json = nlohmann::json::parse(compare_json(both.left, both.right, both.difference));
