@@ -11,8 +11,8 @@ import time
 import harness
 
 BLOCKS = 1000
-# Of seconds: a window and the longest pause behind one that was affordable, twice over.
-UNTIL_A_WINDOW = 120
+# Seconds: several times the longest pause behind a window, for a machine that others keep busy.
+UNTIL_A_WINDOW = 200
 REFUSED = ("env", f"LD_PRELOAD={os.path.join(harness.PROGS, 'librefused_links.so')}")
 PROGRAM = os.path.join(harness.PROGS, "upgraded")
 
@@ -29,7 +29,7 @@ class Scene:
         self.libc = os.path.join(self.directory, "libc.so.6")
         self.program = self.start()
         self.patched = 0  # bytes, while a window is open
-        self.tracer = test.attach(self.program.pid, "--no-census", "--budget-cpu", 50, *arguments,
+        self.tracer = test.attach(self.program.pid, "--no-census", "--budget-cpu", 100, *arguments,
                                   tier="auto")
 
     def start(self):
@@ -54,8 +54,12 @@ class Scene:
         self.patched = harness.patched_bytes(self.program.pid)
         self.program.say("pace")
         self.await_window(False)
-        self.program.ask("burn")  # and is done with "pace"
+        self.program.ask("rest")  # and is done with "pace"
         self.program.expect("ok")
+
+    def pay(self):
+        """With work of its own for the next window, which then opens."""
+        self.program.ask("burn", UNTIL_A_WINDOW)
 
     def replace_libc(self):
         """As a package manager does."""
@@ -89,6 +93,7 @@ class Upgrades(harness.LiveTest):
         scene.through_the_first_window()
         scene.replace_libc()
         bystander = scene.start()
+        scene.pay()
         scene.await_window(True, stranger=bystander)
         self.assertEqual(harness.patched_bytes(bystander.pid), 0, "a stranger was patched")
         scene.program.ask("count")
@@ -107,6 +112,7 @@ class Upgrades(harness.LiveTest):
         scene.through_the_first_window()
         child = scene.program.ask("leave")["pid"]
         scene.program.process.wait(10)
+        scene.pay()
         scene.await_window(True, child)
         scene.program.ask("count")
         self.assert_counted(scene.report())
@@ -116,6 +122,7 @@ class Upgrades(harness.LiveTest):
         scene.through_the_first_window()
         with open(scene.libc, "ab") as file:
             file.write(b"more")
+        scene.pay()
         deadline = time.monotonic() + UNTIL_A_WINDOW
         while "has been written to" not in scene.tracer.stderr:
             self.assertLess(time.monotonic(), deadline, scene.tracer.stderr)
@@ -126,7 +133,7 @@ class Upgrades(harness.LiveTest):
         self.assertEqual(report["counts"]["calls"].get("calloc", 0), 0)
         (failed,) = report["losses"]["attach_failed"]
         self.assertIn("libc.so.6: the file has been written to", failed)
-        self.assertIn("1 window not opened", failed)
+        self.assertRegex(failed, r"\([1-9] windows? not opened\)$")
         self.assertEqual(len([note for note in report["notes"] if "written to" in note]), 1)
         self.assertIn("not attached: ", scene.tracer.stdout)
         self.assertNotIn("\x1b", scene.tracer.stderr + scene.tracer.stdout)

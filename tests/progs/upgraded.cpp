@@ -2,7 +2,8 @@
 // A program for what happens to a target between two windows of tier auto. It does as it is told,
 // a line each, and says "ok" when it is done:
 //   pace   allocates --rate times a second by malloc until the next line, and frees nothing
-//   burn   keeps a CPU busy for --burn-ms without allocating
+//   rest   does nothing
+//   burn   uses --burn-ms of CPU time without allocating
 //   count  --blocks calls of calloc, and a free for each
 //   leave  forks a child that goes on in its place, with its input and output
 #include <poll.h>
@@ -10,6 +11,7 @@
 
 #include <cstdlib>
 #include <cstring>
+#include <ctime>
 
 #include "tests/progs/handshake.h"
 
@@ -43,9 +45,9 @@ __attribute__((noinline)) void pace(std::uint64_t rate) {
 }
 
 void burn(std::uint64_t milliseconds) {
-    sink = 0;
-    for (const std::uint64_t end = now_ns() + milliseconds * 1'000'000; sink < end;)
-        sink = now_ns();
+    const auto end = std::clock() + static_cast<std::clock_t>(milliseconds * CLOCKS_PER_SEC / 1000);
+    while (std::clock() < end) {
+    }
 }
 
 __attribute__((noinline)) void count(std::uint64_t blocks) {
@@ -75,7 +77,7 @@ int main_program(int argc, char** argv) {
             count(option(argc, argv, "--blocks", 1000));
         else if (std::strcmp(order, "leave") == 0)
             leave();
-        else
+        else if (std::strcmp(order, "rest") != 0)
             return std::strcmp(order, "quit") == 0 ? 0 : 3;
         Line("ok").number("pid", static_cast<std::uint64_t>(getpid())).send();
     }
