@@ -51,7 +51,6 @@ void append_hex(std::string& out, char byte) {
 std::string escape(std::string_view text, bool for_terminal) {
     std::string out;
     out.reserve(text.size());
-    bool behind_blank = false;
     while (!text.empty()) {
         const auto scalar = decode_scalar(text);
         const std::size_t length = scalar ? scalar->length : 1;
@@ -59,12 +58,9 @@ std::string escape(std::string_view text, bool for_terminal) {
             for (char byte : text.substr(0, length)) append_hex(out, byte);
         } else if (for_terminal && text[0] == '\\') {
             out += "\\\\";
-        } else if (for_terminal && text[0] == ' ' && behind_blank) {
-            append_hex(out, ' ');
         } else {
             out += text.substr(0, length);
         }
-        behind_blank = text[0] == ' ';
         text.remove_prefix(length);
     }
     return out;

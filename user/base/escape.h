@@ -17,8 +17,7 @@ constexpr std::size_t kMaxNameBytes = 4096;
 std::string cut_text(std::string_view text, std::size_t limit = kMaxNameBytes);
 
 /// Printable text for a terminal: control characters, bidirectional overrides and bytes that are no
-/// UTF-8 become \xNN, so do blanks behind a blank, which would move what follows to another column
-/// or line; a backslash is doubled. At most `limit` bytes come out, an ellipsis included.
+/// UTF-8 become \xNN; a backslash is doubled. At most `limit` bytes come out, an ellipsis included.
 std::string escape_terminal(std::string_view text, std::size_t limit = 4096);
 
 /// The same without a limit and without doubling backslashes: valid UTF-8 for JSON and SQLite.

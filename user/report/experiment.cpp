@@ -104,7 +104,7 @@ void put_predictions(Page& page, const Experiment& experiment) {
     if (!experiment.not_traced.empty())
         page.paragraph("no findings predict anything, the stock worker could not be traced: " +
                            escape_terminal(experiment.not_traced, 300),
-                       2);
+                       2, 2);
     if (experiment.predictions.empty()) return page.line("  nothing was predicted");
     page.line(fmt::format("  {:<28} {:<26} {:>12} {:>12} {:>9}", "", "predicted by", "predicted",
                           "measured", "off by"));
@@ -127,7 +127,7 @@ void put_recycling(Page& page, const Experiment& experiment) {
     const Trial* run = experiment.checked();
     if (run == nullptr) return;
     if (run->rounds.empty())
-        return page.paragraph("not checked: " + escape_terminal(run->problem, 200) + ".", 2);
+        return page.paragraph("not checked: " + escape_terminal(run->problem, 200) + ".", 2, 2);
     const double peak = run->figures.peak_bytes;
     page.paragraph(fmt::format("checked by a run: peak {}, {} the budget of {}; {:.0f} requests "
                                "failed.",

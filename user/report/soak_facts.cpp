@@ -43,7 +43,7 @@ void put_events(Page& page, const SoakFacts& facts) {
     page.heading("THE WORKER");
     if (facts.events.empty()) page.line("  ran all the time, and answered");
     for (const std::string& event : facts.events)
-        page.paragraph("at " + escape_terminal(event, 500), 2);
+        page.paragraph("at " + escape_terminal(event, 500), 2, 2);
     page.line(
         fmt::format("  OOM kills       {} on the machine, {} in the worker's cgroup; none "
                     "allowed",
@@ -62,7 +62,7 @@ void put_load(Page& page, const SoakFacts& facts) {
         page.line(
             fmt::format("  {} more were not sent: the run ended before", grouped(facts.unsent)));
     if (!tally.first_error.empty())
-        page.paragraph("the first failure: " + escape_terminal(tally.first_error, 300), 2);
+        page.paragraph("the first failure: " + escape_terminal(tally.first_error, 300), 2, 2);
     if (tally.all.count() == 0) return;
     page.line(fmt::format("  {:<8} {:>8} {:>11} {:>11} {:>11} {:>11}", "", "answers", "p50 ms",
                           "p95 ms", "p99 ms", "most ms"));

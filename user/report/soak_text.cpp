@@ -144,7 +144,7 @@ std::string soak_text(const Verdict& verdict, const std::string& name, const Soa
 
 std::string soak_text_without_verdict(const std::string& reason, const SoakFacts& facts) {
     Page page;
-    page.paragraph("asrtrace: no verdict: " + escape_terminal(reason, 500), 0);
+    page.paragraph("asrtrace: no verdict: " + escape_terminal(reason, 500), 0, 2);
     put_events(page, facts);
     put_load(page, facts);
     return page.take();

@@ -98,7 +98,7 @@ void put_headline(Page& page, const Source& source) {
     page.line(head_line(source));
     page.line();
     for (const auto& damage : source.recording.damage)
-        page.paragraph("DAMAGED TRACE, missing: " + escape_terminal(damage, 500), 2);
+        page.paragraph("DAMAGED TRACE, missing: " + escape_terminal(damage, 500), 2, 2);
     if (!source.recording.readings.empty()) return page.paragraph(about_books(source), 2);
     page.paragraph(about_growth(source), 2);
     const auto& total = source.summary.heap_per_request;
@@ -111,7 +111,7 @@ void put_headline(Page& page, const Source& source) {
     if (culprit != nullptr && !location_of(*culprit).empty()) name += ", " + location_of(*culprit);
     page.paragraph(fmt::format("First by size: {}: {} per {}.", escape_terminal(name, 300),
                                bytes(site.per_request->value), source.unit()),
-                   2);
+                   2, 2);
 }
 
 std::string text(const ledger::Recording& recording, const classify::Analysis& analysis) {

@@ -172,7 +172,7 @@ void put_losses(Page& page, const Source& source) {
         any = true;
     }
     for (const auto& failed : recording.losses.attach_failed) {
-        page.paragraph("not attached: " + escape_terminal(failed, 500), 2);
+        page.paragraph("not attached: " + escape_terminal(failed, 500), 2, 2);
         any = true;
     }
     if (!any) page.line("  nothing lost");
