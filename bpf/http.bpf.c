@@ -70,6 +70,12 @@ __u64 http_untold_ends = 0;
 /* Probes behind the calls see them; tracepoints of sockets only tell if one passes by these. */
 __u32 http_by_sites = 0;
 
+/* Whose connection it is. The target may have ended: its sockets are closed after that. */
+static __always_inline __s32 http_process_of(const struct http_conn *conn)
+{
+	return conn->tgid == cfg.tgid ? 0 : process_of(conn->tgid);
+}
+
 static __always_inline void http_describe_done(struct ev_http_done *record,
 					       const struct http_conn *conn, __u64 id,
 					       __u64 body_bytes, __u32 outcome)
@@ -77,7 +83,7 @@ static __always_inline void http_describe_done(struct ev_http_done *record,
 	head(&record->h, EV_HTTP_DONE, conn->owner);
 	/* A socket may end in the context of another. */
 	if (cfg.follow)
-		record->h.process = process_of(conn->tgid);
+		record->h.process = http_process_of(conn);
 	record->id = id;
 	record->body_bytes = body_bytes;
 	record->response_bytes = conn->response_bytes;
@@ -386,7 +392,7 @@ static __always_inline struct http_conn *http_end_of(const struct sock *sock)
 	struct http_conn *conn = enabled ? bpf_map_lookup_elem(&http_conns, &key) : NULL;
 	__u64 id;
 
-	if (!conn || process_of(conn->tgid) < 0)
+	if (!conn || http_process_of(conn) < 0)
 		return conn;
 	id = target_thread();
 	if (id)

@@ -5,6 +5,7 @@
 const volatile struct config cfg = {};
 __u32 enabled = 0;
 __u32 allocator_window = 0;
+__u32 target_ended = 0;
 __u64 target_mm = 0;
 __u32 huge_pages_advised = 0;
 __u32 page_orders_known = 0;

@@ -23,6 +23,8 @@ extern __u32 enabled SEC(".bss");
  * the middle of when one closed means nothing in the next.
  */
 extern __u32 allocator_window SEC(".bss");
+/* The target has ended: what has its number now is somebody else. */
+extern __u32 target_ended SEC(".bss");
 /* The target's mm, 0 until its first fault: rss_stat also fires for strangers' mms. */
 extern __u64 target_mm SEC(".bss");
 /*
@@ -165,7 +167,7 @@ static __always_inline __s32 process_of(__u32 tgid)
 {
 	__u16 *number;
 
-	if (tgid == cfg.tgid)
+	if (tgid == cfg.tgid && !target_ended)
 		return 0;
 	if (!cfg.follow)
 		return -1;

@@ -147,11 +147,15 @@ int BPF_PROG(on_exit, struct task_struct *task)
 	emit_task(EV_EXIT, id, tid, last ? process_status(task) : task->exit_code,
 		  last ? EV_PROCESS_ENDED : 0);
 	end_thread(task, tid);
-	if (last && tgid != cfg.tgid) {
-		unwind_on_exit(tgid);
-		forget_sampled_of(tgid);
-		bpf_map_delete_elem(&followed, &tgid);
+	if (!last)
+		return 0;
+	unwind_on_exit(tgid);
+	if (!process) {
+		target_ended = cfg.follow; /* else the run is over */
+		return 0;
 	}
+	forget_sampled_of(tgid);
+	bpf_map_delete_elem(&followed, &tgid);
 	return 0;
 }
 

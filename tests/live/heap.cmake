@@ -3,7 +3,8 @@ add_executable(heap_census heap_census_main.cpp
   ${CMAKE_SOURCE_DIR}/tools/asrtrace/census.cpp
   ${CMAKE_SOURCE_DIR}/tools/asrtrace/census_json.cpp
   ${CMAKE_SOURCE_DIR}/tools/asrtrace/census_text.cpp
-  ${CMAKE_SOURCE_DIR}/tools/asrtrace/tell.cpp)
+  ${CMAKE_SOURCE_DIR}/tools/asrtrace/tell.cpp
+  ${CMAKE_SOURCE_DIR}/user/capture/process.cpp)
 target_link_libraries(heap_census PRIVATE asrtrace_heap asrtrace_report
   CLI11::CLI11 fmt::fmt nlohmann_json::nlohmann_json)
 set_target_properties(heap_census PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/tests/live)

@@ -2,6 +2,7 @@
 """--follow: children that outlive their parents, and ends that nobody told."""
 
 import json
+import os
 import signal
 import sqlite3
 import subprocess
@@ -108,6 +109,44 @@ class Orphan(harness.LiveTest):
         self.assertIn(f"the target started {children - most} child processes; they were not "
                       "followed: a run follows 65,534 at most, and 1,023 at a time",
                       report["notes"])
+
+    def test_who_gets_the_target_s_number_is_a_stranger(self):
+        """The target has ended, a child of its goes on, and a process that begins is given the
+        number. In a pid namespace of our own, where the next number can be chosen."""
+        if os.getpid() != 1:
+            done = subprocess.run(["unshare", "--pid", "--fork", "--kill-child", "--mount-proc",
+                                   sys.executable, "-B", __file__, self.id().split(".", 1)[1]],
+                                  check=False, timeout=200)
+            self.assertEqual(done.returncode, 0)
+            return
+        program = self.start("orphan", "--seconds", 1, "--hold-mib", 4)
+        tracer = self.attach(program.pid, "--follow").wait_attached()
+        truth = program.run()
+        self.assertEqual(program.process.wait(20), 0)
+        stranger = self.stranger(program.pid)
+        self.assertEqual(stranger.run()["blocks"], 1_000_000)
+        time.sleep(3)
+        self.assertEqual(stranger.quit(), 0)
+        program.say("quit")
+        self.assertEqual(tracer.wait(30), 0, tracer.stderr)
+        report = tracer.report()
+        harness.note(f"  {truth} {report['counts']}")
+        self.assert_nothing_lost(report)
+        self.assertEqual(report["counts"]["calls"]["malloc"], truth["pairs"] + 1)
+        self.assertEqual(report["counts"]["calls"]["free"], truth["pairs"])
+        self.assertLess(report["counts"]["peak_rss_anon_bytes"], 16 * MIB)
+        self.assertLess(report["counts"]["fault_bytes"], 16 * MIB)
+        self.assertEqual([child["exit_status"] for child in report["target"]["followed"]], [0])
+        self.assertEqual(report["window"]["exit_status"], 0)
+
+    def stranger(self, pid):
+        for _ in range(50):
+            with open("/proc/sys/kernel/ns_last_pid", "w", encoding="ascii") as last:
+                last.write(str(pid - 1))
+            program = self.start("idle", "--allocate", 1_000_000)
+            if program.pid == pid:
+                return program
+        return self.fail("the number is not given")
 
 
 if __name__ == "__main__":

@@ -10,6 +10,7 @@
 #include "tools/asrtrace/tell.h"
 #include "user/base/confined_thread.h"
 #include "user/base/output_file.h"
+#include "user/capture/process.h"
 #include "user/heap/confinement.h"
 #include "user/heap/heap_reader.h"
 
@@ -49,7 +50,16 @@ heap::CensusOutcome take_census(pid_t pid, const heap::CensusOptions& options) {
 }  // namespace
 
 int run_census(pid_t pid, const heap::CensusOptions& options, const std::string& json_path) {
+    const auto process = capture::Process::open(pid);
+    if (!process) {
+        print_error(process.error());
+        return kEnvironment;
+    }
     const heap::CensusOutcome outcome = take_census(pid, options);
+    if (!process->alive()) {  // its number may be somebody else's by now
+        print_error(Error{fmt::format("process {}: it ended while its heap was read", pid)});
+        return kEnvironment;
+    }
     if (!outcome.census) {
         const heap::CensusFailure& failure = outcome.failure;
         if (failure.kind == heap::CensusFailure::Kind::kEnvironment) {

@@ -448,7 +448,7 @@ void Recorder::State::follow(const std::atomic<bool>& stop, double progress_seco
             thin_faults(static_cast<double>(now_ns - commit_ns) * 1e-9);
             commit_ns = now_ns;
             if (options_.follow) end_lost(now_ns, kLostNs);
-            mappings_.check(ledger_);
+            if (process_.alive()) mappings_.check(ledger_);
             commit(now_ns);
         }
         if (tracking_) progress_.news = tracking_->take_news();

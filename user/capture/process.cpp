@@ -35,8 +35,11 @@ Result<Process> Process::open(pid_t pid) {
     const std::string name = "process " + std::to_string(pid);
     const std::string directory = "/proc/" + std::to_string(pid);
     if (pid <= 0) return Error{name + ": a pid is a positive number"};
+    // First of all: what is read by its number below is this process's if it is there at the end.
     Process process;
     process.pid_ = pid;
+    process.pidfd_.reset(static_cast<int>(::syscall(SYS_pidfd_open, pid, 0)));
+    const int error = process.pidfd_.valid() ? 0 : errno;
     const auto status = read_text_file(directory + "/status");
     if (!status) {
         return Error{name +
@@ -53,8 +56,8 @@ Result<Process> Process::open(pid_t pid) {
     if (is_kernel_thread("\n" + *status, directory)) {
         return Error{name + ": a kernel thread; it has no user memory"};
     }
-    process.pidfd_.reset(static_cast<int>(::syscall(SYS_pidfd_open, pid, 0)));
-    if (!process.pidfd_.valid()) return errno_error(name + ": pidfd_open");
+    if (error != 0) return errno_error(name + ": pidfd_open", error);
+    if (!process.alive()) return Error{name + ": it has just ended"};
     return process;
 }
 
@@ -99,6 +102,7 @@ double Process::cpu_seconds() const {
     clockid_t clock;
     timespec used{};
     if (::clock_getcpuclockid(pid_, &clock) != 0 || ::clock_gettime(clock, &used) != 0) return 0;
+    if (!alive()) return 0;  // it may have been somebody else's
     return static_cast<double>(used.tv_sec) + static_cast<double>(used.tv_nsec) * 1e-9;
 }
 
