@@ -319,6 +319,7 @@ TEST(Findings, WhatIsReadDoesNotDependOnEvents) {
         const bool of_books =
             finding.kind == FindingKind::kRetention || finding.kind == FindingKind::kMapped;
         EXPECT_EQ(finding.bytes > 4 << 20, of_books) << "what is found is not in doubt twice";
+        EXPECT_EQ(finding.advice.find("from its start"), std::string::npos);
         EXPECT_TRUE(finding.stacks.empty());
     }
     recording.losses.ring_calls = 0;

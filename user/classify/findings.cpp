@@ -67,6 +67,8 @@ void add_marked_leak(const Evidence& evidence, std::vector<Finding>& findings) {
             leak->confidence = std::max(leak->confidence, Confidence::kProbable);
             leak->evidence.emplace_back("no window has seen yet who allocates them");
         }
+    } else if (lost_share(evidence.recording) > kTooMuchLost) {
+        leak->advice.clear();  // who allocates them was seen, and lost
     }
     findings.push_back(std::move(*leak));
 }
