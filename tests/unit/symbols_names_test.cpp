@@ -41,7 +41,7 @@ TEST(SymbolNames, StopsANameThatExplodes) {
 }
 
 TEST(SymbolNames, CutsWhatIsTooLong) {
-    for (const std::size_t bytes : {5'000, 100'000, 20'000'000}) {
+    for (const std::size_t bytes : {5'000U, 100'000U, 20'000'000U}) {
         for (const std::string start : {"_Z", "_R", "f"}) {
             const std::string name = demangle(start + std::string(bytes, '1'));
             EXPECT_EQ(name.size(), kMaxNameBytes);
