@@ -60,7 +60,7 @@ std::string build_id_among(Bytes bytes) {
         const auto desc = slice_at(bytes, at, header->n_descsz);
         at += padded(header->n_descsz);
         if (!owner || !desc) return {};
-        constexpr std::string_view kOwner("GNU", 4);
+        constexpr std::string_view kOwner{ELF_NOTE_GNU, sizeof(ELF_NOTE_GNU)};  // with its zero
         if (header->n_type == NT_GNU_BUILD_ID && header->n_descsz <= kMaxBuildIdBytes &&
             std::equal(owner->begin(), owner->end(), kOwner.begin(), kOwner.end()))
             return {desc->begin(), desc->end()};
