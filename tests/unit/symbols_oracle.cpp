@@ -8,6 +8,7 @@
 #include <cstdlib>
 #include <sstream>
 
+#include "user/base/escape.h"
 #include "user/symbols/demangle.h"
 
 namespace asrtrace::symbols::testing {
@@ -73,6 +74,7 @@ bool same_function(std::string_view ours, std::string_view theirs) {
     ours = without_clone(ours);
     theirs = without_clone(theirs);
     if (ours == theirs || (ours.empty() && theirs == "??")) return true;
+    if (ours == cut_text(theirs)) return true;
     if (theirs.starts_with(ours) && theirs.substr(ours.size()).starts_with('.')) return true;
     const std::string_view plain = without_parameters(ours);
     return plain == theirs || plain.ends_with("::" + std::string(theirs));

@@ -21,8 +21,9 @@ using OracleStack = std::vector<OracleFrame>;
 std::vector<OracleStack> ask_addr2line(const std::string& path,
                                        const std::vector<std::uint64_t>& addresses);
 
-/// Clone suffixes (.cold, .localalias) do not count. `theirs` may lack what we add to names without
-/// a linkage name (C, local functions): namespaces and parameters.
+/// Clone suffixes (.cold, .localalias) do not count; ours is cut where it is too long. `theirs` may
+/// lack what we add to names without a linkage name (C, local functions): namespaces and
+/// parameters.
 bool same_function(std::string_view ours, std::string_view theirs);
 
 /// From the innermost frame to the outermost. Of an inlined function without a linkage name

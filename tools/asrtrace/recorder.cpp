@@ -190,9 +190,10 @@ void Recorder::State::attach() {
     for (const capture::Bypass& bypass : allocator.bypasses) notes_.add(bypass.explanation);
     note_unwinding();
     if (allocator.modules_skipped != 0)
-        notes_.add(std::to_string(allocator.modules_skipped) +
-                   " executable files of the target were not searched for allocators: there are "
-                   "too many, or they cannot be opened");
+        notes_.add(
+            "executable files of the target that were not searched for allocators, for there are "
+            "too many or they cannot be read: " +
+            std::to_string(allocator.modules_skipped));
     for (const std::string& problem : confinement_problems()) notes_.add(problem);
     for (const std::string& failure : losses_.attach_failed) {
         notes_.add("could not attach " + failure);

@@ -187,6 +187,9 @@ void SymbolThread::look_at_mappings(Process& process) {
     const symbols::SymbolizerCounters& counters = process.symbolizer->counters();
     const std::uint64_t failed = counters.modules_failed, dropped = counters.mappings_dropped;
     process.symbolizer->add_mappings(process.generation, *maps);
+    // Files of one that ended meanwhile cannot be opened, and that says nothing of them.
+    if (counters.modules_failed + counters.mappings_dropped == failed + dropped) return;
+    if (const auto now = read_maps(process.pid); !now || now->empty()) return;
     modules_failed_ += counters.modules_failed - failed;
     mappings_dropped_ += counters.mappings_dropped - dropped;
 }

@@ -1,8 +1,11 @@
 // SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
 #include "user/capture/allocator_probes.h"
 
+#include <elf.h>
+
 #include <algorithm>
 #include <array>
+#include <cstring>
 
 #include "user/base/work_budget.h"
 #include "user/capture/allocator_family.h"
@@ -102,6 +105,13 @@ void add_static_bypass(const std::string& path, AllocatorProbes& out) {
          "not stripped, or linked dynamically, can be traced in full"});
 }
 
+/// If not, a data file or JIT code that is mapped executable.
+bool begins_as_elf(const std::string& path) {
+    const auto source = ByteSource::open(path);
+    const auto begin = source ? source->read(0, SELFMAG) : std::nullopt;
+    return begin && std::memcmp(begin->data(), ELFMAG, SELFMAG) == 0;
+}
+
 void name_allocator(AllocatorProbes& out) {
     out.allocator = out.libraries.empty() ? "none" : std::string(kind_name(out.libraries[0].kind));
     // Known replacements first: a wrapper in front of libc may only pass calls on.
@@ -146,9 +156,13 @@ Result<AllocatorProbes> discover_allocator(pid_t pid, const AllocatorOptions& op
         }
         budget.resume();
         const auto module = ElfModule::open((*file)->path());
-        // If not, a data file or JIT code that is mapped executable.
         if (module) add_module(*module, target.path, *file, target.main, options, probes);
         budget.pause();
+        const bool whole = module ? !module->source().failed() : !begins_as_elf((*file)->path());
+        if (whole) continue;
+        if (!probes.libraries.empty() && probes.libraries.back().file == *file)
+            return Error{target.path + ": cannot be read whole, so functions may be missing"};
+        ++probes.modules_skipped;
     }
     name_allocator(probes);
     return probes;

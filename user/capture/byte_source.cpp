@@ -57,7 +57,10 @@ std::optional<std::vector<std::uint8_t>> ByteSource::read(std::uint64_t offset,
         return std::vector<std::uint8_t>(part->begin(), part->end());
     }
     std::vector<std::uint8_t> bytes(length);
-    if (!read_fully(fd_.get(), offset, bytes.data(), bytes.size())) return std::nullopt;
+    if (!read_fully(fd_.get(), offset, bytes.data(), bytes.size())) {
+        failed_ = true;
+        return std::nullopt;
+    }
     return bytes;
 }
 

@@ -23,6 +23,9 @@ class ByteSource {
     static ByteSource from_bytes(std::vector<std::uint8_t> bytes);
 
     std::uint64_t size() const { return size_; }
+    /// A read of bytes that the file has, or had when it was opened, failed: what was concluded
+    /// from what is missing may be wrong.
+    bool failed() const { return failed_; }
 
     /// Exactly [offset, offset + length), or nothing: past the end, above 64 MiB, or a failed read.
     std::optional<std::vector<std::uint8_t>> read(std::uint64_t offset, std::uint64_t length) const;
@@ -43,6 +46,7 @@ class ByteSource {
     UniqueFd fd_;
     std::vector<std::uint8_t> memory_;
     std::uint64_t size_ = 0;
+    mutable bool failed_ = false;
 };
 
 }  // namespace asrtrace::capture

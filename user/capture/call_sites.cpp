@@ -72,6 +72,8 @@ Result<CallSites> find_calls(pid_t pid, std::span<const SyscallWish> wishes,
         const auto file = target.open();
         const auto module = file ? ElfModule::open((*file)->path()) : file.error();
         if (module) add_call_sites(*module, target.path, *file, wishes, found);
+        if (module && module->source().failed())
+            found.doubt = escape_terminal(basename_of(target.path)) + " cannot be read whole";
     }
     for (const std::uint32_t number : needed)
         if (std::ranges::find(found.sites, number, &CallSite::number) == found.sites.end())
