@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
-"""--follow: children that outlive their parents, and ends that nobody told."""
+"""--follow: children that outlive their parents, and ends that nobody told.
+ASRTRACE_LONG=1: more children than there are numbers, too, which takes a minute."""
 
 import json
 import os
@@ -94,7 +95,7 @@ class Orphan(harness.LiveTest):
         self.assertEqual(left, set(), "places of threads that have ended")
         self.assertEqual(tracer.stop(), 0, tracer.stderr)
 
-    def test_numbers_of_children_run_out(self):
+    def numbers_of_children_run_out(self):
         """No number is given twice: what comes later is not followed, and the report says why."""
         children, most = 65_600, 65_534
         program = self.start("forks", "--children", children, "--allocate", 1)
@@ -109,6 +110,9 @@ class Orphan(harness.LiveTest):
         self.assertIn(f"the target started {children - most} child processes; they were not "
                       "followed: a run follows 65,534 at most, and 1,023 at a time",
                       report["notes"])
+
+    if os.environ.get("ASRTRACE_LONG"):
+        test_numbers_of_children_run_out = numbers_of_children_run_out
 
     def test_who_gets_the_target_s_number_is_a_stranger(self):
         """The target has ended, a child of its goes on, and a process that begins is given the
