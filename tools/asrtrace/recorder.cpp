@@ -7,7 +7,7 @@
 #include <set>
 
 #include "tools/asrtrace/clock.h"
-#include "tools/asrtrace/fault_sampling.h"
+#include "tools/asrtrace/fault_watch.h"
 #include "tools/asrtrace/heap_readings.h"
 #include "tools/asrtrace/mapping_watch.h"
 #include "tools/asrtrace/notes.h"
@@ -21,9 +21,7 @@
 #include "tools/asrtrace/tracking.h"
 #include "user/base/maps.h"
 #include "user/base/unix_clock.h"
-#include "user/capture/huge_pages.h"
 #include "user/capture/process.h"
-#include "user/capture/process_tree.h"
 #include "user/capture/sockets.h"
 #include "user/decode/event.h"
 #include "user/ledger/ledger.h"
@@ -75,11 +73,6 @@ class Recorder::State {
     void note_unwinding();
     void write_totals(std::uint64_t now_ns);
     void commit(std::uint64_t now_ns);
-    /// Little is to be taken of the target: what may be left out is.
-    bool is_sparing() const { return options_.budget || options_.tier == capture::Tier::kWatch; }
-    void expect_page_orders();
-    void count_faults();
-    void thin_faults(double seconds);
     bool ended(const std::atomic<bool>& stop, std::uint64_t now_ns);
     void update_progress(std::uint64_t now_ns);
 
@@ -95,6 +88,7 @@ class Recorder::State {
     ledger::Target target_;
     ProcessFamily family_;
     OverheadMeter meter_;
+    FaultWatch faults_;
     std::optional<Tracking> tracking_;  ///< if there is a budget
 
     std::uint64_t start_ns_;
@@ -108,11 +102,6 @@ class Recorder::State {
     std::uint64_t first_rss_anon_kb_ = 0, rss_anon_kb_ = 0;
     std::optional<LiveModel> live_;
     Progress progress_;
-    std::uint64_t fault_mean_bytes_;
-    std::uint64_t fault_pages_ = 0;  ///< a while ago
-    double target_cpu_ = 0;          ///< seconds, likewise
-    /// By the kernel's count: of the target before the window, of all threads so far.
-    std::uint64_t faults_before_ = 0, faults_ = 0;
     double rate_begin_ = 0;  ///< seconds, and the records by then
     std::uint64_t rate_records_ = 0;
 };
@@ -138,8 +127,9 @@ Recorder::State::State(RecorderOptions options, capture::Process process,
       mappings_(options_.pid, plan_.mapping_calls),
       family_(process_, target_, symbols_, notes_),
       meter_(process_, options_.follow ? &family_ : nullptr, config.start_ns),
-      start_ns_(config.start_ns),
-      fault_mean_bytes_(config.fault_mean_bytes) {
+      faults_(options_.pid, options_.budget || options_.tier == capture::Tier::kWatch,
+              config.fault_mean_bytes, programs_, family_, meter_),
+      start_ns_(config.start_ns) {
     if (!options_.samples) sampler_.emplace(*family_.changed(), config.start_ns);
     if (!options_.live) return;
     live_.emplace();
@@ -167,8 +157,7 @@ void Recorder::State::attach() {
         programs_.attach_http(plan_.socket_calls, losses_.attach_failed);
     const Status followed = follows_allocator ? programs_.attach_allocator(allocator) : ok_status();
     if (!followed && !options_.budget) losses_.attach_failed.push_back(followed.error().message);
-    expect_page_orders();
-    faults_before_ = capture::thread_faults(options_.pid);
+    faults_.begin(losses_.attach_failed);
     programs_.enable();
     const std::uint64_t maps_ns = monotonic_ns();
     if (const auto maps = read_maps(options_.pid)) {
@@ -268,8 +257,7 @@ void Recorder::State::drain(int timeout_ms) {
     if (programs_.audit_http(monotonic_ns(), losses_.attach_failed))
         notes_.add(
             "requests by http: the target makes socket calls past its libraries; from now on all "
-            "of "
-            "the machine are watched for them, which costs other processes 100 to 200 ns each");
+            "of the machine are watched for them, which costs other processes 100 to 200 ns each");
 }
 
 void Recorder::State::add_stacks(const std::vector<SymbolizedStack>& stacks) {
@@ -326,7 +314,7 @@ void Recorder::State::write_totals(std::uint64_t now_ns) {
     const capture::Counters counters = programs_.counters();
     const capture::ProgramStatistics statistics = programs_.statistics();
     ledger::Counts counts = counts_of(counters);
-    counts.faults_user = faults_ - std::min(faults_, faults_before_ + counts.faults_kernel);
+    counts.faults_user = faults_.by_user_code(counts.faults_kernel);
     ledger_.add_counts(counts);
     counts.peak_rss_anon_bytes = peak_rss_anon_kb_ * 1024;
     add_losses(counters, statistics, losses_);
@@ -391,39 +379,9 @@ void Recorder::State::update_progress(std::uint64_t now_ns) {
 }
 
 void Recorder::State::commit(std::uint64_t now_ns) {
-    count_faults();
+    faults_.count();
     write_totals(now_ns);
     note_trace_error(writer_.commit());
-}
-
-/// What a fault brings: a program tells, which is spared where it can be.
-void Recorder::State::expect_page_orders() {
-    const auto huge =
-        is_sparing() ? capture::huge_pages_of(options_.pid) : capture::HugePages::kAlways;
-    if (huge == capture::HugePages::kAlways)
-        programs_.attach_page_orders(losses_.attach_failed);
-    else if (huge == capture::HugePages::kNever)
-        programs_.expect_single_pages();
-}
-
-/// Threads that are about to end are in neither sum for a while.
-void Recorder::State::count_faults() {
-    std::uint64_t faults = programs_.counters()[wire::COUNT_FAULTS_ENDED];
-    for (const pid_t pid : family_.running()) faults += capture::thread_faults(pid);
-    faults_ = std::max(faults_, faults);
-}
-
-/// All pages are counted anyway.
-void Recorder::State::thin_faults(double seconds) {
-    if (!is_sparing()) return;
-    const capture::Counters counters = programs_.counters();
-    const std::uint64_t pages = counters[wire::COUNT_FAULT_PAGES];
-    const auto bytes = static_cast<double>((pages - fault_pages_) * ledger::kPageBytes);
-    const double cpu = meter_.target_seconds(monotonic_ns(), counters);
-    programs_.thin_faults(
-        fault_shift_for(bytes / seconds, (cpu - target_cpu_) / seconds, fault_mean_bytes_));
-    fault_pages_ = pages;
-    target_cpu_ = cpu;
 }
 
 void Recorder::State::follow(const std::atomic<bool>& stop, double progress_seconds,
@@ -446,7 +404,7 @@ void Recorder::State::follow(const std::atomic<bool>& stop, double progress_seco
         // Followed children may outlive the target.
         if (options_.read_heap && process_.alive()) heap_.order_if_due(now_ns);
         if (now_ns - commit_ns >= kCommitNs) {
-            thin_faults(static_cast<double>(now_ns - commit_ns) * 1e-9);
+            faults_.thin(static_cast<double>(now_ns - commit_ns) * 1e-9);
             commit_ns = now_ns;
             if (options_.follow) end_lost(now_ns, kLostNs);
             if (process_.alive()) mappings_.check(ledger_);
@@ -472,7 +430,7 @@ Result<ledger::Recording> Recorder::State::finish() {
         });
     }
     const std::uint64_t end_ns = monotonic_ns();
-    count_faults();
+    faults_.count();
     meter_.stop(end_ns);
     programs_.detach();
     overhead_.detach_seconds = seconds(monotonic_ns() - end_ns);
