@@ -466,15 +466,16 @@ TEST_F(Target, AHoleIsNoCallFrameInformation) {
 #ifndef __clang__  // whose builds here have a sanitizer, which ends the program itself
 /// In a thread of its own that would be the end of the program.
 TEST_F(Target, NoMemoryForOneModuleIsItsProblem) {
-    const pid_t child = ::fork();
-    if (child == 0) {
+    const auto problem_without_memory = [this]() -> std::string {
         const MappedHole hole(std::uint64_t{100} << 20U);
         const rlimit little{std::uint64_t{64} << 20U, RLIM_INFINITY};
         const auto maps = read_maps(::getpid());
         ::setrlimit(RLIMIT_DATA, &little);
         const auto result = tables_.update(::getpid(), *maps);
-        ::_exit(result && hole.problem(*result).starts_with("no memory") ? 0 : 1);
-    }
+        return result ? hole.problem(*result) : result.error().message;
+    };
+    const pid_t child = ::fork();
+    if (child == 0) ::_exit(problem_without_memory().starts_with("no memory") ? 0 : 1);
     int status = 0;
     ASSERT_EQ(::waitpid(child, &status, 0), child);
     EXPECT_EQ(status, 0);
