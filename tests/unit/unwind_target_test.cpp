@@ -26,12 +26,15 @@
 namespace asrtrace::unwind {
 namespace {
 
+/// The name of a file that no other run of these tests writes to.
+std::string file_of_ours(const std::string& what) {
+    return testing::TempDir() + "unwind_target_test." + std::to_string(::getpid()) + "." + what;
+}
+
 /// A file whose call frame information is a hole of `bytes`, mapped executable.
 class MappedHole {
   public:
-    explicit MappedHole(std::uint64_t bytes)
-        : path_(std::filesystem::temp_directory_path() /
-                ("unwind_target_test." + std::to_string(::getpid()))) {
+    explicit MappedHole(std::uint64_t bytes) : path_(file_of_ours("hole")) {
         SparseElf elf(path_);
         Elf64_Shdr header{};
         header.sh_type = SHT_PROGBITS;
@@ -249,7 +252,7 @@ TEST_F(Target, HasTheVdso) {
 }
 
 TEST_F(Target, ADamagedLibraryIsNamedAndTheRestGoesOn) {
-    const std::string path = testing::TempDir() + "unwind-damaged.so";
+    const std::string path = file_of_ours("damaged.so");
     std::filesystem::copy_file("/proc/self/exe", path,
                                std::filesystem::copy_options::overwrite_existing);
     {
@@ -272,7 +275,7 @@ TEST_F(Target, ADamagedLibraryIsNamedAndTheRestGoesOn) {
 
 TEST_F(Target, ReadsALibraryThatWasDeletedSince) {
     if (::geteuid() != 0) GTEST_SKIP() << "map_files needs root";
-    const std::string path = testing::TempDir() + "unwind-deleted.so";
+    const std::string path = file_of_ours("deleted.so");
     for (const char* name : {"libbz2.so.1.0", "libcap.so.2"}) {
         const std::string source = std::string("/lib/x86_64-linux-gnu/") + name;
         if (!std::filesystem::exists(source)) continue;
@@ -374,7 +377,7 @@ TEST_F(Target, AFileHasOneNumberInAllProcesses) {
 }
 
 TEST_F(Target, ALibraryThatWasDeletedIsStillTheForkedChilds) {
-    const std::string path = testing::TempDir() + "unwind-unlinked.so";
+    const std::string path = file_of_ours("unlinked.so");
     std::filesystem::copy_file("/proc/self/exe", path,
                                std::filesystem::copy_options::overwrite_existing);
     void* code = map_code(path);
@@ -396,7 +399,7 @@ TEST_F(Target, NeighboursOfDifferentFilesStayApart) {
         ::mmap(nullptr, 8192, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0));
     ASSERT_NE(code, MAP_FAILED);
     for (const int page : {0, 1}) {
-        const std::string path = testing::TempDir() + "unwind-neighbour" + std::to_string(page);
+        const std::string path = file_of_ours("neighbour") + std::to_string(page);
         std::ofstream(path) << std::string(8192, 'x');  // no ELF file: it goes by its name
         if (map_code(path, code + page * 4096, page * 4096) == nullptr)
             GTEST_SKIP() << "temporary directory is noexec";
@@ -408,7 +411,7 @@ TEST_F(Target, NeighboursOfDifferentFilesStayApart) {
         EXPECT_EQ(mapping->kind, static_cast<__u32>(UNWIND_MAPPING_JIT));
         EXPECT_EQ(mapping->bias, reinterpret_cast<std::uintptr_t>(code));
         numbers.insert(mapping->module);
-        std::filesystem::remove(testing::TempDir() + "unwind-neighbour" + std::to_string(page));
+        std::filesystem::remove(file_of_ours("neighbour") + std::to_string(page));
     }
     EXPECT_EQ(numbers.size(), 2U);
     EXPECT_FALSE(numbers.contains(0));
@@ -416,7 +419,7 @@ TEST_F(Target, NeighboursOfDifferentFilesStayApart) {
 }
 
 TEST_F(Target, AFileThatWasWrittenAnewHasAnotherNumber) {
-    const std::string path = testing::TempDir() + "unwind-rewritten.so";
+    const std::string path = file_of_ours("rewritten.so");
     std::set<__u16> numbers;
     for (int i = 0; i < 3; ++i) {
         // In place, so the inode stays; the content, too: that a build is the same is not known.
