@@ -102,9 +102,9 @@ class Injection(harness.LiveTest):
 
     def named(self, report):
         """What a report says is missing."""
-        losses = report["losses"] or {}  # null: they could not be written to the trace
-        names = {name for name, value in losses.items() if value} | set(report["trace_damage"])
-        return names | set(losses.get("attach_failed", ())) | set(report["notes"] or ())
+        losses = report["losses"]
+        names = {name for name, value in losses.items() if value}
+        return names | set(losses["attach_failed"] or ()) | set(report["notes"])
 
     def run_whole(self, *options):
         """A run from before the program's work to behind it: status, text, truth, and the report

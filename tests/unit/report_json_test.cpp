@@ -78,8 +78,12 @@ TEST(ReportJson, WhatWasNotMeasuredIsNull) {
     EXPECT_TRUE(report["requests"].is_null());
     EXPECT_TRUE(report["target"]["libc"].is_null());
     recording.totals_known = false;
+    recording.damage = {"counts, losses, overhead and notes"};
     report = json_of(recording);
-    for (const char* key : {"counts", "losses", "overhead"}) EXPECT_TRUE(report[key].is_null());
+    for (const char* key : {"counts", "overhead"}) EXPECT_TRUE(report[key].is_null());
+    EXPECT_TRUE(report["losses"]["ring_events"].is_null());
+    EXPECT_TRUE(report["losses"]["attach_failed"].is_null());
+    EXPECT_EQ(report["losses"]["trace_damage"], Json(recording.damage));
 }
 
 TEST(ReportJson, HostileNamesAreHarmless) {

@@ -345,11 +345,13 @@ Json overhead(const Recording& recording) {
     return out;
 }
 
+/// All but the damage was counted by who recorded, and may be missing itself.
 Json losses(const Recording& recording) {
-    if (!recording.totals_known) return nullptr;
+    const bool known = recording.totals_known;
     Json out;
-    for (const auto& [name, value] : loss_counters(recording.losses)) out[name] = value;
-    out["attach_failed"] = texts(recording.losses.attach_failed);
+    for (const auto& [name, value] : loss_counters(recording.losses))
+        out[name] = known ? Json(value) : nullptr;
+    out["attach_failed"] = known ? texts(recording.losses.attach_failed) : nullptr;
     out["trace_damage"] = texts(recording.damage);
     return out;
 }
