@@ -67,11 +67,8 @@ class Awkward(harness.LiveTest):
                              self.seed % 1000003)
         tracer = self.attach(program.pid, "--no-census").wait_attached()
         time.sleep(0.5)
-        tracer.process.send_signal(signal.SIGSTOP)
-        try:
+        with tracer.standing_still():
             truth = program.run()
-        finally:
-            tracer.process.send_signal(signal.SIGCONT)
         self.assertEqual(tracer.stop(), 0, tracer.stderr)
         self.assertEqual(program.quit(), 0)
         report = tracer.report()

@@ -4,7 +4,6 @@ process, and that without the option nothing of a child is counted."""
 
 import json
 import os
-import signal
 import subprocess
 import sys
 import time
@@ -211,11 +210,8 @@ class Follow(harness.LiveTest):
         short as that of its end."""
         program = self.start("forks", "--children", 1, "--allocate", 1000, "--pairs", 300_000)
         tracer = self.attach(program.pid, "--follow").wait_attached()
-        tracer.process.send_signal(signal.SIGSTOP)
-        try:
+        with tracer.standing_still():
             program.run()
-        finally:
-            tracer.process.send_signal(signal.SIGCONT)
         self.assertEqual(program.quit(), 0)
         self.assertEqual(tracer.wait(60), 0, tracer.stderr)
         report = tracer.report()

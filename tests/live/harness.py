@@ -136,6 +136,15 @@ class Tracer:
     def pid(self):
         return self.process.pid
 
+    @contextlib.contextmanager
+    def standing_still(self):
+        """It takes nothing from its ring meanwhile."""
+        self.process.send_signal(signal.SIGSTOP)
+        try:
+            yield
+        finally:
+            self.process.send_signal(signal.SIGCONT)
+
     @property
     def stderr(self):
         return b"".join(self._stderr).decode(errors="replace")

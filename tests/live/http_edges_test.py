@@ -88,12 +88,9 @@ class HttpEdges(harness.LiveTest):
                 self.answers(connection, number)
 
         ask(1)
-        tracer.process.send_signal(signal.SIGSTOP)
-        try:
+        with tracer.standing_still():
             for _ in range(PIPELINED_BATCHES):
                 ask(PIPELINED)
-        finally:
-            tracer.process.send_signal(signal.SIGCONT)
         time.sleep(1)
         ask(1)
         self.assertEqual(tracer.stop(), 0, tracer.stderr)

@@ -4,7 +4,6 @@ ASRTRACE_LONG=1: more children than there are numbers, too, which takes a minute
 
 import json
 import os
-import signal
 import sqlite3
 import subprocess
 import sys
@@ -45,11 +44,8 @@ class Orphan(harness.LiveTest):
         finds no place; the target goes on."""
         program = self.start("forks", "--children", 1, "--allocate", 1000, "--pairs", 300_000)
         tracer = self.attach(program.pid, "--follow").wait_attached()
-        tracer.process.send_signal(signal.SIGSTOP)
-        try:
+        with tracer.standing_still():
             program.run()
-        finally:
-            tracer.process.send_signal(signal.SIGCONT)
         time.sleep(6)
         self.assertEqual(tracer.stop(), 0, tracer.stderr)
         self.assertTrue(program.alive())
